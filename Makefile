@@ -1,0 +1,53 @@
+# Everything runs in a private .venv; on a fresh machine only python3 (3.11 to 3.14) and make are needed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full check format bench clean
+
+help:
+	@echo "make demo       run a generated workflow, kill it, resume it"
+	@echo "make test       style, types and tests (under 10 minutes)"
+	@echo "make test-full  the same and the long simulations"
+	@echo "make check      style and types alone"
+	@echo "make format     mend style where a tool can"
+	@echo "make bench      figures of this machine"
+	@echo "make clean      remove the .venv and all caches"
+
+demo: $(READY)
+	@$(BIN)/python examples/demo.py
+
+test: check
+	$(BIN)/python -m pytest -q -n auto -m "not slow"
+
+test-full: test
+	$(BIN)/python -m pytest -q -n auto -m slow
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build dist *.egg-info src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Made again when the dependencies or the list of packages change; code changes need no new install.
+$(READY): pyproject.toml setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' || \
+		{ echo "placet: $(PYTHON) is missing or not 3.11 to 3.14; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+		{ echo "placet: no virtual environment could be made; on Debian: apt install python3-venv" >&2; rm -rf .venv; exit 2; }
+	@echo "installing Placet and its tools into .venv"
+	@PYTHONWARNINGS="ignore:Editable installation" $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY)

@@ -1,0 +1,43 @@
+"""What a client's request is answered with, after commit."""
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class Spawned(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The instance exists."""
+
+    instance: str
+    root: bytes
+    already: bool = False  # it did before
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The intervention is recorded and has taken effect."""
+
+    instance: str
+    at: float  # engine seconds
+    already: bool = False  # it had no effect: it was already so, or this request was answered before
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The request had no effect. `code` is for programs, `reason` for people."""
+
+    instance: str
+    code: str
+    reason: str
+
+
+class Entries(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The durable entries of one actor: (kind, id, bytes), in key order."""
+
+    instance: str
+    path: str
+    entries: tuple[tuple[int, int, bytes], ...]
+
+
+Answer: TypeAlias = Spawned | Receipt | Refused | Entries
+
+encode_answer = msgspec.msgpack.Encoder().encode
+decode_answer = msgspec.msgpack.Decoder(Answer).decode

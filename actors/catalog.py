@@ -1,0 +1,77 @@
+"""The workflows this process knows, and the nets its instances run on."""
+
+import hashlib
+
+import msgspec
+
+from placet.actors.records import Header
+from placet.persistence.keys import NET
+from placet.petri.behaviour import Definition, Source
+from placet.petri.net import Net
+from placet.petri.plan import Plan, make_plan
+from placet.petri.result import prepare
+
+
+class StoredNet(msgspec.Struct, array_like=True, frozen=True):
+    """A net as an engine keeps it for its instances, with where its handlers can be found again."""
+
+    workflow: str
+    version: str
+    net: Net
+    file: str = ""
+    module: str = ""
+    name: str = ""
+
+    @property
+    def source(self) -> Source:
+        """Where the workflow can be loaded from."""
+        return Source(file=self.file, module=self.module, name=self.name)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+decode_stored_net = msgspec.msgpack.Decoder(StoredNet).decode
+
+
+def stored_net(definition: Definition) -> tuple[bytes, bytes]:
+    """Return (digest, bytes) a definition's net is stored as."""
+    source = definition.source
+    stored = StoredNet(
+        definition.name, definition.version, definition.net, source.file, source.module, source.name
+    )
+    identity = _encode((definition.name, definition.version, definition.net))
+    return hashlib.blake2b(identity, digest_size=12).digest(), _encode(stored)
+
+
+def net_key(digest: bytes) -> bytes:
+    """Return the key a net is stored under."""
+    return NET + digest
+
+
+class Catalog:
+    """Definitions by workflow name, as registered in this process; the last one registered counts."""
+
+    def __init__(self) -> None:
+        self.definitions: dict[str, Definition] = {}
+        self._stored: dict[bytes, bytes] = {}
+        self._plans: dict[bytes, Plan] = {}
+
+    def register(self, definition: Definition) -> bytes:
+        """Make a definition known and return the digest of its net."""
+        self.definitions[definition.name] = definition
+        digest, data = stored_net(definition)
+        self._stored[digest] = data
+        self._plans.clear()  # stored nets run with today's handlers
+        return digest
+
+    def bytes_of(self, digest: bytes) -> bytes | None:
+        """Return what is to be stored for a registered net."""
+        return self._stored.get(digest)
+
+    def plan(self, header: Header, stored: bytes) -> Plan:
+        """Return the plan of a stored net with today's handlers."""
+        plan = self._plans.get(header.net)
+        if plan is None:
+            definition = self.definitions.get(header.workflow)
+            behaviours = definition.behaviours if definition else {}
+            plan = self._plans[header.net] = prepare(make_plan(decode_stored_net(stored).net, behaviours))
+        return plan

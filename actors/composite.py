@@ -1,0 +1,249 @@
+"""The composite actor: its firings. It takes tokens for them, starts them, and counts what came of them."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from placet.actors.effects import Expire, Start
+from placet.actors.records import KEPT_FAILURES, Failure, Firing, Phase
+from placet.actors.turn import Turn
+from placet.actors.usercode import Context, Outputs, firing_id, pass_through, run_handler
+from placet.persistence.keys import FIRING, kind_prefix, pack_id
+from placet.petri.agenda import NOT_ENABLED
+from placet.petri.behaviour import INLINE
+from placet.petri.plan import CompositePlan, TransitionPlan
+from placet.supervision.losses import Verdict, after_loss
+
+if TYPE_CHECKING:
+    from placet.actors.workflow import WorkflowActor
+
+
+class CompositeActor:
+    """The firings of one composite; index 0 is the root's own.
+
+    Durable entries: `FIRING` | firing number -> `records.Firing`.
+    """
+
+    __slots__ = ("_prefix", "firings", "plan", "workflow")
+
+    def __init__(self, plan: CompositePlan, workflow: "WorkflowActor") -> None:
+        self.plan = plan
+        self.workflow = workflow
+        self._prefix = kind_prefix(workflow.root, plan.index, FIRING)
+        self.firings: dict[int, Firing] = {}
+
+    def key(self, number: int) -> bytes:
+        """Return the key of a firing's entry."""
+        return self._prefix + pack_id(number)
+
+    # -- choosing ------------------------------------------------------------------------------------------
+
+    def oldest(self, transition: TransitionPlan) -> int:
+        """Return the id of the oldest token `transition` would take, or `NOT_ENABLED`."""
+        workflow = self.workflow
+        best = NOT_ENABLED
+        for arc in transition.inputs:
+            place = workflow.places[arc.place] or workflow.place(arc.place)
+            queue = place.tokens if arc.queue < 0 else place.queues[arc.queue]
+            if len(queue) < arc.weight:
+                return NOT_ENABLED
+            token = next(iter(queue))
+            if best == NOT_ENABLED or token < best:
+                best = token
+        return best
+
+    def fire(self, turn: Turn, transition: TransitionPlan) -> None:
+        """Take the tokens of an enabled transition and fire it."""
+        workflow = self.workflow
+        taken: list[tuple[int, int, bytes]] = []
+        for arc in transition.inputs:
+            taken += workflow.place(arc.place).take(turn, arc.queue, arc.weight)
+        workflow.inner -= len(taken)
+        firing = Firing(
+            number=workflow.next_serial(),
+            transition=transition.index,
+            tokens=tuple(taken),
+            phase=Phase.RUNNING,
+            since=turn.now,
+        )
+        if transition.executor == INLINE:
+            self._run_inline(turn, firing, transition, born=True)
+        else:
+            self.firings[firing.number] = firing
+            workflow.counts[Phase.RUNNING] += 1
+            turn.firings[firing.number] = (self, firing, True)
+            self._start(turn, firing, transition)
+
+    def start_again(self, turn: Turn, firing: Firing) -> None:
+        """Start a firing that was chosen before: after a back-off, a loss or an intervention."""
+        transition = self.workflow.plan.transitions[firing.transition]
+        firing.attempt += 1
+        if transition.executor == INLINE:
+            self._run_inline(turn, firing, transition, born=False)
+        else:
+            self.set_phase(turn, firing, Phase.RUNNING)
+            self._start(turn, firing, transition)
+
+    def _start(self, turn: Turn, firing: Firing, transition: TransitionPlan) -> None:
+        behaviour = transition.behaviour
+        assert behaviour is not None, transition.path
+        if behaviour.timeout_s is not None:
+            firing.due = turn.now + behaviour.timeout_s
+            turn.timers[firing.number] = (firing.due, transition.index)
+        workflow = self.workflow
+        turn.shares[transition.executor] = turn.shares.get(transition.executor, 0) - 1
+        turn.starts.append(
+            Start(
+                root=workflow.root,
+                instance=workflow.header.instance,
+                incarnation=workflow.header.incarnation,
+                transition=transition,
+                number=firing.number,
+                attempt=firing.attempt,
+                tokens=workflow.loaded(firing.tokens),
+            )
+        )
+        workflow.progress(turn, "started", transition.path, firing)
+
+    def _run_inline(self, turn: Turn, firing: Firing, transition: TransitionPlan, *, born: bool) -> None:
+        turn.inline_left -= 1
+        result = self._inline_result(firing, transition)
+        if not isinstance(result, Failure):
+            self.finish(turn, firing, result, born=born)
+            return
+        if born:
+            self.firings[firing.number] = firing
+            self.workflow.counts[firing.phase] += 1
+            turn.firings[firing.number] = (self, firing, True)
+        self.fail(turn, firing, result)
+
+    def _inline_result(self, firing: Firing, transition: TransitionPlan) -> Outputs | Failure:
+        workflow = self.workflow
+        tokens = workflow.loaded(firing.tokens)
+        assert transition.behaviour is not None, transition.path
+        if transition.behaviour.handler is None:
+            return pass_through(transition, tokens)
+        header = workflow.header
+        if not workflow.services.enter_user_code(header.instance, transition.path):
+            return Failure(type="CrashSuspect", message="its process ended twice while this handler ran in the kernel")
+        context = Context(
+            instance=header.instance,
+            firing_id=firing_id(header.instance, header.incarnation, firing.number),
+            attempt=firing.attempt,
+        )
+        result = run_handler(transition, tokens, context)
+        workflow.services.leave_user_code()
+        return result
+
+    # -- what came of it -----------------------------------------------------------------------------------
+
+    def finish(self, turn: Turn, firing: Firing, outputs: Outputs, *, born: bool = False, kind: str = "fired") -> None:
+        """Count a result: the firing and its tokens go, the outputs are deposited."""
+        workflow = self.workflow
+        transition = workflow.plan.transitions[firing.transition]
+        if not born:
+            self._drop(turn, firing)
+        workflow.discard(turn, firing.tokens)
+        targets = transition.outputs
+        produced = tuple([workflow.deposit(turn, targets[position][0], value) for position, value in outputs])
+        workflow.fired += 1
+        turn.fired += 1
+        consumed = tuple([token for _, token, _ in firing.tokens])
+        workflow.record(turn, kind, transition.path, firing, consumed, produced)
+
+    def fail(self, turn: Turn, firing: Firing, failure: Failure, retry_after_s: float | None = None) -> None:
+        """Count a failed attempt: back off and try again if the policy says so, else it is an incident."""
+        firing.failed += 1
+        failure = _dated(failure, firing.attempt, turn.now)
+        firing.failures = (*firing.failures, failure)[-KEPT_FAILURES:]
+        transition = self.workflow.plan.transitions[firing.transition]
+        detail: dict[str, str | int | float | bool] = {"type": failure.type, "message": failure.message}
+        self.workflow.record(turn, "attempt_failed", transition.path, firing, detail=detail)
+        policy = transition.behaviour.retry if transition.behaviour else None
+        delay_s = policy.delay_s(firing.failed, failure.types, firing.number) if policy else None
+        if delay_s is None or failure.type == "CrashSuspect":
+            self.raise_incident(turn, firing)
+            return
+        self.set_phase(turn, firing, Phase.BACKOFF)
+        firing.due = turn.now + max(delay_s, retry_after_s or 0.0)
+        turn.timers[firing.number] = (firing.due, firing.transition)
+
+    def raise_incident(self, turn: Turn, firing: Firing) -> None:
+        """Leave a firing to a person; its tokens stay with it."""
+        self.set_phase(turn, firing, Phase.INCIDENT)
+        last = firing.failures[-1]
+        path = self.workflow.plan.transitions[firing.transition].path
+        self.workflow.record(turn, "incident", path, firing, detail={"type": last.type, "message": last.message})
+
+    def lost(self, turn: Turn, firing: Firing, *, clean: bool) -> None:
+        """The engine went while this firing ran: what next depends on how often that has happened."""
+        if clean:
+            self.set_phase(turn, firing, Phase.READY)
+            return
+        firing.losses += 1
+        failure = Failure(type="Lost", message="the engine ended while this attempt ran", attempt=firing.attempt)
+        firing.failures = (*firing.failures, _dated(failure, firing.attempt, turn.now))[-KEPT_FAILURES:]
+        path = self.workflow.plan.transitions[firing.transition].path
+        self.workflow.record(turn, "lost", path, firing, detail={"losses": firing.losses})
+        verdict = after_loss(firing.losses)
+        if verdict is Verdict.INCIDENT:
+            self.raise_incident(turn, firing)
+        else:
+            self.set_phase(turn, firing, Phase.SUSPECT if verdict is Verdict.ALONE else Phase.READY)
+
+    def due(self, turn: Turn, firing: Firing) -> None:
+        """A timer of a firing has come."""
+        if firing.phase is Phase.BACKOFF:
+            self.set_phase(turn, firing, Phase.READY)
+        elif firing.phase is Phase.RUNNING and firing.due:
+            executor = self.workflow.plan.transitions[firing.transition].executor
+            turn.expires.append(
+                Expire(executor=executor, root=self.workflow.root, number=firing.number, attempt=firing.attempt)
+            )
+
+    def put_back(self, turn: Turn, firings: Iterable[Firing], kind: str) -> None:
+        """Undo the choice of firings that do not run: their tokens return to their places with their age."""
+        for firing in list(firings):
+            self._drop(turn, firing)
+            for place, token, value in firing.tokens:
+                self.workflow.restore(turn, place, token, value)
+            self.workflow.record(turn, kind, self.workflow.plan.transitions[firing.transition].path, firing)
+
+    def set_phase(self, turn: Turn, firing: Firing, phase: Phase) -> None:
+        """Move a firing to another phase: counted, timed and written."""
+        workflow = self.workflow
+        workflow.counts[firing.phase] -= 1
+        workflow.counts[phase] += 1
+        workflow.forget_ready(firing)
+        if phase is Phase.READY:
+            workflow.note_ready(firing, self)
+        elif phase is Phase.SUSPECT:
+            turn.suspects.append((firing.transition, firing.number))
+        firing.phase = phase
+        firing.since = turn.now
+        if firing.due:
+            firing.due = 0.0
+            turn.timers[firing.number] = (0.0, firing.transition)
+        if firing.number not in turn.firings:
+            turn.firings[firing.number] = (self, firing, False)
+
+    def _drop(self, turn: Turn, firing: Firing) -> None:
+        del self.firings[firing.number]
+        workflow = self.workflow
+        workflow.counts[firing.phase] -= 1
+        workflow.forget_ready(firing)
+        if firing.due:
+            turn.timers[firing.number] = (0.0, firing.transition)
+        if turn.firings:
+            turn.firings.pop(firing.number, None)
+        turn.delete(self.key(firing.number))
+
+
+def _dated(failure: Failure, attempt: int, now: float) -> Failure:
+    return Failure(
+        type=failure.type,
+        message=failure.message,
+        traceback=failure.traceback,
+        attempt=attempt,
+        at=now,
+        types=failure.types,
+    )

@@ -1,0 +1,74 @@
+"""What a batch does to the world once it is on disk, and never before."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from placet.actors.answers import Answer
+from placet.petri.plan import TransitionPlan
+
+
+class Start(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Run a transition's handler: everything an executor needs to know."""
+
+    root: bytes
+    instance: str
+    incarnation: int
+    transition: TransitionPlan
+    number: int
+    attempt: int
+    tokens: tuple[tuple[int, int, bytes], ...]  # (place, token id, value), in the order of the input arcs
+
+
+class Expire(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A started firing is past its deadline: answer `Failed`, or `Withdrawn` if its handler has not begun."""
+
+    executor: str
+    root: bytes
+    number: int
+    attempt: int
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Answer a client."""
+
+    reply: int
+    answer: Answer
+
+
+class StateChanged(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An instance is in another state than before."""
+
+    instance: str
+    root: bytes
+    state: str
+    at: float
+
+
+class Progress(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A firing of an observed instance moved on: `kind` is as in history, or `started`."""
+
+    instance: str
+    kind: str
+    transition: str
+    number: int
+    attempt: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """The turns one commit makes durable: what to write, then what to do."""
+
+    writes: list[tuple[bytes, bytes | None]] = field(default_factory=list)  # in key order
+    starts: dict[str, list[Start]] = field(default_factory=dict)  # by executor
+    expires: list[Expire] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    changes: list[StateChanged] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
+    fired: int = 0  # results counted in this batch
+    turns: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """True when there is nothing to commit and nothing to release."""
+        return not (self.writes or self.starts or self.expires or self.replies or self.changes or self.progress)

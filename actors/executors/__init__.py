@@ -1,0 +1,1 @@
+"""Where handlers run: executors behind one small protocol."""

@@ -1,0 +1,84 @@
+"""Actor faults: a `receive` that raised. Restart, try the message again, then park it.
+
+A restart never touches tokens: the turn's writes are dropped, and the actors come back from their last
+good state. A message that keeps failing is set aside in its instance, where a person can see it; if even
+that fails, the instance is left alone until the next start, with a record of the reason.
+"""
+
+from dataclasses import dataclass
+
+from placet.actors.messages import Done, Failed, KernelMessage, Park, Withdrawn, encode_message
+from placet.actors.records import Parked, encode
+from placet.actors.usercode import failure_of
+from placet.persistence.keys import PARKED, entry_key
+from placet.supervision.budget import RestartBudget
+
+BUDGET = RestartBudget(limit=2, window_s=5.0)
+_OUTSIDE = 1 << 63  # numbers an instance never gives out itself
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do after a fault: a message to handle next, or an entry to write; neither: drop it."""
+
+    again: KernelMessage | None = None
+    write: tuple[bytes, bytes] | None = None
+
+
+class Faults:
+    """Recent restarts by instance."""
+
+    def __init__(self) -> None:
+        self._past: dict[bytes, tuple[float, ...]] = {}
+        self.broken: dict[bytes, str] = {}  # instances that cannot be brought back -> why
+        self.restarts = 0
+
+    def forgive(self, root: bytes) -> None:
+        """A turn of the instance went well."""
+        if self._past:
+            self._past.pop(root, None)
+
+    def judge(self, root: bytes, message: KernelMessage, error: Exception, now: float) -> Verdict:
+        """Decide what becomes of a message whose turn raised."""
+        self.restarts += 1
+        past = BUDGET.spend(self._past.get(root, ()), now)
+        if past is not None:
+            self._past[root] = past
+            return Verdict(again=message)
+        self._past.pop(root, None)
+        if not isinstance(message, Park):
+            return Verdict(again=_parking(root, message, error))
+        self.broken[root] = repr(error)
+        parked = Parked(
+            number=_OUTSIDE, kind=message.kind, message=message.message, failure=failure_of(error), actor=message.actor
+        )
+        return Verdict(write=(entry_key(root, 0, PARKED, _OUTSIDE), encode(parked)))
+
+
+def _parking(root: bytes, message: KernelMessage, error: Exception) -> Park:
+    transition, number = -1, 0
+    if isinstance(message, (Done, Failed, Withdrawn)):
+        transition, number = message.transition, message.number
+    return Park(
+        root=root,
+        kind=type(message).__name__,
+        message=encode_message(message),
+        failure=failure_of(error, at=0.0),
+        actor=faulty_actor(error),
+        transition=transition,
+        number=number,
+    )
+
+
+def faulty_actor(error: BaseException) -> str:
+    """Return the path of the innermost actor in whose code an error was raised; "" is the workflow actor."""
+    path = ""
+    trace = error.__traceback__
+    while trace is not None:
+        owner = trace.tb_frame.f_locals.get("self")
+        plan = getattr(owner, "plan", None)
+        found = getattr(plan, "path", None)
+        if isinstance(found, str):
+            path = found
+        trace = trace.tb_next
+    return path

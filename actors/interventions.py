@@ -1,0 +1,229 @@
+"""What people can do to a running instance: one function an intervention, in one table.
+
+Each is recorded in the history with who and why, and answered once it is on disk. One that no longer applies is
+refused with the reason; one that changes nothing succeeds and says so. A request id that was seen before
+gets the recorded answer.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from placet.actors.answers import Answer, Receipt, Refused, decode_answer, encode_answer
+from placet.actors.lifecycle import TERMINAL, Intent
+from placet.actors.messages import Cancel, FailIncident, Intervention, Pause, Resume, RetryIncident, SkipIncident
+from placet.actors.records import Firing, GuardIncident, Parked, Phase
+from placet.actors.turn import Turn
+from placet.actors.workflow import WorkflowActor
+from placet.persistence.keys import GUARD_INCIDENT, PARKED, REQUEST, entry_key
+from placet.petri.plan import TransitionPlan
+
+
+def intervene(workflow: WorkflowActor, turn: Turn, message: Intervention) -> None:
+    """Carry out an intervention and answer it."""
+    key = _request_key(workflow, message.request_id) if message.request_id else None
+    known = workflow.services.get(key) if key else None
+    if known is not None:
+        turn.answer = _as_before(decode_answer(known))
+        return
+    if workflow.header.state in TERMINAL:
+        turn.answer = Refused(
+            instance=message.instance, code="ended", reason=f"{message.instance} is {workflow.header.state.value}"
+        )
+        return
+    turn.answer = INTERVENTIONS[type(message)](workflow, turn, message)
+    if key and isinstance(turn.answer, Receipt):
+        turn.born[key] = encode_answer(turn.answer)
+
+
+def _request_key(workflow: WorkflowActor, request_id: str) -> bytes:
+    number = int.from_bytes(hashlib.blake2b(request_id.encode(), digest_size=8).digest(), "big")
+    return entry_key(workflow.root, 0, REQUEST, number)
+
+
+def _as_before(answer: Answer) -> Answer:
+    if isinstance(answer, Receipt):
+        return Receipt(instance=answer.instance, at=answer.at, already=True)
+    return answer
+
+
+def _accept(workflow: WorkflowActor, turn: Turn, message: Intervention, kind: str, **detail: str | int) -> Receipt:
+    workflow.note(turn, kind, by=message.by, why=message.why, **detail)
+    return Receipt(instance=message.instance, at=turn.now)
+
+
+def _already(turn: Turn, message: Intervention) -> Receipt:
+    return Receipt(instance=message.instance, at=turn.now, already=True)
+
+
+def _refuse(message: Intervention, code: str, reason: str) -> Refused:
+    return Refused(instance=message.instance, code=code, reason=reason)
+
+
+def _ending(workflow: WorkflowActor, message: Intervention) -> Refused | None:
+    if workflow.header.intent in (Intent.CANCEL, Intent.FAIL):
+        return _refuse(message, "ending", f"{message.instance} is {workflow.header.state.value}")
+    return None
+
+
+def _pause(workflow: WorkflowActor, turn: Turn, message: Pause) -> Answer:
+    if refused := _ending(workflow, message):
+        return refused
+    if workflow.header.intent is Intent.PAUSE:
+        return _already(turn, message)
+    workflow.header.intent = Intent.PAUSE
+    return _accept(workflow, turn, message, "paused")
+
+
+def _resume(workflow: WorkflowActor, turn: Turn, message: Resume) -> Answer:
+    if refused := _ending(workflow, message):
+        return refused
+    if workflow.header.intent is Intent.RUN:
+        return _already(turn, message)
+    workflow.header.intent = Intent.RUN
+    for composite in workflow.composites:
+        turn.suspects += [(f.transition, f.number) for f in composite.firings.values() if f.phase is Phase.SUSPECT]
+    return _accept(workflow, turn, message, "resumed")
+
+
+def _cancel(workflow: WorkflowActor, turn: Turn, message: Cancel) -> Answer:
+    if workflow.header.intent is Intent.CANCEL:
+        return _already(turn, message)
+    if refused := _ending(workflow, message):
+        return refused
+    receipt = _accept(workflow, turn, message, "cancel_requested")
+    end(workflow, turn, Intent.CANCEL)
+    return receipt
+
+
+def end(workflow: WorkflowActor, turn: Turn, intent: Intent) -> None:
+    """Choose nothing more, and put back the tokens of every firing that does not run."""
+    workflow.header.intent = intent
+    for composite in workflow.composites:
+        idle = [firing for firing in composite.firings.values() if firing.phase is not Phase.RUNNING]
+        composite.put_back(turn, idle, "put_back")
+
+
+Incident = Firing | GuardIncident | Parked
+
+
+def find_incident(workflow: WorkflowActor, number: int) -> Incident | None:
+    """Return the open incident of that number."""
+    found = workflow.find_firing(number)
+    if found is not None and found[1].phase is Phase.INCIDENT:
+        return found[1]
+    for incident in workflow.guard_incidents.values():
+        if incident.number == number:
+            return incident
+    return workflow.parked.get(number)
+
+
+def _no_incident(message: RetryIncident | SkipIncident | FailIncident) -> Refused:
+    return _refuse(
+        message, "no_incident", f"{message.instance} has no open incident {message.incident}; it may have been settled"
+    )
+
+
+def _retry(workflow: WorkflowActor, turn: Turn, message: RetryIncident) -> Answer:
+    if refused := _ending(workflow, message):
+        return refused
+    incident = find_incident(workflow, message.incident)
+    if incident is None:
+        return _no_incident(message)
+    receipt = _accept(workflow, turn, message, "retried", incident=message.incident)
+    match incident:
+        case Firing():
+            incident.failed = incident.losses = 0
+            composite, _ = workflow.firing(incident.transition, incident.number)
+            composite.set_phase(turn, incident, Phase.READY)
+            _forget_suspicion(workflow, turn, incident.transition)
+            _drop_parked_result(workflow, turn, incident.number)
+        case GuardIncident():
+            _ask_guard_again(workflow, turn, incident)
+        case Parked():
+            del workflow.parked[incident.number]
+            turn.delete(entry_key(workflow.root, 0, PARKED, incident.number))
+            turn.replays.append(incident.message)
+    return receipt
+
+
+def _ask_guard_again(workflow: WorkflowActor, turn: Turn, incident: GuardIncident) -> None:
+    del workflow.guard_incidents[incident.transition, incident.token]
+    turn.delete(entry_key(workflow.root, 0, GUARD_INCIDENT, incident.number))
+    _forget_suspicion(workflow, turn, incident.transition)
+    transition = workflow.plan.transitions[incident.transition]
+    for arc in transition.inputs:
+        if arc.place == incident.place and arc.queue >= 0:
+            workflow.place(arc.place).rejudge(turn, arc.queue, incident.token)
+    workflow.agenda.offer(transition)
+
+
+def _forget_suspicion(workflow: WorkflowActor, turn: Turn, transition: int) -> None:
+    turn.cleared.append((workflow.header.instance, workflow.plan.transitions[transition].path))
+
+
+def _drop_parked_result(workflow: WorkflowActor, turn: Turn, firing: int) -> None:
+    for number in [number for number, parked in workflow.parked.items() if parked.firing == firing]:
+        del workflow.parked[number]
+        turn.delete(entry_key(workflow.root, 0, PARKED, number))
+
+
+def _skip(workflow: WorkflowActor, turn: Turn, message: SkipIncident) -> Answer:
+    if refused := _ending(workflow, message):
+        return refused
+    incident = find_incident(workflow, message.incident)
+    if incident is None:
+        return _no_incident(message)
+    if not isinstance(incident, Firing):
+        return _refuse(message, "not_a_firing", "only a failed firing can be skipped; retry or fail this incident")
+    transition = workflow.plan.transitions[incident.transition]
+    outputs = _positions(transition, message.outputs)
+    if isinstance(outputs, str):
+        return _refuse(message, "wrong_output", outputs)
+    receipt = _accept(workflow, turn, message, "skipped", incident=message.incident)
+    composite, _ = workflow.firing(incident.transition, incident.number)
+    _drop_parked_result(workflow, turn, incident.number)
+    composite.finish(turn, incident, outputs)
+    return receipt
+
+
+def _positions(
+    transition: TransitionPlan, outputs: tuple[tuple[str, bytes], ...]
+) -> tuple[tuple[int, bytes], ...] | str:
+    """Return outputs by position, or what is wrong with them."""
+    names = transition.output_names
+    if any(name == "" for name, _ in outputs) and len(names) == 1:
+        outputs = tuple((name or names[0], value) for name, value in outputs)
+    unknown = [name for name, _ in outputs if name not in names]
+    if unknown:
+        return f"{transition.path} has no output {unknown[0]!r}; its outputs are {', '.join(names) or 'none'}"
+    counts = {name: sum(1 for other, _ in outputs if other == name) for name in names}
+    weights = {name: weight for name, (_, weight) in zip(names, transition.outputs, strict=True)}
+    filled = [name for name in names if counts[name]]
+    if transition.choice and len(filled) != 1:
+        return f"{transition.path} gives to exactly one of {', '.join(names)}; name one"
+    for name in filled if transition.choice else names:
+        if counts[name] != weights[name]:
+            return f"{transition.path} gives {weights[name]} to {name}, not {counts[name]}; name each output"
+    return tuple((names.index(name), value) for name, value in outputs)
+
+
+def _fail(workflow: WorkflowActor, turn: Turn, message: FailIncident) -> Answer:
+    if refused := _ending(workflow, message):
+        return refused
+    if find_incident(workflow, message.incident) is None:
+        return _no_incident(message)
+    receipt = _accept(workflow, turn, message, "fail_requested", incident=message.incident)
+    end(workflow, turn, Intent.FAIL)
+    return receipt
+
+
+# A table of functions each of which takes the message it stands beside: a relation the type system cannot say.
+INTERVENTIONS: Mapping[type[Intervention], Callable[[WorkflowActor, Turn, Any], Answer]] = {
+    Pause: _pause,
+    Resume: _resume,
+    Cancel: _cancel,
+    RetryIncident: _retry,
+    SkipIncident: _skip,
+    FailIncident: _fail,
+}

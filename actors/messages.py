@@ -1,0 +1,181 @@
+"""Everything a kernel can be told: frozen values, each protocol one closed union, handled through a dict by type.
+
+Times are engine seconds. `root` is the 10-byte key prefix of an instance in this engine's store; messages
+from people name the instance by its id.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from placet.actors.records import Failure
+
+
+class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
+    """Base of all messages."""
+
+
+# -- from executors: each start is answered exactly once ------------------------------------------------
+
+
+class Done(Message, frozen=True, gc=False, kw_only=True):
+    """A handler returned. `outputs` holds (position among the transition's outputs, value), one a token."""
+
+    root: bytes
+    transition: int
+    number: int
+    attempt: int
+    outputs: tuple[tuple[int, bytes], ...]
+
+
+class Failed(Message, frozen=True, gc=False, kw_only=True):
+    """A handler raised, timed out, or returned what its outputs do not take."""
+
+    root: bytes
+    transition: int
+    number: int
+    attempt: int
+    failure: Failure
+    retry_after_s: float | None = None
+
+
+class Withdrawn(Message, frozen=True, gc=False, kw_only=True):
+    """A firing was taken back from its executor before its handler began: the attempt does not count."""
+
+    root: bytes
+    transition: int
+    number: int
+    attempt: int
+
+
+# -- from the kernel to its own actors --------------------------------------------------------------------
+
+
+class Due(Message, frozen=True, gc=False, kw_only=True):
+    """The time of a firing has come: its deadline, or its next attempt."""
+
+    root: bytes
+    transition: int
+    number: int
+
+
+class Grant(Message, frozen=True, gc=False, kw_only=True):
+    """An executor has free slots, and it is this instance's turn to use some."""
+
+    root: bytes
+
+
+class Recover(Message, frozen=True, gc=False, kw_only=True):
+    """The engine has started again: count what was lost with it, and go on."""
+
+    root: bytes
+    clean: bool  # the last stop was clean: what was in flight does not count as lost
+
+
+class RunAlone(Message, frozen=True, gc=False, kw_only=True):
+    """Nothing else is in flight: a suspected firing may be started."""
+
+    root: bytes
+    transition: int
+    number: int
+
+
+class Park(Message, frozen=True, gc=False, kw_only=True):
+    """Set aside a message that failed every time, with the reason."""
+
+    root: bytes
+    kind: str
+    message: bytes
+    failure: Failure
+    actor: str
+    transition: int = -1
+    number: int = 0  # the firing whose result it is
+
+
+# -- from clients ------------------------------------------------------------------------------------------
+
+
+class Request(Message, frozen=True, gc=False, kw_only=True):
+    """Base of what clients send: answered once, after commit, through `reply` (0: nobody waits)."""
+
+    instance: str
+    reply: int = 0
+
+
+class Spawn(Request, frozen=True, gc=False, kw_only=True):
+    """Create an instance, or find the one that has this id and the same inputs."""
+
+    workflow: str
+    version: str
+    net: bytes  # digest
+    tokens: tuple[tuple[int, bytes], ...]  # (place, value)
+    inputs: bytes  # fingerprint of the input values: equal for equal values
+    incarnation: int
+
+
+class ActorRequest(Request, frozen=True, gc=False, kw_only=True):
+    """Base of what is said to one actor of an instance."""
+
+    path: str = ""  # "" is the workflow actor itself; `fulfil/packed` one below
+
+
+class Inspect(ActorRequest, frozen=True, gc=False, kw_only=True):
+    """Answer with the actor's durable entries, as they are now."""
+
+
+class Restart(ActorRequest, frozen=True, gc=False, kw_only=True):
+    """Drop the actor from memory and bring it back from its durable entries."""
+
+
+class Sleep(ActorRequest, frozen=True, gc=False, kw_only=True):
+    """Put the actor to sleep: it wakes with the next message."""
+
+
+class Intervention(Request, frozen=True, gc=False, kw_only=True):
+    """Base of what a person sends into a running instance: recorded with `by` and `why`."""
+
+    by: str
+    why: str = ""
+    request_id: str = ""  # the same id again gets the recorded answer
+
+
+class Pause(Intervention, frozen=True, gc=False, kw_only=True):
+    """Choose nothing new in the instance; results of what is in flight are counted."""
+
+
+class Resume(Intervention, frozen=True, gc=False, kw_only=True):
+    """Undo a pause."""
+
+
+class Cancel(Intervention, frozen=True, gc=False, kw_only=True):
+    """End the instance once what is in flight has answered; its tokens stay where they are."""
+
+
+class RetryIncident(Intervention, frozen=True, gc=False, kw_only=True):
+    """Try a failed firing again, with its attempts counted from the start."""
+
+    incident: int
+
+
+class SkipIncident(Intervention, frozen=True, gc=False, kw_only=True):
+    """Count a failed firing as done with the given outputs."""
+
+    incident: int
+    outputs: tuple[tuple[str, bytes], ...]  # (place, value), one a token; place "" is the only output
+
+
+class FailIncident(Intervention, frozen=True, gc=False, kw_only=True):
+    """Give up: the whole instance ends as `failed`."""
+
+    incident: int
+
+
+ExecutorMessage: TypeAlias = Done | Failed | Withdrawn
+InternalMessage: TypeAlias = Due | Grant | Recover | RunAlone | Park
+ActorMessage: TypeAlias = Inspect | Restart | Sleep
+InterventionMessage: TypeAlias = Pause | Resume | Cancel | RetryIncident | SkipIncident | FailIncident
+ClientMessage: TypeAlias = Spawn | ActorMessage | InterventionMessage
+KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage
+
+encode_message = msgspec.msgpack.Encoder().encode
+decode_message = msgspec.msgpack.Decoder(KernelMessage).decode

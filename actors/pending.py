@@ -1,0 +1,89 @@
+"""The writes of the batch being made: committed state overlaid by them is what actors read."""
+
+from collections.abc import Iterator
+
+from placet.actors.turn import Turn
+from placet.persistence.keys import LIVE
+from placet.persistence.store import View, Write
+
+ROOT_BYTES = 10
+_LIVE = LIVE[0]
+
+
+class Pending:
+    """Writes gathered from turns, kept per instance, so that waking one looks at its own only.
+
+    A key that is *born* in the batch was not in the store before: deleted again, it leaves no trace. Any
+    other delete must reach the store.
+    """
+
+    __slots__ = ("_born", "_changed", "engine")
+
+    def __init__(self) -> None:
+        self._born: dict[bytes, dict[bytes, bytes]] = {}
+        self._changed: dict[bytes, dict[bytes, bytes | None]] = {}
+        self.engine: dict[bytes, bytes | None] = {}  # outside of instances
+
+    def merge(self, turn: Turn) -> None:
+        """Add what a turn wrote."""
+        if turn.engine_writes:
+            self.engine.update(turn.engine_writes)
+        root = turn.root
+        born = self._born.get(root)
+        changed = self._changed.get(root)
+        if born is None or changed is None:
+            self._born[root] = turn.born
+            self._changed[root] = turn.changed
+            return
+        for key, value in turn.changed.items():
+            if key not in born:
+                changed[key] = value
+            elif value is None:
+                del born[key]
+            else:
+                born[key] = value
+        for key, fresh in turn.born.items():
+            if key in changed:  # deleted earlier in this batch: it is in the store
+                changed[key] = fresh
+            else:
+                born[key] = fresh
+
+    def get(self, view: View, key: bytes) -> bytes | None:
+        """Return the value of `key` as it will be after this batch."""
+        if key[0] != _LIVE:
+            return self.engine[key] if key in self.engine else view.get(key)
+        root = key[:ROOT_BYTES]
+        born = self._born.get(root)
+        if born is not None:
+            if key in born:
+                return born[key]
+            changed = self._changed[root]
+            if key in changed:
+                return changed[key]
+        return view.get(key)
+
+    def scan(self, view: View, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what is below `prefix`, which lies within one instance, as it will be after this batch."""
+        root = prefix[:ROOT_BYTES]
+        born = self._born.get(root)
+        if born is None:
+            yield from view.scan(prefix)
+            return
+        entries = dict(view.scan(prefix))
+        for key, value in self._changed[root].items():
+            if value is None:
+                entries.pop(key, None)
+            elif key.startswith(prefix):
+                entries[key] = value
+        entries.update((key, value) for key, value in born.items() if key.startswith(prefix))
+        yield from sorted(entries.items())
+
+    def writes(self) -> list[Write]:
+        """Return all writes in key order."""
+        writes: list[Write] = list(self.engine.items())
+        for born in self._born.values():
+            writes += born.items()
+        for changed in self._changed.values():
+            writes += changed.items()
+        writes.sort()
+        return writes

@@ -1,0 +1,197 @@
+"""What an instance does with each message: one function a type, in one table."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from placet.actors.answers import Entries, Receipt, Refused
+from placet.actors.composite import CompositeActor
+from placet.actors.interventions import end, intervene
+from placet.actors.lifecycle import Intent
+from placet.actors.messages import (
+    ActorRequest,
+    Cancel,
+    Done,
+    Due,
+    FailIncident,
+    Failed,
+    Grant,
+    Inspect,
+    KernelMessage,
+    Park,
+    Pause,
+    Recover,
+    Restart,
+    Resume,
+    RetryIncident,
+    RunAlone,
+    SkipIncident,
+    Sleep,
+    Withdrawn,
+)
+from placet.actors.records import Firing, Parked, Phase, encode
+from placet.actors.slots import SLICE_S
+from placet.actors.turn import Turn
+from placet.actors.workflow import WorkflowActor
+from placet.persistence.keys import FIRST_PLACE, PARKED, entry_key, split_entry
+
+
+def _running(workflow: WorkflowActor, turn: Turn, message: Done | Failed | Withdrawn) -> tuple[CompositeActor, Firing] | None:
+    """Return the firing an answer is for; one that is no longer asked for is recorded and dropped."""
+    composite, firing = workflow.firing(message.transition, message.number)
+    if firing is not None and firing.attempt == message.attempt and firing.phase is Phase.RUNNING:
+        return composite, firing
+    path = workflow.plan.transitions[message.transition].path
+    workflow.note(turn, "stale", transition=path, firing=message.number, attempt=message.attempt)
+    return None
+
+
+def _done(workflow: WorkflowActor, turn: Turn, message: Done) -> None:
+    composite, firing = workflow.firing(message.transition, message.number)
+    if firing is None or firing.attempt != message.attempt or firing.phase is not Phase.RUNNING:
+        _running(workflow, turn, message)
+        return
+    composite.finish(turn, firing, message.outputs)
+
+
+def _failed(workflow: WorkflowActor, turn: Turn, message: Failed) -> None:
+    found = _running(workflow, turn, message)
+    if found is None:
+        return
+    composite, firing = found
+    composite.fail(turn, firing, message.failure, message.retry_after_s)
+    if workflow.header.intent in (Intent.CANCEL, Intent.FAIL):
+        composite.put_back(turn, [firing], "put_back")
+
+
+def _withdrawn(workflow: WorkflowActor, turn: Turn, message: Withdrawn) -> None:
+    found = _running(workflow, turn, message)
+    if found is None:
+        return
+    composite, firing = found
+    firing.attempt -= 1  # it never began
+    composite.set_phase(turn, firing, Phase.READY)
+    if workflow.header.intent in (Intent.CANCEL, Intent.FAIL):
+        composite.put_back(turn, [firing], "put_back")
+
+
+def _due(workflow: WorkflowActor, turn: Turn, message: Due) -> None:
+    composite, firing = workflow.firing(message.transition, message.number)
+    if firing is not None:
+        composite.due(turn, firing)
+
+
+def _grant(workflow: WorkflowActor, turn: Turn, message: Grant) -> None:
+    workflow.slice_end = turn.now + SLICE_S
+
+
+def _recover(workflow: WorkflowActor, turn: Turn, message: Recover) -> None:
+    ending = workflow.header.intent in (Intent.CANCEL, Intent.FAIL)
+    for composite in workflow.composites:
+        for firing in list(composite.firings.values()):
+            if firing.phase is Phase.RUNNING:
+                composite.lost(turn, firing, clean=message.clean)
+            elif firing.phase is Phase.SUSPECT:
+                turn.suspects.append((firing.transition, firing.number))
+    if ending:
+        end(workflow, turn, workflow.header.intent)
+
+
+def _run_alone(workflow: WorkflowActor, turn: Turn, message: RunAlone) -> None:
+    composite, firing = workflow.firing(message.transition, message.number)
+    if firing is None or firing.phase is not Phase.SUSPECT or workflow.header.intent is not Intent.RUN:
+        return
+    if workflow.plan.transitions[message.transition].behaviour is None:
+        return
+    composite.start_again(turn, firing)
+
+
+def _park(workflow: WorkflowActor, turn: Turn, message: Park) -> None:
+    parked = Parked(
+        number=workflow.next_serial(),
+        kind=message.kind,
+        message=message.message,
+        failure=message.failure,
+        actor=message.actor,
+    )
+    if message.number:
+        composite, firing = workflow.firing(message.transition, message.number)
+        if firing is not None and firing.phase is Phase.RUNNING:
+            parked.firing = firing.number
+            firing.failures = (*firing.failures, message.failure)
+            composite.raise_incident(turn, firing)
+    workflow.parked[parked.number] = parked
+    turn.born[entry_key(workflow.root, 0, PARKED, parked.number)] = encode(parked)
+    detail = {"message": message.kind, "actor": message.actor, "type": message.failure.type}
+    workflow.note(turn, "parked", **detail, reason=message.failure.message)
+
+
+# -- one actor of an instance --------------------------------------------------------------------------------
+
+
+def _actor_index(workflow: WorkflowActor, path: str) -> int | None:
+    place = workflow.plan.place_index.get(path)
+    if place is not None:
+        return FIRST_PLACE + place
+    return workflow.plan.composite_index.get(path)
+
+
+def _no_actor(message: ActorRequest) -> Refused:
+    return Refused(
+        instance=message.instance, code="no_actor", reason=f"{message.instance} has no actor {message.path!r}"
+    )
+
+
+def _inspect(workflow: WorkflowActor, turn: Turn, message: Inspect) -> None:
+    index = _actor_index(workflow, message.path)
+    if index is None:
+        turn.answer = _no_actor(message)
+        return
+    entries = tuple(
+        (kind, number, value)
+        for key, value in workflow.services.scan(workflow.root + index.to_bytes(2, "big"))
+        for _, kind, number in (split_entry(key),)
+    )
+    turn.answer = Entries(instance=message.instance, path=message.path, entries=entries)
+
+
+def _sleep(workflow: WorkflowActor, turn: Turn, message: Sleep) -> None:
+    index = _actor_index(workflow, message.path)
+    if index is None:
+        turn.answer = _no_actor(message)
+        return
+    if index >= FIRST_PLACE:
+        workflow.sleep_place(index - FIRST_PLACE)
+    else:
+        turn.forget = True  # the workflow actor and its composites are read together
+    turn.answer = Receipt(instance=message.instance, at=turn.now)
+
+
+def _restart(workflow: WorkflowActor, turn: Turn, message: Restart) -> None:
+    index = _actor_index(workflow, message.path)
+    if index is None:
+        turn.answer = _no_actor(message)
+        return
+    if index >= FIRST_PLACE:
+        workflow.sleep_place(index - FIRST_PLACE)
+        workflow.place(index - FIRST_PLACE)
+    else:
+        turn.forget = True
+    workflow.note(turn, "restarted", actor=message.path)
+    turn.answer = Receipt(instance=message.instance, at=turn.now)
+
+
+# A table of functions each of which takes the message it stands beside: a relation the type system cannot say.
+RECEIVERS: Mapping[type[KernelMessage], Callable[[WorkflowActor, Turn, Any], None]] = {
+    Done: _done,
+    Failed: _failed,
+    Withdrawn: _withdrawn,
+    Due: _due,
+    Grant: _grant,
+    Recover: _recover,
+    RunAlone: _run_alone,
+    Park: _park,
+    Inspect: _inspect,
+    Restart: _restart,
+    Sleep: _sleep,
+    **dict.fromkeys((Pause, Resume, Cancel, RetryIncident, SkipIncident, FailIncident), intervene),
+}

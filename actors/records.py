@@ -1,0 +1,99 @@
+"""An actor's durable entries: what stands in the store under an instance, as msgspec values.
+
+These entries are the actors' snapshots: `HEADER` of the workflow actor, `FIRING` and `GUARD_INCIDENT` of
+composites, `TOKEN` of places (raw value bytes). Times are engine seconds.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+from placet.actors.lifecycle import InstanceState, Intent
+
+
+class Phase(IntEnum):
+    """Where a firing stands."""
+
+    READY = 0  # chosen, and waits for a free slot of its executor to be started (again)
+    RUNNING = 1  # started, or about to be: its attempt is counted
+    BACKOFF = 2  # failed, and will be tried again when due
+    INCIDENT = 3  # failed for good: waits for a person
+    SUSPECT = 4  # lost with its engine too often: waits to be run alone
+
+
+class Failure(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One failed attempt."""
+
+    type: str  # qualified class name of the exception, or `TimedOut`, `Lost`
+    message: str
+    traceback: str = ""
+    attempt: int = 0
+    at: float = 0.0
+    types: tuple[str, ...] = ()  # qualified names of the exception's classes, most special first
+
+
+class Header(msgspec.Struct, array_like=True):
+    """An instance: the entry of its workflow actor."""
+
+    instance: str
+    workflow: str
+    version: str
+    net: bytes  # digest under which the net is stored
+    incarnation: int  # random at spawn: part of every firing id
+    inputs: bytes  # digest of the input tokens
+    state: InstanceState
+    spawned_at: float
+    intent: Intent = Intent.RUN
+    awake: bool = True  # something can move without a timer or a person: recovery wakes it
+    changed_at: float = 0.0  # when `state` last changed
+    serial: int = 0  # last token id or firing number given out; firing records may hold a later one
+    link: int = 0  # last history record; firing records may hold a later one
+    fired: int = 0  # results counted; firing records may hold a later one
+
+
+class Firing(msgspec.Struct, array_like=True):
+    """One firing and the tokens it took."""
+
+    number: int
+    transition: int
+    tokens: tuple[tuple[int, int, bytes], ...]  # (place, token id, value), in the order of the input arcs
+    phase: Phase
+    attempt: int = 1  # starts so far, this one included
+    due: float = 0.0  # RUNNING: deadline of the attempt, BACKOFF: next attempt; 0.0 is none
+    serial: int = 0
+    link: int = 0
+    fired: int = 0
+    failures: tuple[Failure, ...] = ()  # failed attempts, the last `KEPT_FAILURES` of them
+    failed: int = 0  # failed attempts since the start or the last intervention: what `Retry` counts
+    losses: int = 0  # attempts lost with an engine: counted apart
+    since: float = 0.0  # when the phase began
+
+
+class GuardIncident(msgspec.Struct, array_like=True):
+    """A guard that raised on one token: the token stays in its place, and the transition leaves it alone."""
+
+    number: int
+    transition: int
+    place: int
+    token: int
+    failure: Failure
+
+
+class Parked(msgspec.Struct, array_like=True):
+    """A message set aside because handling it failed every time."""
+
+    number: int
+    kind: str  # type of the message
+    message: bytes
+    failure: Failure
+    firing: int = 0  # number of the firing whose result it is; 0 is none
+    actor: str = ""  # path of the actor that raised
+
+
+KEPT_FAILURES = 10
+
+encode = msgspec.msgpack.Encoder().encode
+decode_header = msgspec.msgpack.Decoder(Header).decode
+decode_firing = msgspec.msgpack.Decoder(Firing).decode
+decode_guard_incident = msgspec.msgpack.Decoder(GuardIncident).decode
+decode_parked = msgspec.msgpack.Decoder(Parked).decode

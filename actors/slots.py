@@ -1,0 +1,90 @@
+"""Free slots of executors, and whose turn it is to use them: round-robin over instances.
+
+An instance that frees a slot may use it again within its time slice; when that is over and others wait,
+it goes to the end of the queue. So quick handlers of one instance follow each other in one commit, and a
+slow or endless instance cannot keep others out.
+"""
+
+from typing import TypeAlias
+
+SLICE_S = 0.02  # how long an instance may keep reusing slots while others wait
+
+FlightKey: TypeAlias = tuple[bytes, int]  # (root, firing number)
+
+
+class Pool:
+    """One executor as the kernel sees it: how many firings it takes, which are out, who waits."""
+
+    __slots__ = ("capacity", "in_flight", "waiting")
+
+    def __init__(self) -> None:
+        self.capacity = 0
+        self.in_flight: dict[FlightKey, int] = {}  # attempt
+        self.waiting: dict[bytes, None] = {}  # roots, the next one first
+
+    @property
+    def free(self) -> int:
+        """How many firings may be started now."""
+        return self.capacity - len(self.in_flight)
+
+    def share(self, root: bytes, now: float, slice_end: float) -> int:
+        """Return how many slots `root` may take in this turn."""
+        free = self.capacity - len(self.in_flight)
+        if not self.waiting or free <= 0:
+            return free
+        if root in self.waiting and len(self.waiting) == 1:
+            return free
+        if now > slice_end:
+            return 0
+        return max(1, free // (len(self.waiting) + 1))
+
+
+class Slots:
+    """The pools of all executors of an engine."""
+
+    __slots__ = ("alone", "pools")
+
+    def __init__(self) -> None:
+        self.pools: dict[str, Pool] = {}
+        self.alone = False  # a suspected firing runs, or is about to: nothing else may start
+
+    def pool(self, executor: str) -> Pool:
+        """Return the pool of `executor`; one nobody has named yet has no slots."""
+        pool = self.pools.get(executor)
+        if pool is None:
+            pool = self.pools[executor] = Pool()
+        return pool
+
+    def share(self, executor: str, root: bytes, now: float, slice_end: float) -> int:
+        """Return how many firings `root` may start on `executor` in this turn."""
+        if self.alone:
+            return 0
+        return self.pool(executor).share(root, now, slice_end)
+
+    def in_flight(self) -> int:
+        """Return how many firings are out, over all executors."""
+        return sum(len(pool.in_flight) for pool in self.pools.values())
+
+    def next_waiting(self) -> bytes | None:
+        """Return the root whose turn it is where a slot is free, and take it off every queue; or None."""
+        if self.alone:
+            return None
+        for pool in self.pools.values():
+            if pool.waiting and pool.free > 0:
+                root = next(iter(pool.waiting))
+                for other in self.pools.values():
+                    other.waiting.pop(root, None)
+                return root
+        return None
+
+    @property
+    def has_grant(self) -> bool:
+        """True when some instance waits for a slot that is free."""
+        return not self.alone and any(pool.waiting and pool.free > 0 for pool in self.pools.values())
+
+    def land(self, root: bytes, number: int, attempt: int) -> None:
+        """A start has been answered: its slot is free again."""
+        for pool in self.pools.values():
+            if pool.in_flight.get((root, number)) == attempt:
+                del pool.in_flight[root, number]
+                return

@@ -1,0 +1,20 @@
+"""The engine's stamp: written with every batch, read at the next start."""
+
+import msgspec
+
+from placet.persistence.keys import ENGINE
+
+STAMP_KEY = ENGINE + b"stamp"
+
+
+class Stamp(msgspec.Struct, array_like=True):
+    """Where the engine stood when it last committed."""
+
+    engine_s: float = 0.0  # engine time
+    wall_s: float = 0.0  # wall clock at the same moment, seconds since 1970
+    history: int = 0  # sequence number of the last history record
+    clean: bool = True  # nothing was in flight that should count as lost
+
+
+encode_stamp = msgspec.msgpack.Encoder().encode
+decode_stamp = msgspec.msgpack.Decoder(Stamp).decode

@@ -1,0 +1,68 @@
+"""The timers of an engine: a map from firing to due time that finds what is due without keeping dead entries.
+
+Nearly every deadline is cancelled long before it is due, so a heap would fill with corpses. Times are put
+into buckets of an eighth of a second instead (a hashed wheel as in Varghese and Lauck, SOSP 1987, kept as
+a dict and a heap of bucket numbers): setting and clearing are O(1).
+"""
+
+from heapq import heappop, heappush
+from typing import TypeAlias
+
+BUCKETS_A_SECOND = 8
+TimerKey: TypeAlias = tuple[bytes, int]  # (root, firing number)
+
+
+class Timers:
+    """Due times by firing, in memory; their durable form is the firing's own record."""
+
+    __slots__ = ("_buckets", "_due", "_order")
+
+    def __init__(self) -> None:
+        self._due: dict[TimerKey, tuple[float, int]] = {}  # (due, transition)
+        self._buckets: dict[int, dict[TimerKey, None]] = {}
+        self._order: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def set(self, key: TimerKey, due: float, transition: int) -> None:
+        """Set or move the timer of `key`."""
+        if key in self._due:
+            self.clear(key)
+        self._due[key] = (due, transition)
+        number = int(due * BUCKETS_A_SECOND)
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            bucket = self._buckets[number] = {}
+            heappush(self._order, number)
+        bucket[key] = None
+
+    def clear(self, key: TimerKey) -> None:
+        """Forget the timer of `key`, if there is one."""
+        known = self._due.pop(key, None)
+        if known is not None:
+            del self._buckets[int(known[0] * BUCKETS_A_SECOND)][key]
+
+    def pop_due(self, now: float) -> list[tuple[TimerKey, int]]:
+        """Remove and return (key, transition) of every timer that is due at `now`, earliest first."""
+        ripe: list[tuple[float, TimerKey, int]] = []
+        while self._order and self._order[0] <= now * BUCKETS_A_SECOND:
+            bucket = self._buckets[self._order[0]]
+            here = [(self._due[key][0], key, self._due[key][1]) for key in bucket if self._due[key][0] <= now]
+            for _, key, _ in here:
+                self.clear(key)
+            ripe += here
+            if bucket:
+                break  # the bucket of `now`: the rest of it comes later
+            del self._buckets[heappop(self._order)]
+        ripe.sort()
+        return [(key, transition) for _, key, transition in ripe]
+
+    def next_due(self, now: float) -> float | None:
+        """Return a time until which nothing is due, or None if there is no timer; at most a bucket too early."""
+        while self._order and not self._buckets[self._order[0]]:
+            del self._buckets[heappop(self._order)]
+        if not self._order:
+            return None
+        begin = self._order[0] / BUCKETS_A_SECOND
+        return begin if begin > now else min(self._due[key][0] for key in self._buckets[self._order[0]])

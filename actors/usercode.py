@@ -1,0 +1,101 @@
+"""Where Placet calls its users' functions: guards and handlers. Whatever they raise becomes a `Failure`.
+
+This is the only place besides the adapters with broad excepts: user code may raise anything.
+"""
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from placet.actors.records import Failure
+from placet.persistence.values import decode, encode
+from placet.petri.behaviour import Guard
+from placet.petri.plan import TransitionPlan
+from placet.petri.result import passed_through
+from placet.supervision.retry import qualified_name
+
+TRACEBACK_CHARACTERS = 8_000
+
+Outputs: TypeAlias = tuple[tuple[int, bytes], ...]  # (position among the transition's outputs, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a handler may know about its firing; it gets one if it has a parameter named `context`."""
+
+    instance: str
+    firing_id: str  # the same for every attempt of this firing, and for no other: an idempotency key
+    attempt: int  # 1 for the first
+
+
+def firing_id(instance: str, incarnation: int, number: int) -> str:
+    """Return the public id of a firing; an instance spawned anew under an old id never repeats one."""
+    return f"{instance}#{incarnation:08x}.{number}"
+
+
+def failure_of(error: BaseException, attempt: int = 0, at: float = 0.0) -> Failure:
+    """Describe an exception by its names and texts; the exception itself goes no further."""
+    try:
+        message = str(error)
+    except Exception as broken:  # a user's __str__ may raise anything
+        message = f"(its message could not be read: {type(broken).__name__})"
+    text = "".join(traceback.format_exception(error))
+    return Failure(
+        type=qualified_name(type(error)),
+        message=message[:TRACEBACK_CHARACTERS],
+        traceback=text[-TRACEBACK_CHARACTERS:],
+        attempt=attempt,
+        at=at,
+        types=tuple(qualified_name(kind) for kind in type(error).__mro__ if kind is not object),
+    )
+
+
+def run_handler(
+    transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]], context: Context
+) -> Outputs | Failure:
+    """Call a transition's handler on the tokens' values and return the encoded outputs, or why it failed."""
+    behaviour = transition.behaviour
+    deposits = transition.to_deposits
+    assert behaviour is not None and behaviour.handler is not None and deposits is not None, transition.path
+    try:
+        arguments = _arguments(transition, tokens)
+        if behaviour.takes_context:
+            returned = behaviour.handler(*arguments, context=context)
+        else:
+            returned = behaviour.handler(*arguments)
+        return tuple([(position, encode(value)) for position, value in deposits(returned)])
+    except Exception as error:  # user code may raise anything
+        return failure_of(error, attempt=context.attempt)
+
+
+def _arguments(transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]]) -> list[object]:
+    values = [decode(value) for _, _, value in tokens]
+    if transition.to_arguments is None:
+        return values
+    grouped: list[list[object]] = []
+    begin = 0
+    for arc in transition.inputs:
+        grouped.append(values[begin : begin + arc.weight])
+        begin += arc.weight
+    return transition.to_arguments(grouped)
+
+
+def pass_through(transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]]) -> Outputs | Failure:
+    """Return the outputs of a transition without a handler: its input, or a tuple of its inputs, to every output."""
+    if len(tokens) == 1:
+        value = tokens[0][2]  # as it is: nobody looks into it
+    else:
+        try:
+            value = encode(passed_through(_arguments(transition, tokens)))
+        except Exception as error:  # decoding runs user code: classes' own hooks
+            return failure_of(error)
+    return tuple((position, value) for position, (_, weight) in enumerate(transition.outputs) for _ in range(weight))
+
+
+def passes(guard: Guard, value: bytes) -> bool | Failure:
+    """Ask a guard about one value: its verdict, or why it has none."""
+    try:
+        return bool(guard(decode(value)))
+    except Exception as error:  # user code may raise anything
+        return failure_of(error)

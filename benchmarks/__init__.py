@@ -1,0 +1,1 @@
+"""Figures of this machine, each beside the limit it could reach: `python -m benchmarks`."""

@@ -1,0 +1,1 @@
+"""Network: several engines on several hosts. Empty until the first node arrives."""

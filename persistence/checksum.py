@@ -1,0 +1,37 @@
+"""Checksums of stored values: a crc32 over key and value, 4 bytes at the end of the value.
+
+The key is covered too, so that a page that landed in the wrong place does not pass. The checksum is stored
+little-endian: the crc of (key, value, crc) is then one constant, and checking is one pass without a copy.
+"""
+
+from zlib import crc32
+
+from placet.persistence.errors import StoreDamaged
+
+SIZE = 4
+RESIDUE = 0x2144DF1C  # of every intact (key, value, crc), a property of crc32
+
+_KINDS = {
+    b"L": "live state",
+    b"Z": "history",
+    b"A": "address",
+    b"N": "net",
+    b"S": "shard header",
+    b"E": "engine record",
+}
+
+
+def seal(key: bytes, value: bytes) -> bytes:
+    """Return what is stored for `value` under `key`."""
+    return value + crc32(value, crc32(key)).to_bytes(SIZE, "little")
+
+
+def is_intact(key: bytes, stored: bytes) -> bool:
+    """Return whether `stored` is what `seal` made for this key."""
+    return crc32(stored, crc32(key)) == RESIDUE and len(stored) >= SIZE
+
+
+def damaged(path: str, key: bytes) -> StoreDamaged:
+    """Return the error for a value whose checksum does not match."""
+    kind = _KINDS.get(key[:1], "entry of unknown kind")
+    return StoreDamaged(f"{path}: {kind} {key.hex()} does not match its checksum; restore the last good backup")

@@ -1,0 +1,87 @@
+"""The state directory: what lies in it, and whether a path can be one.
+
+    data.mdb, lock.mdb   the LMDB environment
+    lock                 flock of the engine that owns the state; holds its pid
+    about.txt            says what this is; its presence means that data.mdb has been initialised
+    backup/              copies of data.mdb, made by people or commands
+"""
+
+import os
+from pathlib import Path
+
+from placet.persistence.errors import StateUnusable
+
+DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, CONTROL = "data.mdb", "lock.mdb", "lock", "about.txt", "backup", "control.sock"
+OWN_NAMES = frozenset((DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, CONTROL))
+
+_ABOUT_TEXT = "The state of Placet workflows. Do not edit or move single files; copy only while no engine runs.\n"
+
+
+def prepare_directory(path: Path) -> None:
+    """Make sure that `path` is a directory a state can live in, making it (mode 0700) if it is not there.
+
+    Raises `StateUnusable`.
+    """
+    try:
+        path.mkdir(mode=0o700)
+        sync_directory(path.parent)
+    except FileExistsError:
+        _refuse_strange(path)
+    except FileNotFoundError as error:
+        raise StateUnusable(str(path), f"{path.parent} does not exist; create it first") from error
+    except NotADirectoryError as error:
+        raise StateUnusable(str(path), f"{path.parent} is not a directory; choose another path") from error
+    except OSError as error:
+        raise StateUnusable(str(path), f"it cannot be created ({error.strerror}); choose another path") from error
+
+
+def _refuse_strange(path: Path) -> None:
+    if not path.is_dir():
+        raise StateUnusable(str(path), "it is a file, not a directory; choose another path")
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise StateUnusable(str(path), "this user may not write there; change its permissions or choose another path")
+    if (path / DATA).exists() or (path / ABOUT).exists():
+        return
+    strange = sorted(entry.name for entry in path.iterdir() if _is_strange(entry.name))
+    if strange:
+        raise StateUnusable(str(path), f"it holds other files ({', '.join(strange[:3])}); choose an empty directory")
+
+
+def _is_strange(name: str) -> bool:
+    return name not in OWN_NAMES and not name.startswith(".") and name != "lost+found"
+
+
+def mark_initialised(path: Path) -> None:
+    """Leave the durable note that tells a lost `data.mdb` from one that never was."""
+    about = path / ABOUT
+    descriptor = os.open(about, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, _ABOUT_TEXT.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_directory(path)
+
+
+def is_initialised(path: Path) -> bool:
+    """Return whether a state was once initialised in this directory."""
+    return (path / ABOUT).exists()
+
+
+def newest_backup(path: Path) -> str:
+    """Return the name of the newest file in `backup/`, or "" if there is none."""
+    try:
+        entries = [entry for entry in (path / BACKUP).iterdir() if not entry.name.startswith(".")]
+    except OSError:
+        return ""
+    newest = max(entries, key=lambda entry: (entry.stat().st_mtime_ns, entry.name), default=None)
+    return "" if newest is None else f"{BACKUP}/{newest.name}"
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,77 @@
+"""How keys are laid out, so that an instance is one range scan and no place needs an id of its own.
+
+Live state:  b"L" | shard (1) | root (8) | actor (2) | kind (1) | id (8)      all big-endian
+History:     b"Z" | sequence (8)             last in the key order: an append at the end of the tree
+Addresses:   b"A" | instance id (utf-8, or its blake2b digest when long)
+Nets:        b"N" | digest
+Shards:      b"S" | shard (1)
+Engine:      b"E" | name                     format, clock, clean-stop marker, suspects
+
+Actor 0 is the root; other composites follow in the order of the plan; places start at `FIRST_PLACE`.
+So a scan at start reads an instance's header and firings, then leaps over its tokens to the next root.
+"""
+
+import hashlib
+import struct
+
+LIVE, HISTORY, ADDRESS, NET, SHARD, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"E"
+SHARDS = 256
+FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on composites, and on places
+
+# kinds of entry
+HEADER, FIRING, TOKEN, GUARD_INCIDENT, REQUEST, PARKED, BLOB = 0, 1, 2, 3, 4, 5, 6
+
+LONGEST_ID_BYTES = 400
+
+_unpack_entry = struct.Struct(">cBQHBQ").unpack
+_id = struct.Struct(">Q").pack
+_root = struct.Struct(">cBQ").pack
+
+
+def shard_of(instance_id: str) -> int:
+    """Return the shard of an instance: a hash of its id that is the same on every host and version."""
+    return hashlib.blake2b(instance_id.encode(), digest_size=1).digest()[0]
+
+
+def root_prefix(shard: int, root: int) -> bytes:
+    """Return the prefix of everything one instance has in live state (10 bytes)."""
+    return _root(LIVE, shard, root)
+
+
+def split_root(prefix: bytes) -> tuple[int, int]:
+    """Return (shard, root) of a key or prefix in live state."""
+    return prefix[1], int.from_bytes(prefix[2:10], "big")
+
+
+def kind_prefix(root: bytes, actor: int, kind: int) -> bytes:
+    """Return the prefix (13 bytes) of one kind of entries of one actor; append `pack_id` for a key."""
+    return root + actor.to_bytes(2, "big") + bytes((kind,))
+
+
+def pack_id(number: int) -> bytes:
+    """Return the last 8 bytes of an entry's key."""
+    return _id(number)
+
+
+def entry_key(root: bytes, actor: int, kind: int, number: int) -> bytes:
+    """Return the key of one entry."""
+    return root + actor.to_bytes(2, "big") + bytes((kind,)) + _id(number)
+
+
+def split_entry(key: bytes) -> tuple[int, int, int]:
+    """Return (actor, kind, id) of a key in live state."""
+    _, _, _, actor, kind, number = _unpack_entry(key)
+    return actor, kind, number
+
+
+def history_key(sequence: int) -> bytes:
+    """Return the key of a history record."""
+    return HISTORY + _id(sequence)
+
+
+def address_key(instance_id: str) -> bytes:
+    """Return the key under which an instance's shard and root are found; ids of any length fit."""
+    encoded = instance_id.encode()
+    if len(encoded) > LONGEST_ID_BYTES:
+        encoded = b"\x00" + hashlib.blake2b(encoded, digest_size=32).digest()
+    return ADDRESS + encoded

@@ -1,0 +1,270 @@
+"""The store on disk: one LMDB environment. The only module that knows LMDB; its errors never leave it."""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from zlib import crc32
+
+import lmdb
+
+from placet.persistence.checksum import RESIDUE, SIZE, damaged
+from placet.persistence.directory import DATA, prepare_directory, sync_directory
+from placet.persistence.errors import (
+    StateMissing,
+    StateUnusable,
+    StoreDamaged,
+    StoreError,
+    StoreFailed,
+    StoreFull,
+    ValueTooLarge,
+)
+from placet.persistence.store import MAX_KEY_BYTES, MAX_VALUE_BYTES, Write
+
+GIB = 1 << 30
+LIMIT_BYTES = 64 * GIB
+MAP_BYTES = 1024 * GIB  # address space, not disk: the file stays sparse and grows as it is written
+MAX_READERS = 510
+
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_DAMAGE = (
+    lmdb.CorruptedError,
+    lmdb.InvalidError,
+    lmdb.PageNotFoundError,
+    lmdb.VersionMismatchError,
+    lmdb.IncompatibleError,
+)
+_META_PAGES = 2
+_FIRST_CHUNK, _CHUNK = 16, 1000  # entries read ahead by a scan: most scans are of one small instance
+
+
+class LmdbReader:
+    """Reads the committed state of an LMDB environment, from any thread, while another process writes it.
+
+    Each `get` and `scan` is a transaction of its own, so that no old page is held for longer than needed.
+    Within the process that writes, use the store itself: LMDB must not be opened twice in one process.
+    Errors: `StoreDamaged` (a checksum or a page is wrong), `StoreFailed`; `lmdb.Error` never leaves.
+    """
+
+    def __init__(self, environment: lmdb.Environment, path: str) -> None:
+        self._environment = environment
+        self._path = path
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, map_bytes: int = MAP_BYTES) -> "LmdbReader":
+        """Open the state at `path` for reading. Raises `StateMissing`, `StateUnusable` and `StoreDamaged`."""
+        if not (Path(path) / DATA).exists():
+            raise StateMissing(os.fspath(path))
+        environment = _open_environment(os.fspath(path), map_bytes, readonly=True)
+        environment.reader_check()  # frees the slots of readers that were killed
+        return cls(environment, os.fspath(path))
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the committed value of `key`, or None."""
+        try:
+            with self._begin() as transaction:
+                stored = transaction.get(key)
+        except lmdb.Error as error:
+            raise self.translated(error) from error
+        if stored is None:
+            return None
+        if crc32(stored, crc32(key)) != RESIDUE:
+            raise damaged(self._path, key)
+        return stored[:-SIZE]
+
+    def scan(self, prefix: bytes, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) in key order for keys that begin with `prefix`, from `start` on if given.
+
+        Sees the state of its first step, whatever is committed meanwhile; holds it until used up or closed.
+        """
+        lowest = prefix if start is None or start < prefix else start
+        try:
+            with self._begin() as transaction, closing(transaction.cursor()) as cursor:
+                items = iter(cursor) if cursor.set_range(lowest) else iter(())
+                size = _FIRST_CHUNK
+                while chunk := list(islice(items, size)):
+                    for key, stored in chunk:
+                        if not key.startswith(prefix):
+                            return
+                        if crc32(stored, crc32(key)) != RESIDUE:
+                            raise damaged(self._path, key)
+                        yield key, stored[:-SIZE]
+                    size = _CHUNK
+        except lmdb.Error as error:
+            raise self.translated(error) from error
+
+    def used_bytes(self) -> int:
+        """Return the bytes of the pages that hold committed entries; freed pages are reused, not counted."""
+        try:
+            return _used_bytes(self._environment.stat())
+        except lmdb.Error as error:
+            raise self.translated(error) from error
+
+    def entries(self) -> int:
+        """Return how many entries are committed."""
+        try:
+            return self._environment.stat()["entries"]
+        except lmdb.Error as error:
+            raise self.translated(error) from error
+
+    def close(self) -> None:
+        """Release the environment; closing twice is harmless."""
+        self._environment.close()
+
+    def copy_compact(self, descriptor: int) -> None:
+        """Write a compact copy of one committed state to a file descriptor; every page in use is read."""
+        try:
+            self._environment.copyfd(descriptor, compact=True)
+        except lmdb.Error as error:
+            raise self.translated(error) from error
+
+    def translated(self, error: lmdb.Error) -> StoreError:
+        """Return our error for one of the driver while reading."""
+        return _translated(error, self._path)
+
+    def _begin(self) -> "lmdb.Transaction[bytes]":
+        try:
+            return self._environment.begin()
+        except lmdb.MapResizedError:
+            self._environment.set_mapsize(0)  # the writer's map is larger than ours: take over its size
+        except lmdb.ReadersFullError:
+            self._environment.reader_check()
+        return self._environment.begin()
+
+
+class LmdbStore:
+    """Holds the state of one engine in one LMDB environment.
+
+    Layout:  key   as in `keys.py`, at most 511 bytes
+             value | crc32 over key and value (4 bytes, little-endian)
+    Units:   every size is in bytes. `limit_bytes` bounds the pages that hold entries; the file is somewhat
+             larger, since freed pages are kept for reuse.
+    Promise: when `commit` returns, the batch survives a power cut (fdatasync, then the meta page, synced). When
+             it raises, nothing of it was written. Any number of readers, which never block it.
+    Errors:  `StoreFull` (limit, disk, quota: retry when there is room; a batch that makes the store smaller is
+             taken even over the limit), `StoreFailed`, `StoreDamaged`, `ValueTooLarge`.
+    Source:  LMDB 0.9 (lmdb.tech): copy-on-write B+ tree, two meta pages written in turn.
+    """
+
+    def __init__(self, environment: lmdb.Environment, path: str, limit_bytes: int) -> None:
+        self._environment = environment
+        self._reader = LmdbReader(environment, path)
+        self._limit_bytes = limit_bytes
+        self._used_bytes = self._reader.used_bytes()
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], *, limit_bytes: int = LIMIT_BYTES, map_bytes: int = MAP_BYTES
+    ) -> "LmdbStore":
+        """Open the state at `path` for writing, making directory (0700) and files (0600) where missing.
+
+        Takes no lock against a second writer and looks for no damage: `open_state` does both.
+        Raises `StateUnusable`, `StoreDamaged` and `StoreFailed`.
+        """
+        directory = Path(path)
+        prepare_directory(directory)
+        is_new = not (directory / DATA).exists()
+        environment = _open_environment(os.fspath(path), map_bytes, readonly=False)
+        environment.reader_check()
+        if is_new:
+            sync_directory(directory)
+        return cls(environment, os.fspath(path), limit_bytes)
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the committed value of `key`, or None."""
+        return self._reader.get(key)
+
+    def scan(self, prefix: bytes, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) in key order for keys that begin with `prefix`; see `LmdbReader.scan`."""
+        return self._reader.scan(prefix, start)
+
+    def used_bytes(self) -> int:
+        """Return the bytes of the pages that hold committed entries."""
+        return self._used_bytes
+
+    def commit(self, writes: Iterable[Write]) -> None:
+        """Apply all writes in one durable transaction; see `Store.commit`."""
+        puts, deletes = _sealed(writes)
+        try:
+            with self._environment.begin(write=True) as transaction:
+                for key in deletes:
+                    transaction.delete(key)
+                with closing(transaction.cursor()) as cursor:
+                    cursor.putmulti(puts)
+                used_bytes = _used_bytes(transaction.stat())
+                if used_bytes > self._limit_bytes and used_bytes > self._used_bytes:
+                    raise StoreFull(self._used_bytes, self._limit_bytes)
+        except lmdb.BadValsizeError as error:
+            raise _bad_key(puts, deletes) from error
+        except lmdb.Error as error:
+            if _is_full(error):
+                raise StoreFull(self._used_bytes, self._limit_bytes) from error
+            raise self._reader.translated(error) from error
+        self._used_bytes = used_bytes
+
+    def close(self) -> None:
+        """Release the environment; closing twice is harmless."""
+        self._environment.close()
+
+
+def _sealed(writes: Iterable[Write]) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    # `checksum.seal` by hand: a call for each value would cost a third more
+    puts: list[tuple[bytes, bytes]] = []
+    deletes: list[bytes] = []
+    for key, value in writes:
+        if value is None:
+            deletes.append(key)
+        else:
+            if len(value) > MAX_VALUE_BYTES:
+                raise ValueTooLarge(len(value), MAX_VALUE_BYTES)
+            puts.append((key, value + crc32(value, crc32(key)).to_bytes(4, "little")))
+    puts.sort()  # nearly free where they come sorted; neighbours then share pages that are in the cache
+    deletes.sort()
+    return puts, deletes
+
+
+def _used_bytes(stat: "lmdb._StatDict") -> int:
+    pages = _META_PAGES + stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+    return pages * stat["psize"]
+
+
+def _open_environment(path: str, map_bytes: int, *, readonly: bool) -> lmdb.Environment:
+    try:
+        return lmdb.open(
+            path, map_size=map_bytes, readonly=readonly, create=not readonly, mode=0o600, max_readers=MAX_READERS
+        )
+    except lmdb.Error as error:
+        raise _not_opened(error, path, map_bytes) from error
+    except OSError as error:
+        raise StateUnusable(path, f"{error.strerror}; change its permissions or choose another path") from error
+
+
+def _not_opened(error: lmdb.Error, path: str, map_bytes: int) -> StoreError:
+    if isinstance(error, lmdb.MemoryError):
+        return StoreFailed(f"{path}: {map_bytes} bytes of address space cannot be reserved; lift the limit on it")
+    if isinstance(error, lmdb.ReadonlyError) or _errno(error) in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return StateUnusable(path, "this user may not write there; change its permissions or choose another path")
+    if _is_full(error):
+        return StateUnusable(path, "the disk is full; free space or choose another path")
+    return _translated(error, path)
+
+
+def _translated(error: lmdb.Error, path: str) -> StoreError:
+    if isinstance(error, _DAMAGE):
+        return StoreDamaged(f"{path}: {error}; restore the last good backup")
+    return StoreFailed(f"{path}: {error}; start again to recover what is committed")
+
+
+def _errno(error: lmdb.Error) -> int:
+    return getattr(error, "code", 0)
+
+
+def _is_full(error: lmdb.Error) -> bool:
+    return isinstance(error, lmdb.MapFullError) or _errno(error) in _FULL
+
+
+def _bad_key(puts: list[tuple[bytes, bytes]], deletes: list[bytes]) -> ValueError:
+    sizes = [len(key) for key, _ in puts] + [len(key) for key in deletes]
+    return ValueError(f"keys have 1 to {MAX_KEY_BYTES} bytes, not {min(sizes)} or {max(sizes)}; nothing was written")

@@ -1,0 +1,66 @@
+"""Makes a checked, immutable definition of what a builder has declared."""
+
+from placet.petri.behaviour import Behaviour, Definition, Source
+from placet.petri.declaration import TransitionDraft, WorkflowDraft
+from placet.petri.net import Composite, Net, net_version
+from placet.petri.structure import check_net, check_size
+from placet.petri.validation import check_return
+
+
+def assemble(draft: WorkflowDraft, source: Source) -> Definition:
+    """Return the finished workflow. Raises `DefinitionError` for the first mistake found."""
+    for part in draft.parts().values():
+        for transition in part.transitions:
+            _check_finished(part, transition)
+    net = _net(draft, {})
+    check_size(net)  # before anything is laid out by path
+    behaviours: dict[str, Behaviour] = {}
+    locations: dict[str, str] = {}
+    _collect(draft, "", behaviours, locations)
+    check_net(net, locations)
+    version = net_version(net, draft.version)
+    return Definition(name=draft.name, version=version, net=net, behaviours=behaviours, source=source)
+
+
+def _check_finished(workflow: WorkflowDraft, draft: TransitionDraft) -> None:
+    """Raise for what can be known only once no decorator will follow."""
+    outputs = draft.flow.outputs
+    if not draft.name:
+        raise draft.site.error("it has no handler and no name", "decorate a function with it, or give it a name")
+    if draft.handler is None:
+        if draft.flow.choice:
+            problem = f"nobody chooses: `{draft.flow}` has no handler"
+            raise draft.site.error(problem, "decorate a function that returns one of the outputs, as in `a(value)`")
+    elif outputs and all(weight == 1 for _, weight in outputs):
+        check_return(draft.handler, [workflow.places[place.name].type for place, _ in outputs], draft.site)
+
+
+def _net(draft: WorkflowDraft, known: dict[int, Net]) -> Net:
+    """Return the net of a draft; one that is used several times is built once."""
+    found = known.get(id(draft))
+    if found is None:
+        composites = tuple(
+            Composite(
+                name=one.name,
+                net=_net(one.inner, known),
+                ports=one.ports,
+                category=one.category,
+                properties=one.properties,
+            )
+            for one in draft.composites
+        )
+        found = known[id(draft)] = Net(
+            name=draft.name,
+            places=tuple(place.place() for place in draft.places.values()),
+            transitions=tuple(transition.transition() for transition in draft.transitions),
+            composites=composites,
+        )
+    return found
+
+
+def _collect(draft: WorkflowDraft, path: str, behaviours: dict[str, Behaviour], locations: dict[str, str]) -> None:
+    """Fill in behaviours and locations by path."""
+    behaviours.update((path + one.name, one.behaviour()) for one in draft.transitions)
+    locations.update((path + name, location) for name, location in draft.locations.items())
+    for composite in draft.composites:
+        _collect(composite.inner, f"{path}{composite.name}/", behaviours, locations)

@@ -1,0 +1,58 @@
+"""What a transition does when it fires: handler, guards and policies, as declared in this process today."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from placet.petri.net import Net
+
+# User functions take whatever their authors wrote: the one place where `Any` stands for "your data".
+Guard: TypeAlias = Callable[[Any], object]
+Handler: TypeAlias = Callable[..., object]
+
+INLINE = "inline"  # runs inside the kernel's turn: for handlers declared pure
+THREAD = "thread"  # runs on the pool of threads: the default
+
+
+class RetryPolicy(Protocol):
+    """Decides whether a failed firing is tried again; `placet.supervision.retry.Retry` is the one shipped."""
+
+    def delay_s(self, failures: int, exception_types: tuple[str, ...], salt: int) -> float | None:
+        """Return the seconds to wait before the next attempt, or None to give up.
+
+        `failures` counts failed attempts, the one just seen included (>= 1); `exception_types` are the
+        qualified class names of the exception's MRO; `salt` makes jitter repeatable.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """The callables and policies of one transition."""
+
+    handler: Handler | None = None  # None moves values through unchanged, inside the kernel
+    takes_context: bool = False  # the handler has a parameter named `context`
+    guards: tuple[Guard | None, ...] = ()  # one an input arc, in written order
+    run: str = THREAD  # name of the executor
+    retry: RetryPolicy | None = None
+    timeout_s: float | None = None  # per attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a workflow can be loaded from again after a restart: a file, or a module, and a name in it."""
+
+    file: str = ""  # absolute path of a Python file or a trace
+    module: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """A finished workflow: a checked root net, the behaviour of each transition by path, name and version."""
+
+    name: str
+    version: str
+    net: Net
+    behaviours: Mapping[str, Behaviour] = field(default_factory=dict[str, Behaviour])  # by path, such as `fulfil/pack`
+    source: Source = Source()

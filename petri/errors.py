@@ -1,0 +1,50 @@
+"""The base of every error Placet raises on purpose, and the errors of definitions and handlers' results."""
+
+from typing import ClassVar
+
+
+class PlacetError(Exception):
+    """Base: `except PlacetError` catches all of Placet's errors and nothing else.
+
+    `code` is stable, for programs; `str()` is one line for people: what happened; what to do.
+    """
+
+    code: ClassVar[str] = "placet"
+
+
+class DefinitionError(PlacetError):
+    """A workflow's definition is wrong. Names where and says how to mend it.
+
+    Fields: `problem` and `remedy` for people, `where` (workflow and node) and `location` (`file:line` of
+    the call) to find it; all but the first may be empty.
+    """
+
+    code = "definition"
+
+    def __init__(self, problem: str, remedy: str = "", where: str = "", location: str = "") -> None:
+        super().__init__(problem, remedy, where, location)
+        self.problem = problem
+        self.remedy = remedy
+        self.where = where
+        self.location = location
+
+    def __str__(self) -> str:
+        where = f"{self.where}: " if self.where else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        location = f" ({self.location})" if self.location else ""
+        return f"{where}{self.problem}{remedy}{location}"
+
+
+class OutputError(PlacetError):
+    """What a handler returned does not fit the outputs of its transition; it counts as a failure of the firing."""
+
+    code = "output"
+
+    def __init__(self, transition: str, problem: str, expected: str) -> None:
+        super().__init__(transition, problem, expected)
+        self.transition = transition
+        self.problem = problem
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"transition `{self.transition}` {self.problem}; return {self.expected}"

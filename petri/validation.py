@@ -1,0 +1,210 @@
+"""Checks of single declarations: names, guards, policies and handlers, each a clear error at the line that errs."""
+
+import functools
+import inspect
+import math
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import cast, get_type_hints
+
+from placet.petri.behaviour import INLINE, THREAD, Guard, Handler
+from placet.petri.expression import Flow, PlaceRef
+from placet.petri.location import Site
+from placet.petri.net import Scalar
+from placet.petri.output import Output
+
+EXECUTORS = (INLINE, THREAD)
+_LINE_BREAKING = ("Cc", "Cs", "Zl", "Zp")  # categories of characters that no name may hold
+
+
+def check_name(name: object, site: Site) -> None:
+    """Raise unless `name` can stand in an address: one line of text, no `/`, no leading dot or outer blanks."""
+    remedy = "use a short name of letters, digits, `_` or `-`"
+    if not isinstance(name, str):
+        raise site.error(f"a name must be text, not {name!r}", remedy)
+    if not name.strip():
+        raise site.error("a name must not be blank", remedy)
+    if name != name.strip():
+        raise site.error(f"the name {name!r} begins or ends with a blank", remedy)
+    if any(unicodedata.category(character) in _LINE_BREAKING for character in name):
+        raise site.error(f"the name {name!r} holds a control character", remedy)
+    if "/" in name:
+        raise site.error(f"the name `{name}` holds a `/`, which separates the parts of an address", remedy)
+    if name.startswith("."):
+        raise site.error(f"the name `{name}` begins with a dot", remedy)
+
+
+def checked_properties(properties: Mapping[str, Scalar] | None, site: Site) -> tuple[tuple[str, Scalar], ...]:
+    """Return properties as a sorted tuple; raises where a key is no text or a value no scalar."""
+    pairs: list[tuple[str, Scalar]] = []
+    for key, value in (properties or {}).items():
+        _check_property(key, value, site)
+        pairs.append((key, value))
+    return tuple(sorted(pairs, key=lambda pair: pair[0]))
+
+
+def _check_property(key: object, value: object, site: Site) -> None:
+    if not isinstance(key, str) or not isinstance(value, str | int | float | bool):
+        raise site.error(f"property {key!r} is {value!r}", "properties map text to text, numbers or truth values")
+
+
+def check_flow(flow: object, site: Site) -> None:
+    """Raise unless `flow` is a whole flow that names no place twice on one side."""
+    if not isinstance(flow, Flow):
+        raise site.error(
+            f"{_named(flow)} is no flow", "write `a >> b`, or `a.consumed()` for a transition without outputs"
+        )
+    if not flow.inputs:
+        raise site.error("a transition needs an input", "write `a >> b`")
+    for side, terms in (("inputs", flow.inputs), ("outputs", flow.outputs)):
+        names = [place.name for place, _ in terms]
+        twice = next((name for name in names if names.count(name) > 1), None) if len(names) > 1 else None
+        if twice is not None:
+            raise site.error(
+                f"place `{twice}` is twice among the {side} of `{flow}`", f"give it a weight: `{twice} * 2`"
+            )
+
+
+def _named(value: object) -> str:
+    return f"`{value}`" if isinstance(value, PlaceRef) else repr(value)
+
+
+def guards_of(flow: Flow, guard: Guard | Mapping[PlaceRef, Guard] | None, site: Site) -> tuple[Guard | None, ...]:
+    """Return one guard, or None, for each input of `flow` in written order."""
+    if guard is None:
+        return (None,) * len(flow.inputs)
+    first, by_place = flow.inputs[0][0], _by_place(guard)
+    if by_place is None:
+        _check_guard(guard, site)
+        if len(flow.inputs) > 1:
+            remedy = f"say which it guards, as in guard={{{first}: …}}; a guard sees one token"
+            raise site.error(f"one guard for {len(flow.inputs)} inputs", remedy)
+        by_place = {first: cast("Guard", guard)}
+    inputs = {place: position for position, (place, _) in enumerate(flow.inputs)}
+    guards: list[Guard | None] = [None] * len(inputs)
+    for place, one in by_place.items():
+        if place not in inputs:
+            known = ", ".join(f"`{name}`" for name in inputs)
+            raise site.error(f"the guard names {_named(place)}, which is no input here", f"the inputs are {known}")
+        _check_guard(one, site)
+        guards[inputs[place]] = one
+    return tuple(guards)
+
+
+def _by_place(guard: object) -> Mapping[PlaceRef, Guard] | None:
+    return cast("Mapping[PlaceRef, Guard]", guard) if isinstance(guard, Mapping) else None
+
+
+def _check_guard(guard: object, site: Site) -> None:
+    if not callable(guard) or isinstance(guard, PlaceRef):
+        raise site.error(f"the guard {guard!r} is not callable", "pass a function of one token's value")
+    if _is_async(guard):
+        raise site.error(
+            "the guard is an `async def`, whose answer would always count as true", "make it a plain `def`"
+        )
+    if not _accepts(guard, 1, takes_context=False):
+        raise site.error(f"the guard `{_label(guard)}` cannot take one value", "a guard takes one token's value")
+
+
+def check_policies(run: object, retry: object, timeout_s: object, priority: object, site: Site) -> None:
+    """Raise unless executor, retry, timeout (seconds) and priority are usable together."""
+    if run not in EXECUTORS:
+        raise site.error(f"run={run!r} names no executor", f"use one of {', '.join(map(repr, EXECUTORS))}")
+    if retry is not None and not callable(getattr(retry, "delay_s", None)):
+        raise site.error(f"retry={retry!r} is no retry policy", "write retry=Retry(attempts=5)")
+    if timeout_s is not None and not _is_positive(timeout_s):
+        raise site.error(f"timeout_s={timeout_s!r}", "give a number of seconds above 0, or None for no limit")
+    if timeout_s is not None and run == INLINE:
+        raise site.error("an inline handler has no timeout", "leave timeout_s out, or use run='thread'")
+    if not isinstance(priority, int) or isinstance(priority, bool):
+        raise site.error(f"priority={priority!r}", "give a whole number; higher goes first")
+
+
+def _is_positive(number: object) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and 0 < number < math.inf
+
+
+def check_handler(handler: object, inputs: int, site: Site) -> bool:
+    """Raise unless `handler` can take `inputs` arguments; return whether it wants a `context` too."""
+    if not callable(handler):
+        raise site.error(f"the handler {handler!r} is not callable", "pass a function")
+    if _is_async(handler):
+        raise site.error(
+            f"the handler `{_label(handler)}` is an `async def`; there is no async executor yet", "use `def`"
+        )
+    if inspect.isgeneratorfunction(handler):
+        raise site.error(
+            f"the handler `{_label(handler)}` is a generator", "return the values instead of yielding them"
+        )
+    takes_context = _has_context(handler)
+    if not _accepts(handler, inputs, takes_context=takes_context):
+        wanted = "1 argument" if inputs == 1 else f"{inputs} arguments, one an input in written order"
+        problem = f"the handler `{_label(handler)}{_signature(handler)}` cannot be called with {wanted}"
+        raise site.error(problem, "match its parameters to the inputs (and `context`, if wanted)")
+    return takes_context
+
+
+def _is_async(function: Callable[..., object]) -> bool:
+    functions = (function, getattr(type(function), "__call__", None))  # noqa: B004  asks whether it is async
+    return any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in functions)
+
+
+def _label(function: object) -> str:
+    return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
+def _signature(function: Callable[..., object]) -> inspect.Signature | str:
+    try:
+        return inspect.signature(function)
+    except (ValueError, TypeError):
+        return ""  # some built-in functions have none
+
+
+def _has_context(function: Callable[..., object]) -> bool:
+    signature = _signature(function)
+    return isinstance(signature, inspect.Signature) and "context" in signature.parameters
+
+
+def _accepts(function: Callable[..., object], count: int, *, takes_context: bool) -> bool:
+    signature = _signature(function)
+    if not isinstance(signature, inspect.Signature):
+        return True
+    try:
+        signature.bind(*(None,) * count, **({"context": None} if takes_context else {}))
+    except TypeError:
+        return False
+    return True
+
+
+def check_return(handler: Handler, types: list[object], site: Site) -> None:
+    """Raise when a handler's annotated return is a class that none of the declared types of its outputs takes.
+
+    Silent where anything is left open: an output without a declared class, no annotation or one that does
+    not resolve, and the general classes `object`, `tuple` and `Output`.
+    """
+    returned = _annotated_return(handler)
+    if not isinstance(returned, type) or returned in (object, tuple, Output):
+        return
+    accepted = [declared for declared in types if isinstance(declared, type)]
+    if not accepted or len(accepted) < len(types) or any(_takes(declared, returned) for declared in accepted):
+        return
+    names = " or ".join(dict.fromkeys(f"`{declared.__name__}`" for declared in accepted))
+    problem = f"the handler `{_label(handler)}` is annotated to return `{returned.__name__}`, which no output takes"
+    raise site.error(problem, f"return {names}, or change the `type` of the place")
+
+
+def _annotated_return(handler: Handler) -> object:
+    target: object = handler.func if isinstance(handler, functools.partial) else handler
+    try:
+        return get_type_hints(target).get("return")
+    except (NameError, TypeError, AttributeError, SyntaxError, ValueError):
+        return None  # names that only a type checker sees: nothing is known
+
+
+def _takes(declared: type, returned: type) -> bool:
+    if declared in (float, complex) and returned in (int, float):
+        return True  # the numeric tower of PEP 484
+    try:
+        return issubclass(returned, declared)
+    except TypeError:
+        return True  # a protocol or typed dict that cannot be asked

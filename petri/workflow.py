@@ -1,0 +1,305 @@
+"""The builder: a workflow written down as places, arrows and decorated functions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TypeVar
+
+from placet.petri.assembly import assemble
+from placet.petri.behaviour import INLINE, THREAD, Definition, Guard, Handler, RetryPolicy, Source
+from placet.petri.declaration import CompositeDraft, PlaceDraft, TransitionDraft, WorkflowDraft
+from placet.petri.expression import Bundle, Flow, Owner, PlaceRef
+from placet.petri.location import Site, caller, variable_of
+from placet.petri.net import Scalar
+from placet.petri.validation import (
+    check_flow,
+    check_handler,
+    check_name,
+    check_policies,
+    checked_properties,
+    guards_of,
+)
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class TransitionDecorator:
+    """A declared transition that waits for its handler: decorate a function with it."""
+
+    def __init__(self, workflow: WorkflowDraft, draft: TransitionDraft) -> None:
+        self._workflow = workflow
+        self._draft = draft
+
+    def __call__(self, function: F) -> F:
+        """Make `function` the handler and return it unchanged. Raises `DefinitionError` if it does not fit."""
+        _attach(self._workflow, self._draft, function)
+        return function
+
+
+class Workflow:
+    """Collects the places and transitions of a workflow; `definition()` checks and freezes them.
+
+    Every mistake raises `DefinitionError`, which says where it is and how to mend it. `declared` holds
+    what has been declared so far.
+    """
+
+    def __init__(self, name: str, version: str = "", *, source: Source | None = None) -> None:
+        location = caller()
+        check_name(name, Site(workflow=str(name), location=str(location)))
+        self.declared = WorkflowDraft(name=name, version=version, owner=Owner(name), location=location)
+        self._source = source
+        self._finished: tuple[int, Definition] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the workflow."""
+        return self.declared.name
+
+    def __repr__(self) -> str:
+        return f"Workflow({self.name!r})"
+
+    def __getitem__(self, name: str) -> PlaceRef:
+        """Return the place called `name`. Raises `DefinitionError` if there is none."""
+        return self.declared.places[_own_place(self.declared, name, _site(self.declared))].ref
+
+    def places(self, names: str) -> tuple[PlaceRef, ...]:
+        """Declare places, named in one text with blanks between, and return them in that order."""
+        return tuple(self.place(name) for name in names.split())
+
+    def place(
+        self,
+        name: str,
+        *,
+        type: object = None,  # reads as the annotation it stands for
+        entry: bool = False,
+        category: str = "",
+        properties: Mapping[str, Scalar] | None = None,
+    ) -> PlaceRef:
+        """Declare one place.
+
+        `type` is the class of its values, for people and for the check of annotated handlers; `entry=True`
+        lets a spawn put tokens here although arcs lead here.
+        """
+        site = _site(self.declared, f"place `{name}`")
+        checked = checked_properties(properties, site)
+        _claim(self.declared, name, site)
+        ref = PlaceRef(name, self.declared.owner)
+        self.declared.places[name] = PlaceDraft(
+            ref=ref, entry=entry, type=type, category=category, properties=checked, location=site.location
+        )
+        return ref
+
+    def transition(
+        self,
+        flow: Flow,
+        name: str | None = None,
+        *,
+        handler: Handler | None = None,
+        guard: Guard | Mapping[PlaceRef, Guard] | None = None,
+        run: str = THREAD,
+        retry: RetryPolicy | None = None,
+        timeout_s: float | None = None,
+        priority: int = 0,
+        category: str = "",
+        properties: Mapping[str, Scalar] | None = None,
+    ) -> TransitionDecorator:
+        """Declare a transition along `flow`; decorate its handler with what is returned, or pass `handler`.
+
+        With a `name` and no handler it moves values through unchanged. `guard` decides, token by token, which
+        may be taken; with several inputs it is a mapping from place to guard. `run` is "thread", or "inline"
+        for a handler that is pure. `timeout_s` is per attempt; `priority`: higher goes first.
+        """
+        site = _site(self.declared, f"transition `{flow if name is None else name}`")
+        _check_own(self.declared, flow, site)
+        check_policies(run, retry, timeout_s, priority, site)
+        draft = TransitionDraft(
+            workflow=self.name,
+            name="",
+            flow=flow,
+            guards=guards_of(flow, guard, site),
+            run=run,
+            retry=retry,
+            timeout_s=timeout_s,
+            priority=priority,
+            category=category,
+            properties=checked_properties(properties, site),
+            location=site.location,
+        )
+        if handler is not None:
+            _attach(self.declared, draft, handler, name)
+        elif name is not None:
+            _claim(self.declared, name, site)
+            draft.name = name
+        self.declared.transitions.append(draft)
+        self.declared.changes += 1
+        return TransitionDecorator(self.declared, draft)
+
+    def composite(
+        self,
+        name: str,
+        inner: "Workflow",
+        ports: Mapping[PlaceRef, PlaceRef] | Mapping[str, str],
+        *,
+        category: str = "",
+        properties: Mapping[str, Scalar] | None = None,
+    ) -> None:
+        """Put the workflow `inner` inside this one; `ports` maps its places to the places they are here.
+
+        Places may be given as such or by name.
+        """
+        site = _site(self.declared, f"composite `{name}`")
+        if id(self.declared) in inner.declared.parts():
+            raise site.error(f"workflow `{self.name}` would contain itself", "loop with arcs instead")
+        pairs = tuple(
+            (_own_place(inner.declared, inside, site), _own_place(self.declared, outside, site))
+            for inside, outside in ports.items()
+        )
+        checked = checked_properties(properties, site)
+        _claim(self.declared, name, site)
+        self.declared.composites.append(
+            CompositeDraft(
+                name=name,
+                inner=inner.declared,
+                ports=pairs,
+                category=category,
+                properties=checked,
+                location=site.location,
+            )
+        )
+
+    def definition(self) -> Definition:
+        """Return the checked, immutable workflow. Raises `DefinitionError` for the first mistake found.
+
+        The same object is returned until the builder, or a workflow inside it, changes.
+        """
+        changes = sum(part.changes for part in self.declared.parts().values())
+        if self._finished is None or self._finished[0] != changes:
+            self._finished = changes, assemble(self.declared, self._source or self._found_source())
+        return self._finished[1]
+
+    def _found_source(self) -> Source:
+        location = self.declared.location
+        return Source(file=location.file, module=location.module, name=variable_of(location.module, self))
+
+    @classmethod
+    def sequence(
+        cls,
+        name: str,
+        steps: Sequence[Handler],
+        *,
+        version: str = "",
+        run: str = THREAD,
+        retry: RetryPolicy | None = None,
+        timeout_s: float | None = None,
+    ) -> "Workflow":
+        """Return a workflow that runs `steps` one after the other, from place `start` to place `done`.
+
+        Each step takes what the one before returned; `run`, `retry` and `timeout_s` hold for every step.
+        """
+        workflow, names = _stepwise(name, version, steps)
+        before = workflow["start"]
+        for step, label in zip(steps, names, strict=True):
+            after = workflow["done"] if label == names[-1] else workflow.place(f"{label}_done")
+            workflow.transition(before >> after, label, handler=step, run=run, retry=retry, timeout_s=timeout_s)
+            before = after
+        return workflow
+
+    @classmethod
+    def parallel(
+        cls,
+        name: str,
+        steps: Sequence[Handler],
+        *,
+        version: str = "",
+        run: str = THREAD,
+        retry: RetryPolicy | None = None,
+        timeout_s: float | None = None,
+    ) -> "Workflow":
+        """Return a workflow that gives the value in `start` to every step at once.
+
+        When all are through, a tuple of their results, in the order of `steps`, is in `done`.
+        """
+        workflow, names = _stepwise(name, version, steps)
+        todo = Bundle(tuple((workflow.place(f"{label}_todo"), 1) for label in names), "&")
+        done = Bundle(tuple((workflow.place(f"{label}_done"), 1) for label in names), "&")
+        workflow.transition(workflow["start"] >> todo, "fork")
+        for step, label in zip(steps, names, strict=True):
+            flow = workflow[f"{label}_todo"] >> workflow[f"{label}_done"]
+            workflow.transition(flow, label, handler=step, run=run, retry=retry, timeout_s=timeout_s)
+        workflow.transition(done >> workflow["done"], "join", handler=gather, run=INLINE)
+        return workflow
+
+
+def gather(*values: object) -> tuple[object, ...]:
+    """Return the values of all branches as one tuple: the handler of the join of `Workflow.parallel`."""
+    return values
+
+
+def _stepwise(name: str, version: str, steps: Sequence[Handler]) -> tuple[Workflow, list[str]]:
+    """Return a workflow with places `start` and `done`, and a name of its own for each step."""
+    workflow = Workflow(name, version)
+    if not steps:
+        raise _site(workflow.declared).error("no steps", "give at least one function")
+    workflow.places("start done")
+    names: list[str] = []
+    taken = {"start", "done", "fork", "join"}
+    for number, step in enumerate(steps, 1):
+        label = _step_name(step, f"step_{number}")
+        while taken & {label, f"{label}_todo", f"{label}_done"}:
+            label = f"{label}_{number}"
+        taken |= {label, f"{label}_todo", f"{label}_done"}
+        names.append(label)
+    return workflow, names
+
+
+def _step_name(step: object, otherwise: str) -> str:
+    name = getattr(step, "__name__", "")
+    return name if isinstance(name, str) and name.isidentifier() else otherwise
+
+
+def _site(workflow: WorkflowDraft, node: str = "") -> Site:
+    return Site(workflow=workflow.name, node=node, location=str(caller()))
+
+
+def _claim(workflow: WorkflowDraft, name: str, site: Site) -> None:
+    """Take `name` for a node: places, transitions and composites share their addresses."""
+    check_name(name, site)
+    if name in workflow.locations:
+        raise site.error(f"the name `{name}` is taken ({workflow.locations[name]})", "choose another name")
+    workflow.locations[name] = site.location
+    workflow.changes += 1
+
+
+def _attach(workflow: WorkflowDraft, draft: TransitionDraft, handler: Handler, name: str | None = None) -> None:
+    """Give a transition its handler, and a name where it has none yet."""
+    if draft.handler is not None:
+        raise draft.site.error("it has a handler already", "declare another transition for the second function")
+    takes_context = check_handler(handler, len(draft.flow.inputs), draft.site)
+    if not draft.name:
+        chosen = _step_name(handler, "") if name is None else name
+        if not chosen:
+            raise draft.site.error(f"the handler {handler!r} has no name to use", "give the transition a name")
+        _claim(workflow, chosen, Site(workflow=workflow.name, node=f"transition `{chosen}`", location=draft.location))
+        draft.name = chosen
+    draft.handler = handler
+    draft.takes_context = takes_context
+    workflow.changes += 1
+
+
+def _check_own(workflow: WorkflowDraft, flow: Flow, site: Site) -> None:
+    check_flow(flow, site)
+    for place, _ in (*flow.inputs, *flow.outputs):
+        _own_place(workflow, place, site)
+
+
+def _own_place(workflow: WorkflowDraft, place: PlaceRef | str, site: Site) -> str:
+    """Return the name of a place of `workflow`; raises for one that is unknown or another workflow's."""
+    if isinstance(place, PlaceRef):
+        if place.owner is not workflow.owner:
+            problem = f"place `{place}` belongs to another workflow, `{place.workflow}`"
+            raise site.error(problem, f"use a place of `{workflow.name}`; a composite shares places through its ports")
+        return place.name
+    if place not in workflow.places:
+        close = get_close_matches(str(place), workflow.places, n=1)
+        remedy = f"did you mean `{close[0]}`?" if close else f'declare it with `.places("{place}")`'
+        raise site.error(f"workflow `{workflow.name}` has no place `{place}`", remedy)
+    return place

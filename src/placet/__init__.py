@@ -1,0 +1,1 @@
+"""Durable workflows as Petri nets on supervised actors."""

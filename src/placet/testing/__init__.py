@@ -1,0 +1,1 @@
+"""Tools for tests of workflows: virtual time, and a store that fails on purpose."""

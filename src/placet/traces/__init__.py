@@ -1,0 +1,1 @@
+"""Recorded scientific workflows (WfFormat): reading, running and generating them."""

@@ -1,0 +1,1 @@
+"""Who restarts what, and when to give up: policies as values and pure functions."""

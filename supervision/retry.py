@@ -1,0 +1,51 @@
+"""Whether and when a failed firing is tried again."""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Try up to `attempts` times in all, waiting longer each time: exponential back-off with jitter.
+
+    `only` and `never` name exception classes (or their base classes) that are, or are not, tried again; `never`
+    wins. Jitter spreads each delay over [1 - jitter, 1] of itself, repeatably for one firing.
+    """
+
+    attempts: int = 3
+    first_s: float = 1.0  # delay before the second attempt
+    factor: float = 2.0
+    most_s: float = 300.0  # no delay is longer
+    jitter: float = 0.1
+    only: tuple[type[BaseException], ...] = ()
+    never: tuple[type[BaseException], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant."""
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be >= 1, got {self.attempts}")
+        if self.first_s < 0 or self.most_s < 0 or self.factor < 1:
+            raise ValueError("first_s and most_s must be >= 0 and factor >= 1")
+        if not 0 <= self.jitter <= 1:
+            raise ValueError(f"jitter must be within 0 and 1, got {self.jitter}")
+
+    def delay_s(self, failures: int, exception_types: tuple[str, ...], salt: int) -> float | None:
+        """Return the seconds to wait before the next attempt, or None to give up."""
+        if failures >= self.attempts or not self._covers(exception_types):
+            return None
+        try:
+            delay_s = min(self.most_s, self.first_s * self.factor ** (failures - 1))
+        except OverflowError:
+            delay_s = self.most_s
+        return delay_s * (1 - self.jitter * random.Random(salt * 1_000_003 + failures).random())
+
+    def _covers(self, exception_types: tuple[str, ...]) -> bool:
+        names = set(exception_types)
+        if any(qualified_name(kind) in names for kind in self.never):
+            return False
+        return not self.only or any(qualified_name(kind) in names for kind in self.only)
+
+
+def qualified_name(kind: type) -> str:
+    """Return how an exception class is named in failures: `module.QualifiedName`, built-ins without module."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
