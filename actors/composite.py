@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from placet.actors.effects import Expire, Start
 from placet.actors.records import KEPT_FAILURES, Failure, Firing, Phase
 from placet.actors.turn import Turn
-from placet.actors.usercode import Context, Outputs, firing_id, pass_through, run_handler
+from placet.actors.usercode import Outputs, pass_through, run_handler
 from placet.persistence.keys import FIRING, kind_prefix, pack_id
 from placet.petri.agenda import NOT_ENABLED
 from placet.petri.behaviour import INLINE
@@ -15,6 +15,8 @@ from placet.supervision.losses import Verdict, after_loss
 
 if TYPE_CHECKING:
     from placet.actors.workflow import WorkflowActor
+
+ASK_AGAIN_S = 1.0  # an executor that has not answered for an expired firing is asked again
 
 
 class CompositeActor:
@@ -125,12 +127,9 @@ class CompositeActor:
         header = workflow.header
         if not workflow.services.enter_user_code(header.instance, transition.path):
             return Failure(type="CrashSuspect", message="its process ended twice while this handler ran in the kernel")
-        context = Context(
-            instance=header.instance,
-            firing_id=firing_id(header.instance, header.incarnation, firing.number),
-            attempt=firing.attempt,
+        result = run_handler(
+            transition, tokens, header.instance, header.incarnation, firing.number, firing.attempt
         )
-        result = run_handler(transition, tokens, context)
         workflow.services.leave_user_code()
         return result
 
@@ -199,6 +198,7 @@ class CompositeActor:
             turn.expires.append(
                 Expire(executor=executor, root=self.workflow.root, number=firing.number, attempt=firing.attempt)
             )
+            turn.timers[firing.number] = (turn.now + ASK_AGAIN_S, firing.transition)
 
     def put_back(self, turn: Turn, firings: Iterable[Firing], kind: str) -> None:
         """Undo the choice of firings that do not run: their tokens return to their places with their age."""

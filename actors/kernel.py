@@ -74,6 +74,7 @@ class Kernel:
         self.stamp: Stamp = decode_stamp(stamp) if stamp else Stamp()
         self._now = self.stamp.engine_s
         self.queued = 0  # messages not handled yet
+        self.draining = False  # a clean stop is under way: nothing new is chosen, inline neither
 
     # -- in ------------------------------------------------------------------------------------------------
 
@@ -180,6 +181,10 @@ class Kernel:
         del self._suspected[root, number]
         return RunAlone(root=root, transition=transition, number=number)
 
+    @property
+    def _inline_budget(self) -> int:
+        return 0 if self.draining else INLINE_A_TURN
+
     # -- turns ---------------------------------------------------------------------------------------------
 
     def _handle(self, message: KernelMessage) -> int:
@@ -205,7 +210,7 @@ class Kernel:
             self._batch.replies.append(Reply(reply=message.reply, answer=answer))
 
     def _turn(self, root: bytes, message: KernelMessage) -> int:
-        turn = Turn(root, self._now, INLINE_A_TURN, False)
+        turn = Turn(root, self._now, self._inline_budget, False)
         try:
             workflow = self._roots.get(root) or self._wake(root, turn)
             workflow.turn = turn
@@ -241,7 +246,7 @@ class Kernel:
             batch.replies.append(Reply(reply=message.reply, answer=turn.answer))
         self._faults.forgive(root)
         self._remember(workflow, turn)
-        return 1 + INLINE_A_TURN - turn.inline_left
+        return 1 + self._inline_budget - turn.inline_left
 
     def _merge_rare(self, turn: Turn) -> None:
         batch = self._batch
@@ -271,7 +276,7 @@ class Kernel:
         for executor in wanted:
             if executor in self.slots.pools:
                 self.slots.pools[executor].waiting.setdefault(root, None)
-            elif turn.inline_left <= 0:
+            elif turn.inline_left <= 0 and not self.draining:
                 self._enqueue(root, Grant(root=root))
         if turn.forget:
             self._forget(root)
@@ -304,7 +309,7 @@ class Kernel:
             self._spawned_before(message, known)
             return 1
         root = self._new_root(message.instance)
-        turn = Turn(root, self._now, INLINE_A_TURN, message.instance in self.observed)
+        turn = Turn(root, self._now, self._inline_budget, message.instance in self.observed)
         header = Header(
             instance=message.instance,
             workflow=message.workflow,

@@ -98,7 +98,7 @@ class Park(Message, frozen=True, gc=False, kw_only=True):
 class Request(Message, frozen=True, gc=False, kw_only=True):
     """Base of what clients send: answered once, after commit, through `reply` (0: nobody waits)."""
 
-    instance: str
+    instance: str = ""  # filled in by the handle it is sent through
     reply: int = 0
 
 

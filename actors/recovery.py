@@ -1,12 +1,17 @@
 """What a start finds to do: one pass over headers and firings that leaps over tokens."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from placet.actors.records import Header, Phase, decode_firing, decode_header
 from placet.actors.timers import TimerKey
+from placet.persistence.blobs import BLOB_ACTOR
 from placet.persistence.keys import FIRING, FIRST_PLACE, HEADER, LIVE, split_entry
 from placet.persistence.store import View
 
+
+CHUNKS = BLOB_ACTOR.to_bytes(2, "big")
+TOKENS_BEFORE_LEAP = 64  # reading on is cheaper than a new search, up to about so many
 
 
 @dataclass(slots=True)
@@ -22,23 +27,31 @@ class Found:
 def find_work(view: View) -> Found:
     """Return the roots to be recovered and the timers of all others."""
     found = Found()
-    start: bytes | None = LIVE
-    while start is not None:
-        start = _page(view, start, found)
-    return found
-
-
-def _page(view: View, start: bytes, found: Found) -> bytes | None:
-    """Read entries from `start` on until tokens come up; return where to read on, or None at the end."""
-    for key, value in view.scan(LIVE, start):
+    for key, value in survey(view):
         actor, kind, _ = split_entry(key)
-        if actor >= FIRST_PLACE:
-            return _after_root(key)
         if kind == HEADER and actor == 0:
             _note_header(key, decode_header(value), found)
         elif kind == FIRING:
             _note_firing(key, value, found)
-    return None
+    return found
+
+
+def survey(view: View) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the entries of all workflow actors and composites; the tokens of large instances are leapt over."""
+    start: bytes | None = LIVE
+    while start is not None:
+        leap_from: bytes | None = None
+        tokens = 0
+        for key, value in view.scan(LIVE, start):
+            if int.from_bytes(key[10:12], "big") < FIRST_PLACE:
+                tokens = 0
+                yield key, value
+                continue
+            tokens += 1
+            if tokens > TOKENS_BEFORE_LEAP or key[10:12] == CHUNKS:
+                leap_from = key
+                break
+        start = _after_root(leap_from) if leap_from else None
 
 
 def _after_root(key: bytes) -> bytes | None:

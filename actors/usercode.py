@@ -52,7 +52,12 @@ def failure_of(error: BaseException, attempt: int = 0, at: float = 0.0) -> Failu
 
 
 def run_handler(
-    transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]], context: Context
+    transition: TransitionPlan,
+    tokens: Sequence[tuple[int, int, bytes]],
+    instance: str,
+    incarnation: int,
+    number: int,
+    attempt: int,
 ) -> Outputs | Failure:
     """Call a transition's handler on the tokens' values and return the encoded outputs, or why it failed."""
     behaviour = transition.behaviour
@@ -61,12 +66,14 @@ def run_handler(
     try:
         arguments = _arguments(transition, tokens)
         if behaviour.takes_context:
+            identity = firing_id(instance, incarnation, number)
+            context = Context(instance=instance, firing_id=identity, attempt=attempt)
             returned = behaviour.handler(*arguments, context=context)
         else:
             returned = behaviour.handler(*arguments)
         return tuple([(position, encode(value)) for position, value in deposits(returned)])
     except Exception as error:  # user code may raise anything
-        return failure_of(error, attempt=context.attempt)
+        return failure_of(error, attempt=attempt)
 
 
 def _arguments(transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]]) -> list[object]:

@@ -22,7 +22,7 @@ from placet.actors.records import (
 from placet.actors.services import Services, Waking
 from placet.actors.turn import Turn
 from placet.actors.usercode import passes
-from placet.persistence.blobs import INLINE_BYTES, chunk_keys, is_blob, join, split
+from placet.persistence.blobs import BLOB_ACTOR, INLINE_BYTES, chunk_keys, decode_ref, is_ref, join, split
 from placet.persistence.history import Record, encode_record
 from placet.persistence.keys import (
     FIRING,
@@ -119,6 +119,8 @@ class WorkflowActor:
         workflow = cls(root, header, services.plan(header), services, turn)
         for key, value in iterator:
             actor, kind, number = split_entry(key)
+            if actor == BLOB_ACTOR:
+                break  # chunks of large values: read when needed
             if kind == TOKEN:
                 tokens.append((actor - FIRST_PLACE, number, value))
             elif kind == FIRING:
@@ -190,7 +192,8 @@ class WorkflowActor:
         stored = value
         if len(value) > INLINE_BYTES:
             stored, chunks = split(self.root, token, value)
-            turn.born.update(chunks)
+            for key, chunk in chunks:
+                turn.create(key, chunk or b"")
         place = self.places[index] or self.place(index)
         place.deposit(turn, token, stored)
         self._arrived(place.plan)
@@ -214,18 +217,18 @@ class WorkflowActor:
 
     def loaded(self, tokens: tuple[tuple[int, int, bytes], ...]) -> tuple[tuple[int, int, bytes], ...]:
         """Return tokens with their values, large ones read from their chunks."""
-        if not any(is_blob(value) for _, _, value in tokens):
+        if not any(is_ref(value) for _, _, value in tokens):
             return tokens
         return tuple((place, token, self._value(value)) for place, token, value in tokens)
 
     def _value(self, stored: bytes) -> bytes:
-        return join(self.services, self.root, stored) if is_blob(stored) else stored
+        return join(self.services, self.root, stored) if is_ref(stored) else stored
 
     def discard(self, turn: Turn, tokens: tuple[tuple[int, int, bytes], ...]) -> None:
         """Remove what consumed tokens leave beside their entry: the chunks of large values."""
         for _, _, value in tokens:
-            if is_blob(value):
-                for key in chunk_keys(self.root, value):
+            if is_ref(value):
+                for key in chunk_keys(self.root, decode_ref(value)):
                     turn.delete(key)
 
     def _judge(self, plan: PlacePlan, position: int, token: int, stored: bytes, turn: Turn) -> bool:

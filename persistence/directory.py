@@ -1,9 +1,10 @@
 """The state directory: what lies in it, and whether a path can be one.
 
-    data.mdb, lock.mdb   the LMDB environment
-    lock                 flock of the engine that owns the state; holds its pid
-    about.txt            says what this is; its presence means that data.mdb has been initialised
-    backup/              copies of data.mdb, made by people or commands
+data.mdb, lock.mdb   the LMDB environment
+lock                 flock of the engine that owns the state; holds its pid
+about.txt            says what this is; its presence means that data.mdb has been initialised
+control.sock         commands beside a running engine
+backup/              copies of data.mdb, made by people or commands
 """
 
 import os
@@ -11,8 +12,16 @@ from pathlib import Path
 
 from placet.persistence.errors import StateUnusable
 
-DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, CONTROL = "data.mdb", "lock.mdb", "lock", "about.txt", "backup", "control.sock"
-OWN_NAMES = frozenset((DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, CONTROL))
+DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, CONTROL, RUNNING = (
+    "data.mdb",
+    "lock.mdb",
+    "lock",
+    "about.txt",
+    "backup",
+    "control.sock",
+    "running",
+)
+OWN_NAMES = frozenset((DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, CONTROL, RUNNING))
 
 _ABOUT_TEXT = "The state of Placet workflows. Do not edit or move single files; copy only while no engine runs.\n"
 

@@ -20,7 +20,8 @@ class StoreFull(StoreError):
         self.limit_bytes = limit_bytes
 
     def __str__(self) -> str:
-        return f"the store is full ({self.used_bytes} of {self.limit_bytes} bytes used); free disk space or raise the limit"
+        used = f"{self.used_bytes} of {self.limit_bytes} bytes used"
+        return f"the store is full ({used}); free disk space or raise the limit"
 
 
 class StoreFailed(StoreError):
@@ -75,7 +76,8 @@ class ValueTooLarge(StoreError):
         self.limit_bytes = limit_bytes
 
     def __str__(self) -> str:
-        return f"a value of {self.size_bytes} bytes is over the limit of {self.limit_bytes}; store it elsewhere and pass a reference"
+        sizes = f"a value of {self.size_bytes} bytes is over the limit of {self.limit_bytes}"
+        return f"{sizes}; store it elsewhere and pass a reference"
 
 
 class StateUnusable(StoreError):
@@ -103,3 +105,46 @@ class StateMissing(StoreError):
 
     def __str__(self) -> str:
         return f"there is no state at {self.path}; run a workflow there first, or use another --state"
+
+
+class FormatTooOld(StoreError):
+    """The state was written by a Placet so old that no upgrade step is left for it."""
+
+    code = "format_too_old"
+
+    def __init__(self, path: str, found: int, supported: int) -> None:
+        super().__init__(path, found, supported)
+        self.path = path
+        self.found = found
+        self.supported = supported
+
+    def __str__(self) -> str:
+        return f"state {self.path} has format {self.found}, this Placet needs {self.supported}; use an older one first"
+
+
+class ValueNotEncodable(PlacetError):
+    """A token's value cannot be turned into bytes. `reason` is what its type said."""
+
+    code = "value_not_encodable"
+
+    def __init__(self, type_name: str, reason: str) -> None:
+        super().__init__(type_name, reason)
+        self.type_name = type_name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"a value of type {self.type_name} cannot be stored ({self.reason}); give plain data instead"
+
+
+class ValueNotLoadable(PlacetError):
+    """Bytes cannot be turned back into a token's value here. The bytes stay as they are."""
+
+    code = "value_not_loadable"
+
+    def __init__(self, type_name: str, reason: str) -> None:
+        super().__init__(type_name, reason)
+        self.type_name = type_name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"a stored value of type {self.type_name} cannot be loaded ({self.reason}); make its type importable"

@@ -22,6 +22,7 @@ from placet.persistence.errors import (
     ValueTooLarge,
 )
 from placet.persistence.store import MAX_KEY_BYTES, MAX_VALUE_BYTES, Write
+from placet.persistence.switching import QuickSwitching
 
 GIB = 1 << 30
 LIMIT_BYTES = 64 * GIB
@@ -64,7 +65,7 @@ class LmdbReader:
     def get(self, key: bytes) -> bytes | None:
         """Return the committed value of `key`, or None."""
         try:
-            with self._begin() as transaction:
+            with QuickSwitching(), self._begin() as transaction:
                 stored = transaction.get(key)
         except lmdb.Error as error:
             raise self.translated(error) from error
@@ -84,7 +85,7 @@ class LmdbReader:
             with self._begin() as transaction, closing(transaction.cursor()) as cursor:
                 items = iter(cursor) if cursor.set_range(lowest) else iter(())
                 size = _FIRST_CHUNK
-                while chunk := list(islice(items, size)):
+                while chunk := _chunk(items, size):
                     for key, stored in chunk:
                         if not key.startswith(prefix):
                             return
@@ -98,7 +99,7 @@ class LmdbReader:
     def used_bytes(self) -> int:
         """Return the bytes of the pages that hold committed entries; freed pages are reused, not counted."""
         try:
-            return _used_bytes(self._environment.stat())
+            return _used_bytes(self._environment)
         except lmdb.Error as error:
             raise self.translated(error) from error
 
@@ -188,12 +189,12 @@ class LmdbStore:
         """Apply all writes in one durable transaction; see `Store.commit`."""
         puts, deletes = _sealed(writes)
         try:
-            with self._environment.begin(write=True) as transaction:
+            with QuickSwitching(), self._environment.begin(write=True) as transaction:
                 for key in deletes:
                     transaction.delete(key)
                 with closing(transaction.cursor()) as cursor:
                     cursor.putmulti(puts)
-                used_bytes = _used_bytes(transaction.stat())
+                used_bytes = _used_bytes(transaction)
                 if used_bytes > self._limit_bytes and used_bytes > self._used_bytes:
                     raise StoreFull(self._used_bytes, self._limit_bytes)
         except lmdb.BadValsizeError as error:
@@ -207,6 +208,11 @@ class LmdbStore:
     def close(self) -> None:
         """Release the environment; closing twice is harmless."""
         self._environment.close()
+
+
+def _chunk(items: Iterator[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
+    with QuickSwitching():
+        return list(islice(items, size))
 
 
 def _sealed(writes: Iterable[Write]) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
@@ -225,9 +231,9 @@ def _sealed(writes: Iterable[Write]) -> tuple[list[tuple[bytes, bytes]], list[by
     return puts, deletes
 
 
-def _used_bytes(stat: "lmdb._StatDict") -> int:
-    pages = _META_PAGES + stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
-    return pages * stat["psize"]
+def _used_bytes(source: "lmdb.Environment | lmdb.Transaction[bytes]") -> int:
+    stat = source.stat()
+    return (_META_PAGES + stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]) * stat["psize"]
 
 
 def _open_environment(path: str, map_bytes: int, *, readonly: bool) -> lmdb.Environment:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from placet.petri.errors import printable
 from placet.petri.net import Net
 from placet.petri.plan import InputArc, Plan, TransitionPlan, make_plan
 
@@ -123,14 +124,14 @@ class _Drawing:
         inputs = " + ".join(self._input(arc) for arc in transition.inputs)
         joint = " | " if transition.choice else " & "
         outputs = joint.join(self._place(place, weight) for place, weight in transition.outputs)
-        return f"{inputs} ──{_printable(transition.path)}──▶ {outputs or '∅'}"
+        return f"{inputs} ──{printable(transition.path)}──▶ {outputs or '∅'}"
 
     def _input(self, arc: InputArc) -> str:
         return self._place(arc.place, arc.weight, "?" if arc.guarded else "")
 
     def _place(self, place: int, weight: int, mark: str = "") -> str:
         count = self._tokens[place]
-        path = _printable(self._plan.places[place].path)
+        path = printable(self._plan.places[place].path)
         return f"{f'{weight}×' if weight > 1 else ''}{path}{mark}{f' ({count})' if count else ''}"
 
 
@@ -142,14 +143,9 @@ def _arc_label(weight: int, guarded: bool) -> str:
     return ", ".join([str(weight)] * (weight > 1) + ["guard"] * guarded)
 
 
-def _printable(text: str) -> str:
-    """Return `text` with what could move a terminal's cursor or break a line written as an escape."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-
-
 def _mermaid_text(text: str) -> str:
     """Return `text` for a quoted label: all but letters, digits and harmless marks as Mermaid's entity codes."""
-    shown = _printable(text)
+    shown = printable(text)
     return "".join(_mermaid_character(one, following) for one, following in zip(shown, shown[1:] + " ", strict=True))
 
 
@@ -176,7 +172,7 @@ _MERMAID = _Notation(
 
 def _dot_text(text: str) -> str:
     """Return `text` as a quoted string of the DOT language; a backslash would begin an escape."""
-    return '"' + _printable(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + printable(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _dot_arc(source: str, target: str, label: str, dashed: bool) -> str:

@@ -12,6 +12,11 @@ class PlacetError(Exception):
     code: ClassVar[str] = "placet"
 
 
+def printable(text: str) -> str:
+    """Return `text` as one line, with what could move a terminal's cursor written as an escape."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 class DefinitionError(PlacetError):
     """A workflow's definition is wrong. Names where and says how to mend it.
 
@@ -32,7 +37,7 @@ class DefinitionError(PlacetError):
         where = f"{self.where}: " if self.where else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
         location = f" ({self.location})" if self.location else ""
-        return f"{where}{self.problem}{remedy}{location}"
+        return printable(f"{where}{self.problem}{remedy}{location}")
 
 
 class OutputError(PlacetError):
@@ -47,4 +52,4 @@ class OutputError(PlacetError):
         self.expected = expected
 
     def __str__(self) -> str:
-        return f"transition `{self.transition}` {self.problem}; return {self.expected}"
+        return printable(f"transition `{self.transition}` {self.problem}; return {self.expected}")

@@ -134,7 +134,9 @@ def _check_reach(plan: Plan, locations: Locations) -> None:
             wanting = next(arc.place for arc in planned.inputs if arc.place not in places)
             site = _site(plan.net, "transition", planned.path, locations)
             problem = f"it can never fire: no token comes to `{plan.places[wanting].path}` from any entry"
-            raise site.error(problem, "declare a place before it with entry=True, or connect it")
+            raise site.error(
+                problem, f"declare `{plan.places[wanting].path.rpartition('/')[2]}` with entry=True, or connect it"
+            )
 
 
 def reachable(plan: Plan) -> tuple[set[int], set[int]]:

@@ -1,0 +1,271 @@
+"""An engine: one kernel on a thread of its own, over one store, with its executors.
+
+The loop is the order of promises: gather messages, run the kernel, commit, and only then release effects.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from enum import Enum
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import TypeAlias
+
+from placet.actors.answers import Answer
+from placet.actors.catalog import Catalog
+from placet.actors.clock import EngineClock, wall_s
+from placet.actors.effects import Batch, Progress, StateChanged
+from placet.actors.errors import Busy, EngineStopped
+from placet.actors.executors.base import Executor
+from placet.actors.kernel import Kernel
+from placet.actors.marker import Marker
+from placet.actors.messages import ClientMessage, KernelMessage
+from placet.persistence.errors import StoreError, StoreFull
+from placet.persistence.store import Store
+
+QUEUE_LIMIT = 100_000  # messages waiting; beyond it clients are told `Busy`
+GATHERED = 4_096  # messages taken over in one go
+RETRY_COMMIT_S = 1.0
+TEND_S = 0.005  # how often executors are looked after while they have something queued
+WAIT_S = 3_600.0  # longest sleep; anything that happens wakes the engine
+
+
+class Health(Enum):
+    """How an engine is."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    FULL = "full"  # a commit failed for want of room; it is tried again, and nothing is released meanwhile
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class _Wake(Enum):
+    """Wakes the engine without a message."""
+
+    WAKE = 0
+
+
+Inbox: TypeAlias = "SimpleQueue[KernelMessage | _Wake]"
+ChangeListener: TypeAlias = Callable[[StateChanged], None]
+ProgressListener: TypeAlias = Callable[[Progress], None]
+
+
+class Engine:
+    """Runs a kernel until told to stop. Safe to be used from any thread."""
+
+    def __init__(self, store: Store, catalog: Catalog, marker: Marker | None = None) -> None:
+        self.store = store
+        self.kernel = Kernel(store, catalog, marker)
+        self.clock = EngineClock(self.kernel.stamp)
+        self.inbox: Inbox = SimpleQueue()
+        self.executors: dict[str, Executor] = {}
+        self.health = Health.STARTING
+        self.problem = ""  # why health is FULL or FAILED
+        self.commits = 0
+        self.fired = 0
+        self.committed_at = 0.0  # engine time of the last commit
+        self._numbers = count(1)
+        self._replies: dict[int, Future[Answer]] = {}
+        self._change_listeners: list[ChangeListener] = []
+        self._progress_listeners: list[ProgressListener] = []
+        self._stopping = threading.Event()
+        self._grace_s = 0.0
+        self._thread = threading.Thread(target=self._main, name="placet-engine", daemon=True)
+
+    # -- from other threads --------------------------------------------------------------------------------
+
+    def add(self, executor: Executor) -> None:
+        """Give the engine an executor; before `start`."""
+        self.executors[executor.name] = executor
+
+    def start(self) -> None:
+        """Recover and go on."""
+        self._thread.start()
+
+    def post(self, message: KernelMessage) -> None:
+        """Hand over a message nobody waits for an answer to: how executors answer."""
+        self.inbox.put(message)
+
+    def ask(self, make: Callable[[int], ClientMessage]) -> "Future[Answer]":
+        """Send the message that `make` builds around a reply number; its answer comes after commit.
+
+        Raises `Busy` when too much is waiting, `EngineStopped` when there is nobody to answer.
+        """
+        queued = self.inbox.qsize() + self.kernel.queued
+        if queued > QUEUE_LIMIT:
+            raise Busy(queued, QUEUE_LIMIT)
+        number = next(self._numbers)
+        future: Future[Answer] = Future()
+        self._replies[number] = future
+        self.inbox.put(make(number))
+        if self.health in (Health.STOPPED, Health.FAILED):
+            self._refuse_all()
+        return future
+
+    def listen(self, listener: ChangeListener) -> None:
+        """Call `listener` on the engine's thread whenever an instance changes its state; it must be quick."""
+        self._change_listeners = [*self._change_listeners, listener]
+
+    def unlisten(self, listener: ChangeListener) -> None:
+        """Undo `listen`."""
+        self._change_listeners = [other for other in self._change_listeners if other is not listener]
+
+    def follow(self, listener: ProgressListener) -> None:
+        """Call `listener` on the engine's thread for every step of the instances in `kernel.observed`."""
+        self._progress_listeners = [*self._progress_listeners, listener]
+
+    def unfollow(self, listener: ProgressListener) -> None:
+        """Undo `follow`."""
+        self._progress_listeners = [other for other in self._progress_listeners if other is not listener]
+
+    def stop(self, grace_s: float) -> None:
+        """Stop cleanly: wait up to `grace_s` for handlers that run; what they return still counts."""
+        self._grace_s = grace_s
+        self._stopping.set()
+        self.inbox.put(_Wake.WAKE)
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    # -- the loop ------------------------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        try:
+            self._loop()
+            self.health = Health.STOPPED
+        except StoreError as error:  # an I/O error: only a fresh process knows what is on disk
+            self._failed(str(error))
+        except Exception as error:  # a bug of ours: stop rather than go on from a state nobody understands
+            self._failed(f"the engine ended by an error of its own, {error!r}; please report it")
+            raise
+        finally:
+            self._refuse_all()
+
+    def _failed(self, problem: str) -> None:
+        self.problem = problem
+        self.health = Health.FAILED
+
+    def _loop(self) -> None:
+        self.kernel.recover()
+        self.health = Health.RUNNING
+        while not self._stopping.is_set():
+            self._cycle()
+            if not self.kernel.has_work:
+                self._gather()
+            else:
+                self._take_over()
+        self._wind_down()
+
+    def _cycle(self) -> None:
+        for name, executor in self.executors.items():
+            executor.tend()
+            self.kernel.set_capacity(name, executor.capacity())
+        batch = self.kernel.run(self.clock.now(), wall=wall_s())
+        self._settle(batch)
+
+    def _settle(self, batch: Batch) -> None:
+        if batch.writes:
+            self._commit(batch)
+        self.kernel.committed()
+        self._release(batch)
+
+    def _gather(self) -> None:
+        """Wait for something to do, then take over all there is."""
+        try:
+            message = self.inbox.get(timeout=self._patience_s())
+        except Empty:
+            return
+        if not isinstance(message, _Wake):
+            self.kernel.deliver(message)
+        self._take_over()
+
+    def _take_over(self) -> None:
+        inbox, deliver = self.inbox, self.kernel.deliver
+        for _ in range(min(inbox.qsize(), GATHERED)):
+            message = inbox.get_nowait()
+            if not isinstance(message, _Wake):
+                deliver(message)
+
+    def _patience_s(self) -> float:
+        if any(executor.load().queued for executor in self.executors.values()):
+            return TEND_S
+        now = self.clock.now()
+        due = self.kernel.timers.next_due(now)
+        return WAIT_S if due is None else min(WAIT_S, max(0.0, due - now) + 0.000_1)
+
+    def _commit(self, batch: Batch) -> None:
+        """Commit; where there is no room, keep the batch and try again, with its effects held back."""
+        while True:
+            try:
+                self.store.commit(batch.writes)
+                break
+            except StoreFull as error:
+                self.problem = str(error)
+                self.health = Health.FULL
+                if self._stopping.wait(RETRY_COMMIT_S):
+                    raise
+        self.commits += 1
+        self.fired += batch.fired
+        self.committed_at = self.kernel.stamp.engine_s
+        if self.health is Health.FULL:
+            self.health = Health.RUNNING
+            self.problem = ""
+
+    def _release(self, batch: Batch) -> None:
+        for name, starts in batch.starts.items():
+            self.executors[name].submit(starts)
+        for expire in batch.expires:
+            self.executors[expire.executor].expire(expire)
+        for reply in batch.replies:
+            future = self._replies.pop(reply.reply, None)
+            if future is not None and future.set_running_or_notify_cancel():
+                future.set_result(reply.answer)
+        for change in batch.changes:
+            for changed in self._change_listeners:
+                changed(change)
+        for step in batch.progress:
+            for followed in self._progress_listeners:
+                followed(step)
+
+    def _wind_down(self) -> None:
+        """Choose nothing more, count what still comes within the grace, and mark the stop as clean."""
+        self.kernel.draining = True
+        for name, executor in self.executors.items():
+            executor.drain()
+            self.kernel.set_capacity(name, 0)
+        end = self.clock.now() + self._grace_s
+        while self._answers_due() and (left_s := end - self.clock.now()) > 0:
+            try:
+                message = self.inbox.get(timeout=min(left_s, 0.05))
+            except Empty:
+                continue
+            if not isinstance(message, _Wake):
+                self.kernel.deliver(message)
+            self._run_without_slots()
+        self._run_without_slots()
+        self._settle(self.kernel.stop(self.clock.now(), wall=wall_s()))
+        for executor in self.executors.values():
+            executor.close()
+
+    def _answers_due(self) -> bool:
+        return bool(self.inbox.qsize()) or any(executor.load().running for executor in self.executors.values())
+
+    def _run_without_slots(self) -> None:
+        self._take_over()
+        while True:
+            batch = self.kernel.run(self.clock.now(), wall=wall_s())
+            self._settle(batch)
+            if not batch.turns:
+                return
+
+    def _refuse_all(self) -> None:
+        reason = self.problem or "the runtime is closed; open it again to go on"
+        while self._replies:
+            try:
+                _, future = self._replies.popitem()
+            except KeyError:  # another thread was quicker
+                return
+            if future.set_running_or_notify_cancel():
+                future.set_exception(EngineStopped(reason))
+
+

@@ -1,0 +1,111 @@
+"""What the engine and its clients raise. Fields for code, `str` for people: what happened; what to do."""
+
+from placet.petri.errors import PlacetError
+
+
+class InstanceError(PlacetError):
+    """Base of errors about one instance; `instance` is its id."""
+
+    code = "instance"
+
+    def __init__(self, instance: str, reason: str = "") -> None:
+        super().__init__(instance, reason)
+        self.instance = instance
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason or f"{self.instance}: {self.code}"
+
+
+class NotFound(InstanceError, LookupError):
+    """There is no instance, or no actor, of that address."""
+
+    code = "not_found"
+
+
+class SpawnConflict(InstanceError):
+    """An instance of that id exists with another workflow or other inputs."""
+
+    code = "conflict"
+
+
+class RequestRefused(InstanceError):
+    """The request had no effect; `reason` says why, `refusal` is its code."""
+
+    code = "refused"
+
+    def __init__(self, instance: str, reason: str = "", refusal: str = "") -> None:
+        super().__init__(instance, reason)
+        self.args = (instance, reason, refusal)
+        self.refusal = refusal
+
+
+class NotCompleted(InstanceError):
+    """The instance did not complete: it failed, was cancelled, is stuck, or has an open incident."""
+
+    code = "not_completed"
+
+    def __init__(self, instance: str, reason: str = "", state: str = "") -> None:
+        super().__init__(instance, reason)
+        self.args = (instance, reason, state)
+        self.state = state
+
+
+class WaitTimeout(InstanceError, TimeoutError):
+    """What was waited for has not happened in time; the instance goes on."""
+
+    code = "timeout"
+
+
+class Busy(PlacetError):
+    """The engine has more waiting than it will queue; nothing was accepted. Try again later."""
+
+    code = "busy"
+
+    def __init__(self, queued: int, limit: int) -> None:
+        super().__init__(queued, limit)
+        self.queued = queued
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"the engine has {self.queued} messages waiting and takes at most {self.limit}; try again later"
+
+
+class EngineStopped(PlacetError):
+    """The engine is closed, or ended by an error; what was committed is on disk."""
+
+    code = "engine_stopped"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class InvalidId(PlacetError, ValueError):
+    """An instance id that cannot be one."""
+
+    code = "invalid_id"
+
+    def __init__(self, instance: str, reason: str) -> None:
+        super().__init__(instance, reason)
+        self.instance = instance
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.instance!r} cannot be an instance id: {self.reason}"
+
+
+class UnknownWorkflow(PlacetError, LookupError):
+    """No workflow of that name is registered in this runtime."""
+
+    code = "unknown_workflow"
+
+    def __init__(self, workflow: str) -> None:
+        super().__init__(workflow)
+        self.workflow = workflow
+
+    def __str__(self) -> str:
+        return f"workflow {self.workflow!r} is not registered; pass it to Runtime(workflows=[…])"

@@ -1,0 +1,69 @@
+"""What an executor is to the engine: it takes firings, runs their handlers, and answers each exactly once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from placet.actors.effects import Expire, Start
+from placet.actors.messages import ExecutorMessage
+
+Post: TypeAlias = Callable[[ExecutorMessage], object]  # hands an answer to the engine; safe from any thread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How busy an executor is."""
+
+    capacity: int  # firings it takes at once, running and queued together
+    running: int
+    queued: int
+    abandoned: int  # handlers past their time that could not be stopped and still run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningHandler:
+    """A handler that runs now."""
+
+    instance: str
+    transition: str
+    number: int
+    attempt: int
+    since_s: float  # how long it has run
+
+
+class Executor(Protocol):
+    """Runs handlers. Every start is answered once, by `Done`, `Failed` or `Withdrawn`."""
+
+    name: str
+
+    def capacity(self) -> int:
+        """Return how many firings it takes at once now, running and queued together."""
+        ...
+
+    def load(self) -> Load:
+        """Return how busy it is."""
+        ...
+
+    def running(self) -> list[RunningHandler]:
+        """Return what runs now, longest first."""
+        ...
+
+    def submit(self, starts: Sequence[Start]) -> None:
+        """Take firings; never blocks."""
+        ...
+
+    def expire(self, expire: Expire) -> None:
+        """A firing is past its deadline: answer `Failed` if its handler runs, `Withdrawn` if it has not begun."""
+        ...
+
+    def tend(self) -> None:
+        """Adapt to what has happened; called by the engine every few milliseconds while it is awake."""
+        ...
+
+    def drain(self) -> None:
+        """Begin nothing more, and forget what has not begun; what runs is still answered."""
+        ...
+
+    def close(self) -> int:
+        """Give up the pool without waiting; return how many handlers still run."""
+        ...

@@ -1,0 +1,227 @@
+"""Handlers on a pool of threads: the default executor.
+
+Threads are started on demand. Quick handlers share few threads, since handing over costs more than they do;
+as soon as handlers take their time, or none takes what is queued, the pool grows up to its bound.
+"""
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TypeAlias
+
+from placet.actors.clock import monotonic_s
+from placet.actors.effects import Expire, Start
+from placet.actors.executors.base import Load, Post, RunningHandler
+from placet.actors.messages import Done, Failed, Withdrawn
+from placet.actors.records import Failure
+from placet.actors.usercode import run_handler
+from placet.petri.behaviour import THREAD
+
+Key: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
+
+AHEAD_S = 0.05  # how much work may be queued ahead of the threads: bounds the wait of what is chosen
+MOST_AHEAD = 2_000
+SLOW_S = 0.001  # handlers that take longer get a thread each
+STALLED_S = 0.005  # nobody took what is queued for so long: the threads are all held up
+IDLE_S = 10.0  # a thread without work ends after that
+
+
+class ThreadExecutor:
+    """A pool of threads that run handlers of this process.
+
+    A handler past its deadline cannot be stopped: it is abandoned, its result dropped, and its thread replaced,
+    up to as many abandoned ones as the pool has threads.
+    """
+
+    name = THREAD
+
+    def __init__(self, post: Post, *, threads: int = 64) -> None:
+        if threads < 1:
+            raise ValueError(f"threads must be >= 1, got {threads}")
+        self._post = post
+        self._threads = threads
+        self._queue: SimpleQueue[Start | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._begun: dict[Key, tuple[Start, float]] = {}
+        self._abandoned = 0
+        self._alive = 0
+        self._usual_s = SLOW_S  # running estimate of the median duration
+        self._taken_at = 0.0
+        self._closed = False
+
+    def capacity(self) -> int:
+        """Return the threads still free to use, and as many firings ahead of them as take 50 ms."""
+        workers = max(1, self._threads - max(0, self._abandoned - self._threads))
+        return workers + min(MOST_AHEAD, int(AHEAD_S / self._usual_s * (1 if self._usual_s < SLOW_S else workers)))
+
+    def load(self) -> Load:
+        """Return how busy the pool is."""
+        return Load(
+            capacity=self.capacity(),
+            running=len(self._begun),
+            queued=self._queue.qsize(),
+            abandoned=self._abandoned,
+        )
+
+    def running(self) -> list[RunningHandler]:
+        """Return the handlers that run now, longest first."""
+        now = monotonic_s()
+        with self._lock:
+            begun = list(self._begun.values())
+        return [
+            RunningHandler(
+                instance=start.instance,
+                transition=start.transition.path,
+                number=start.number,
+                attempt=start.attempt,
+                since_s=now - at,
+            )
+            for start, at in sorted(begun, key=lambda entry: entry[1])
+        ]
+
+    def submit(self, starts: Sequence[Start]) -> None:
+        """Queue firings, and start threads if there is reason to."""
+        put = self._queue.put
+        for start in starts:
+            put(start)
+        if not self._alive:
+            self._taken_at = monotonic_s()
+            self._grow(1)
+        if self._usual_s > SLOW_S:
+            self._grow(self._queue.qsize() - (self._alive - len(self._begun)))
+
+    def expire(self, expire: Expire) -> None:
+        """Answer for a firing past its deadline."""
+        key = (expire.root, expire.number, expire.attempt)
+        with self._lock:
+            begun = self._begun.pop(key, None)
+            if begun is not None:
+                self._abandoned += 1
+                self._alive -= 1
+        if begun is not None:
+            self._answer_late(*begun)
+        else:
+            self._withdraw(key)
+
+    def _answer_late(self, start: Start, at: float) -> None:
+        if self._abandoned <= self._threads:
+            self._grow(1)
+        took_s = monotonic_s() - at
+        failure = Failure(
+            type="TimedOut",
+            message=f"the handler did not return within its time; it had run for {took_s:.3f} s",
+            types=("TimedOut", "TimeoutError"),
+        )
+        self._post(
+            Failed(
+                root=start.root,
+                transition=start.transition.index,
+                number=start.number,
+                attempt=start.attempt,
+                failure=failure,
+            )
+        )
+
+    def _withdraw(self, key: Key) -> None:
+        """Take a firing out of the queue, if it is there: it has not begun."""
+        found: Start | None = None
+        kept: list[Start | None] = []
+        with self._lock:
+            while self._queue.qsize():
+                try:
+                    start = self._queue.get_nowait()
+                except Empty:  # a thread was quicker
+                    break
+                if start is not None and (start.root, start.number, start.attempt) == key:
+                    found = start
+                else:
+                    kept.append(start)
+            for start in kept:
+                self._queue.put(start)
+        if found is not None:
+            root, number, attempt = key
+            self._post(Withdrawn(root=root, transition=found.transition.index, number=number, attempt=attempt))
+
+    def tend(self) -> None:
+        """Grow when nobody has taken what is queued for a while."""
+        queued = self._queue.qsize()
+        if queued and monotonic_s() - self._taken_at > STALLED_S:
+            self._taken_at = monotonic_s()
+            self._grow(min(queued, max(1, self._alive)))
+
+    def _grow(self, wanted: int) -> None:
+        with self._lock:
+            more = min(wanted, self._threads - self._alive)
+            for _ in range(0 if self._closed else more):
+                self._alive += 1
+                threading.Thread(target=self._work, name="placet-handler", daemon=True).start()
+
+    def _work(self) -> None:
+        queue, begun = self._queue, self._begun
+        while True:
+            try:
+                start = queue.get(timeout=IDLE_S)
+            except Empty:
+                if self._retire():
+                    return
+                continue
+            if start is None:
+                with self._lock:
+                    self._alive -= 1
+                return
+            at = self._taken_at = monotonic_s()
+            key = (start.root, start.number, start.attempt)
+            begun[key] = (start, at)
+            if self._usual_s > SLOW_S and queue.qsize():
+                self._grow(1)
+            answer = _run(start)
+            if begun.pop(key, None) is None:  # it was too late: answered already, and this thread replaced
+                with self._lock:
+                    self._abandoned -= 1
+                return
+            self._usual_s *= 1.05 if monotonic_s() - at > self._usual_s else 0.95
+            self._post(answer)
+
+    def _retire(self) -> bool:
+        with self._lock:
+            if self._alive <= 1:
+                return False
+            self._alive -= 1
+            return True
+
+    def drain(self) -> None:
+        """Begin nothing more, and forget what has not begun."""
+        with self._lock:
+            self._closed = True
+            with suppress(Empty):
+                while True:
+                    self._queue.get_nowait()
+
+    def close(self) -> int:
+        """Let the threads end as they finish; return how many handlers still run."""
+        self.drain()
+        for _ in range(self._alive):
+            self._queue.put(None)
+        return len(self._begun) + self._abandoned
+
+
+def _run(start: Start) -> Done | Failed:
+    result = run_handler(
+        start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt
+    )
+    if isinstance(result, Failure):
+        return Failed(
+            root=start.root,
+            transition=start.transition.index,
+            number=start.number,
+            attempt=start.attempt,
+            failure=result,
+        )
+    return Done(
+        root=start.root,
+        transition=start.transition.index,
+        number=start.number,
+        attempt=start.attempt,
+        outputs=result,
+    )

@@ -1,0 +1,83 @@
+"""Finding the handlers of stored instances again: from the file or module their workflow was defined in."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol, runtime_checkable
+
+from placet.actors.catalog import Catalog, decode_stored_net
+from placet.persistence.keys import NET
+from placet.persistence.store import View
+from placet.petri.behaviour import Definition, Source
+
+
+@runtime_checkable
+class _Definable(Protocol):
+    def definition(self) -> Definition: ...
+
+
+Loader = Callable[[Source], Definition]
+
+_loaders: dict[str, Loader] = {}
+
+
+def register_loader(suffix: str, loader: Loader) -> None:
+    """Use `loader` for workflows whose source is a file that ends in `suffix`, such as `.json`."""
+    _loaders[suffix] = loader
+
+
+def load_stored(view: View, catalog: Catalog) -> Mapping[str, str]:
+    """Register the workflows of stored nets that are not registered yet, where they can be loaded.
+
+    Returns the reason by workflow name for those that cannot: their firings wait, and no attempt is spent.
+    """
+    unknown: dict[str, str] = {}
+    for _, data in view.scan(NET):
+        stored = decode_stored_net(data)
+        if stored.workflow in catalog.definitions or stored.workflow in unknown:
+            continue
+        try:
+            catalog.register(load(stored.source, stored.workflow))
+        except Exception as error:  # loading runs a user's module: it may raise anything
+            unknown[stored.workflow] = f"{type(error).__name__}: {error}"
+    return unknown
+
+
+def load(source: Source, workflow: str) -> Definition:
+    """Return the definition of a workflow from where it was defined.
+
+    Raises `LookupError` where the source does not say or no longer has it, and whatever importing raises.
+    """
+    suffix = Path(source.file).suffix
+    if suffix in _loaders:
+        return _loaders[suffix](source)
+    module = _module(source)
+    for candidate in vars(module).values():
+        if isinstance(candidate, _Definable) and not isinstance(candidate, type):
+            definition = candidate.definition()
+            if definition.name == workflow:
+                return definition
+    raise LookupError(f"{source.file or source.module} defines no workflow {workflow!r}")
+
+
+def _module(source: Source) -> ModuleType:
+    if source.module and source.module != "__main__":
+        return importlib.import_module(source.module)
+    if source.file:
+        return load_file(Path(source.file))
+    raise LookupError("it was not recorded where it is defined; pass it to Runtime(workflows=[…])")
+
+
+def load_file(path: Path) -> ModuleType:
+    """Run a Python file as a module of its own name (never `__main__`) and return it."""
+    name = f"placet_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise LookupError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,194 @@
+"""Looking at committed state: what instances there are, where their tokens lie, what happened to them.
+
+Works on any view of a store, beside a running engine or without one, and never loads a value.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TypeAlias
+
+from placet.actors.catalog import StoredNet, decode_stored_net, net_key
+from placet.actors.records import (
+    Failure,
+    Firing,
+    Header,
+    Phase,
+    decode_firing,
+    decode_guard_incident,
+    decode_header,
+    decode_parked,
+)
+from placet.actors.recovery import survey
+from placet.persistence.blobs import BLOB_ACTOR, is_ref, join
+from placet.persistence.history import Record, walk
+from placet.persistence.keys import (
+    FIRING,
+    FIRST_PLACE,
+    GUARD_INCIDENT,
+    HEADER,
+    PARKED,
+    TOKEN,
+    address_key,
+    entry_key,
+    split_entry,
+)
+from placet.persistence.store import View
+from placet.petri.plan import Plan, make_plan
+
+Values: TypeAlias = dict[str, list[bytes]]  # encoded values by place path, oldest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """Something that failed for good and waits for a person."""
+
+    number: int
+    kind: str  # `firing`, `guard` or `message`
+    transition: str  # path; "" where no transition is concerned
+    failures: tuple[Failure, ...]  # oldest first
+    inputs: tuple[tuple[str, bytes], ...]  # (place path, encoded value) of the tokens that wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiringView:
+    """A firing as it is on disk."""
+
+    number: int
+    transition: str
+    phase: Phase
+    attempt: int
+    losses: int
+    since: float  # engine seconds
+    due: float  # engine seconds; 0.0 is none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceView:
+    """One instance as of one moment."""
+
+    header: Header
+    fired: int  # results counted
+    last: int  # its newest history record
+    marking: Values
+    firings: tuple[FiringView, ...]
+    incidents: tuple[Incident, ...]
+
+
+class StateReader:
+    """Reads instances from a view."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._plans: dict[bytes, Plan] = {}
+
+    def root(self, instance: str) -> bytes | None:
+        """Return the root of an instance, or None if there is none."""
+        return self._view.get(address_key(instance))
+
+    def header(self, instance: str) -> Header | None:
+        """Return an instance's header, or None."""
+        root = self.root(instance)
+        data = self._view.get(entry_key(root, 0, HEADER, 0)) if root else None
+        return decode_header(data) if data else None
+
+    def headers(self) -> Iterator[Header]:
+        """Yield the headers of all instances, in the order of the store; tokens are leapt over."""
+        for key, value in survey(self._view):
+            actor, kind, _ = split_entry(key)
+            if (actor, kind) == (0, HEADER):
+                yield decode_header(value)
+
+    def stored_net(self, header: Header) -> StoredNet:
+        """Return the net an instance runs on. Raises `LookupError` if the store lacks it."""
+        data = self._view.get(net_key(header.net))
+        if data is None:
+            raise LookupError(f"the net of {header.instance} is not in the store")
+        return decode_stored_net(data)
+
+    def plan(self, header: Header) -> Plan:
+        """Return the plan of an instance's net, without behaviours."""
+        plan = self._plans.get(header.net)
+        if plan is None:
+            plan = self._plans[header.net] = make_plan(self.stored_net(header).net, {})
+        return plan
+
+    def instance(self, instance: str) -> InstanceView | None:
+        """Return an instance as it is, or None if there is none."""
+        root = self.root(instance)
+        entries = list(takewhile(_is_no_chunk, self._view.scan(root))) if root else []
+        if root is None or not entries:
+            return None
+        header = decode_header(entries[0][1])
+        plan = self.plan(header)
+        marking: Values = {}
+        firings: list[Firing] = []
+        incidents: list[Incident] = []
+        for key, value in entries[1:]:
+            actor, kind, number = split_entry(key)
+            if kind == TOKEN:
+                marking.setdefault(plan.places[actor - FIRST_PLACE].path, []).append(self.value(root, value))
+            elif kind == FIRING:
+                firings.append(decode_firing(value))
+            elif kind == GUARD_INCIDENT or kind == PARKED:
+                incidents.append(self._other_incident(root, plan, kind, value))
+        incidents += [self._firing_incident(root, plan, f) for f in firings if f.phase is Phase.INCIDENT]
+        return InstanceView(
+            header=header,
+            fired=max([header.fired, *(firing.fired for firing in firings)]),
+            last=max([header.link, *(firing.link for firing in firings)]),
+            marking=marking,
+            firings=tuple(_firing_view(plan, firing) for firing in firings),
+            incidents=tuple(sorted(incidents, key=lambda incident: incident.number)),
+        )
+
+    def value(self, root: bytes, stored: bytes) -> bytes:
+        """Return a token's encoded value; a large one is put together from its chunks."""
+        return join(self._view, root, stored) if is_ref(stored) else stored
+
+    def history(self, instance: str) -> list[tuple[int, Record]]:
+        """Return (sequence, record) of an instance, oldest first."""
+        found = self.instance(instance)
+        return list(walk(self._view, found.last))[::-1] if found else []
+
+    def _firing_incident(self, root: bytes, plan: Plan, firing: Firing) -> Incident:
+        return Incident(
+            number=firing.number,
+            kind="firing",
+            transition=plan.transitions[firing.transition].path,
+            failures=firing.failures,
+            inputs=tuple((plan.places[place].path, self.value(root, value)) for place, _, value in firing.tokens),
+        )
+
+    def _other_incident(self, root: bytes, plan: Plan, kind: int, value: bytes) -> Incident:
+        if kind == PARKED:
+            parked = decode_parked(value)
+            return Incident(
+                number=parked.number, kind="message", transition="", failures=(parked.failure,), inputs=()
+            )
+        guard = decode_guard_incident(value)
+        stored = self._view.get(entry_key(root, FIRST_PLACE + guard.place, TOKEN, guard.token))
+        inputs = ((plan.places[guard.place].path, self.value(root, stored)),) if stored else ()
+        return Incident(
+            number=guard.number,
+            kind="guard",
+            transition=plan.transitions[guard.transition].path,
+            failures=(guard.failure,),
+            inputs=inputs,
+        )
+
+
+def _is_no_chunk(entry: tuple[bytes, bytes]) -> bool:
+    return split_entry(entry[0])[0] != BLOB_ACTOR
+
+
+def _firing_view(plan: Plan, firing: Firing) -> FiringView:
+    return FiringView(
+        number=firing.number,
+        transition=plan.transitions[firing.transition].path,
+        phase=firing.phase,
+        attempt=firing.attempt,
+        losses=firing.losses,
+        since=firing.since,
+        due=firing.due,
+    )

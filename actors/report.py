@@ -1,0 +1,38 @@
+"""In a few words: why an instance has not completed, or what it waits for."""
+
+from placet.actors.lifecycle import InstanceState
+from placet.actors.reader import StateReader
+from placet.persistence.history import Record
+
+
+def explain(reader: StateReader, instance: str) -> str:
+    """Return one line about an instance that is not completed."""
+    view = reader.instance(instance)
+    if view is None:
+        return f"there is no instance {instance}"
+    state = view.header.state
+    if state is InstanceState.INCIDENT and view.incidents:
+        first = view.incidents[0]
+        last = first.failures[-1]
+        more = f" (and {len(view.incidents) - 1} more)" if len(view.incidents) > 1 else ""
+        where = first.transition or "a message"
+        return f"{instance} has an open incident, number {first.number}: {where} failed with {last.type}: {last.message}{more}"
+    if state is InstanceState.STUCK:
+        return f"{instance} is stuck: {lacking(reader, instance)}"
+    return f"{instance} is {state.value}"
+
+
+def lacking(reader: StateReader, instance: str) -> str:
+    """Return what each transition of a stuck instance lacks, as recorded when it got stuck."""
+    stuck = last_of(reader, instance, "stuck")
+    if stuck is None or not stuck.detail:
+        return "no transition takes the tokens it has"
+    return "; ".join(f"{transition} {reason}" for transition, reason in stuck.detail.items())
+
+
+def last_of(reader: StateReader, instance: str, kind: str) -> Record | None:
+    """Return the newest history record of a kind, or None."""
+    for _, record in reversed(reader.history(instance)):
+        if record.kind == kind:
+            return record
+    return None

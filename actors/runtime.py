@@ -1,0 +1,337 @@
+"""The embedded runtime: workflows in this process, their state in one directory, no server."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+
+import msgspec
+
+from placet.actors.answers import Answer, Receipt, Refused, Spawned
+from placet.actors.catalog import Catalog
+from placet.actors.effects import Progress, StateChanged
+from placet.actors.engine import Engine, Health
+from placet.actors.errors import InvalidId, NotFound, RequestRefused, SpawnConflict, UnknownWorkflow, WaitTimeout
+from placet.actors.executors.thread import ThreadExecutor
+from placet.actors.inputs import fingerprint
+from placet.actors.instance import ActorHandle, Instance
+from placet.actors.lifecycle import TERMINAL, InstanceState
+from placet.actors.loading import load_stored
+from placet.actors.marker_file import MarkerFile
+from placet.actors.messages import ClientMessage, InterventionMessage, Spawn
+from placet.actors.reader import StateReader
+from placet.actors.records import Header
+from placet.actors.report import explain
+from placet.persistence.lmdb_store import LIMIT_BYTES
+from placet.persistence.state import open_state
+from placet.persistence.values import encode
+from placet.petri.behaviour import Definition
+from placet.petri.expression import PlaceRef
+from placet.petri.plan import Plan, make_plan
+
+if TYPE_CHECKING:
+    from placet.actors.executors.base import Executor
+
+T = TypeVar("T")
+Tokens = Mapping[PlaceRef | str, Sequence[object]] | Mapping[PlaceRef, Sequence[object]] | Mapping[str, Sequence[object]]
+LONGEST_ID = 1_000
+
+
+class Definable(Protocol):
+    """Anything with a definition: `placet.Workflow`."""
+
+    def definition(self) -> Definition:
+        """Return the finished, checked definition."""
+        ...
+
+
+class Runtime:
+    """Runs workflows in this process over a state directory; use it as a context manager, or call `close`.
+
+    `workflows` are registered before recovery, so that instances of earlier runs go on with today's handlers.
+    `threads` bounds the handlers that run at once. `grace_s` is how long closing waits for those that run.
+    Raises `StoreInUse` when another process has the state, and the other errors of `placet.persistence.errors`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        workflows: Iterable[Definable] = (),
+        *,
+        threads: int = 64,
+        grace_s: float = 5.0,
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> None:
+        self.path = Path(path)
+        self._grace_s = grace_s
+        self._catalog = Catalog()
+        self._digests: dict[str, bytes] = {}
+        self._plans: dict[str, Plan] = {}
+        for workflow in workflows:
+            self._register(workflow.definition())
+        self._state = open_state(self.path, limit_bytes=limit_bytes)
+        self._marker = MarkerFile(self.path)
+        self._closed = False
+        try:
+            self.engine = self._make_engine(threads)
+        except BaseException:
+            self._release()
+            raise
+        self.reader = StateReader(self._state.store)
+        self.engine.start()
+
+    def _make_engine(self, threads: int) -> Engine:
+        store = self._state.store
+        self.unknown = load_stored(store, self._catalog)
+        engine = Engine(store, self._catalog, self._marker)
+        found = self._marker.found()
+        if found is not None:
+            engine.kernel.suspects.add(*found)
+            self._marker.leave()
+        executor: Executor = ThreadExecutor(engine.post, threads=threads)
+        engine.add(executor)
+        return engine
+
+    def _register(self, definition: Definition) -> None:
+        self._digests[definition.name] = self._catalog.register(definition)
+        self._plans[definition.name] = make_plan(definition.net, definition.behaviours)
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop cleanly: nothing is lost, and what runs on after the grace is run again at the next start."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.engine.stop(self._grace_s)
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self._marker.close()
+        self._state.close()
+
+    # -- spawning ------------------------------------------------------------------------------------------
+
+    def spawn(
+        self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = "", timeout_s: float | None = None
+    ) -> Instance:
+        """Start an instance with `tokens`, {entry place: [values]}, and return it once it is on disk.
+
+        The same id with the same inputs is the same instance; with other inputs, `SpawnConflict`. Without an id
+        it gets a random one. Raises `UnknownWorkflow`, `InvalidId`, `NotFound` for a place that is no entry,
+        `Busy` and `WaitTimeout` (then it may or may not exist: spawn it again with the same id).
+        """
+        return self.wait(self.spawn_later(workflow, tokens, id=id), timeout_s, id)
+
+    async def spawn_async(
+        self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = ""
+    ) -> Instance:
+        """`spawn` for asyncio."""
+        return await asyncio.wrap_future(self.spawn_later(workflow, tokens, id=id))
+
+    def spawn_later(
+        self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = ""
+    ) -> "Future[Instance]":
+        """`spawn` without waiting."""
+        name = workflow if isinstance(workflow, str) else workflow.definition().name
+        definition = self._catalog.definitions.get(name)
+        if definition is None or name not in self._digests:
+            raise UnknownWorkflow(name)
+        instance = id or f"{name}-{secrets.token_hex(6)}"
+        check_id(instance)
+        values = self._entry_values(name, instance, tokens or {})
+        message = Spawn(
+            instance=instance,
+            workflow=name,
+            version=definition.version,
+            net=self._digests[name],
+            tokens=tuple((place, encode(value)) for place, value in values),
+            inputs=fingerprint(values),
+            incarnation=secrets.randbits(32),
+        )
+        asked = self.engine.ask(lambda reply: msgspec.structs.replace(message, reply=reply))
+        return chained(asked, lambda answer: self._spawned(instance, answer))
+
+    def _entry_values(self, workflow: str, instance: str, tokens: Tokens) -> list[tuple[int, object]]:
+        plan = self._plans[workflow]
+        values: list[tuple[int, object]] = []
+        for place, several in tokens.items():
+            name = place.name if isinstance(place, PlaceRef) else place
+            index = plan.place_index.get(name)
+            if index is None or not plan.places[index].is_entry:
+                entries = ", ".join(p.path for p in plan.places if p.is_entry)
+                raise NotFound(instance, f"{workflow} has no entry place {name!r}; its entries are {entries}")
+            if isinstance(several, (str, bytes)) or not isinstance(several, Sequence):
+                raise TypeError(f"tokens for {name!r} must be a list of values, got {type(several).__name__}")
+            values += [(index, value) for value in several]
+        return values
+
+    def _spawned(self, instance: str, answer: Answer) -> Instance:
+        match answer:
+            case Spawned():
+                return Instance(self, instance)
+            case Refused(code="conflict"):
+                raise SpawnConflict(instance, answer.reason)
+            case Refused():
+                raise RequestRefused(instance, answer.reason, answer.code)
+            case _:
+                raise AssertionError(answer)
+
+    # -- finding -------------------------------------------------------------------------------------------
+
+    def find(self, address: str) -> Instance | ActorHandle:
+        """Return the handle of an instance (`order-17`) or of an actor in it (`order-17/fulfil/packed`).
+
+        Raises `NotFound`.
+        """
+        instance, _, path = address.partition("/")
+        header = self.reader.header(instance)
+        if header is None:
+            raise NotFound(instance, f"there is no instance {instance}")
+        if not path:
+            return Instance(self, instance)
+        plan = self.reader.plan(header)
+        if path not in plan.place_index and path not in plan.composite_index:
+            raise NotFound(instance, f"{instance} has no place or composite {path!r}")
+        return ActorHandle(self, instance, path)
+
+    def instance(self, id: str) -> Instance:
+        """Return the handle of an instance. Raises `NotFound`."""
+        if self.reader.root(id) is None:
+            raise NotFound(id, f"there is no instance {id}")
+        return Instance(self, id)
+
+    def list(self, state: InstanceState | str | None = None) -> Iterator[Header]:
+        """Yield the headers of all instances, or of those in one state, as committed."""
+        wanted = None if state is None else InstanceState(state)
+        return (header for header in self.reader.headers() if wanted is None or header.state is wanted)
+
+    # -- waiting and telling -------------------------------------------------------------------------------
+
+    def tell(self, address: str, message: InterventionMessage, timeout_s: float | None = None) -> Receipt:
+        """Send an intervention to an instance; see `Instance.tell`."""
+        return self.wait(self.intervene(address, message), timeout_s, address)
+
+    def intervene(self, instance: str, message: InterventionMessage) -> "Future[Receipt]":
+        """`tell` without waiting."""
+        if not message.by:
+            raise ValueError("an intervention needs `by`: who does it")
+        addressed = msgspec.structs.replace(message, instance=instance)
+        asked = self.engine.ask(lambda reply: msgspec.structs.replace(addressed, reply=reply))
+        return chained(asked, lambda answer: _receipt(instance, answer))
+
+    def ask(self, make: Callable[[int], ClientMessage], timeout_s: float | None = None) -> Answer:
+        """Send a message and return the answer. Raises `RequestRefused`."""
+        answer = self.wait(self.engine.ask(make), timeout_s, "")
+        if isinstance(answer, Refused):
+            raise RequestRefused(answer.instance, answer.reason, answer.code)
+        return answer
+
+    def reached(self, instance: str, states: frozenset[InstanceState]) -> "Future[InstanceState]":
+        """Return a future of the first of `states` the instance is in. Raises `NotFound`."""
+        future: Future[InstanceState] = Future()
+
+        def changed(change: StateChanged) -> None:
+            if change.instance == instance:
+                offer(InstanceState(change.state))
+
+        def offer(state: InstanceState) -> None:
+            if (state in states or state in TERMINAL) and not future.done():
+                future.set_result(state)
+
+        self.engine.listen(changed)
+        future.add_done_callback(lambda _: self.engine.unlisten(changed))
+        try:
+            offer(Instance(self, instance).state)
+        except BaseException:
+            future.cancel()
+            raise
+        return future
+
+    def wait(self, future: "Future[T]", timeout_s: float | None, instance: str) -> T:
+        """Wait for a future of this runtime. Raises `WaitTimeout`; what it stands for goes on."""
+        try:
+            return future.result(timeout_s)
+        except FutureTimeout as error:
+            if future.done():
+                raise
+            future.cancel()
+            raise WaitTimeout(instance, f"{instance}: not within {timeout_s} s; it goes on") from error
+
+    def explain(self, instance: str) -> str:
+        """Return in a few words why an instance has not completed."""
+        return explain(self.reader, instance)
+
+    # -- watching ------------------------------------------------------------------------------------------
+
+    def follow(self, instance: str, listener: Callable[[Progress], None]) -> Callable[[], None]:
+        """Call `listener` for every step of an instance, after its commit; return a function that ends this.
+
+        It is called on the engine's thread: it must be quick and must not raise.
+        """
+
+        def step(progress: Progress) -> None:
+            if progress.instance == instance:
+                listener(progress)
+
+        self.engine.kernel.observed.add(instance)
+        self.engine.follow(step)
+        return lambda: self.engine.unfollow(step)
+
+    @property
+    def health(self) -> Health:
+        """How the engine is."""
+        return self.engine.health
+
+
+def check_id(instance: str) -> None:
+    """Raise `InvalidId` unless `instance` may be the id of an instance."""
+    if not instance.strip():
+        raise InvalidId(instance, "it is blank")
+    if len(instance) > LONGEST_ID:
+        raise InvalidId(instance[:40] + "…", f"it is longer than {LONGEST_ID} characters")
+    if "/" in instance:
+        raise InvalidId(instance, "'/' separates an instance from the actors in it")
+    if not instance.isprintable():
+        raise InvalidId(instance, "it has characters that cannot be printed")
+
+
+def _receipt(instance: str, answer: Answer) -> Receipt:
+    if isinstance(answer, Receipt):
+        return answer
+    if isinstance(answer, Refused):
+        if answer.code == "not_found":
+            raise NotFound(instance, answer.reason)
+        raise RequestRefused(instance, answer.reason, answer.code)
+    raise AssertionError(answer)
+
+
+def chained(future: "Future[Answer]", then: Callable[[Answer], T]) -> "Future[T]":
+    """Return a future of `then(result)`, which may raise."""
+    following: Future[T] = Future()
+
+    def done(first: "Future[Answer]") -> None:
+        if not following.set_running_or_notify_cancel():
+            return
+        try:
+            following.set_result(then(first.result()))
+        except BaseException as error:  # whatever it is belongs to who waits
+            following.set_exception(error)
+
+    future.add_done_callback(done)
+    return following

@@ -1,0 +1,69 @@
+"""History: one append log for all instances, each record linking to the one before it of its own instance.
+
+Appending keeps writes at the end of the tree; keyed by instance, every record would touch a page of its own. The
+sequence of an instance's newest record stands in its header.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TypeAlias
+
+import msgspec
+
+from placet.persistence.errors import StoreDamaged
+from placet.persistence.keys import history_key
+from placet.persistence.store import View
+
+Detail: TypeAlias = dict[str, str | int | float | bool]
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
+    """One thing that happened to one instance."""
+
+    root: bytes  # prefix of the instance, as `keys.root_prefix` makes it
+    link: int  # sequence of the instance's record before this one; 0: there is none
+    at: float  # engine time, seconds
+    kind: str  # `spawned`, `fired`, …
+    transition: str = ""  # path, where a transition is concerned
+    firing: int = 0
+    attempt: int = 0
+    consumed: tuple[int, ...] = ()  # ids of tokens
+    produced: tuple[int, ...] = ()  # ids of tokens
+    detail: Detail | bytes | None = None  # what is rarely needed
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record)
+
+encode_record = _encoder.encode
+"""Return the bytes a record is stored as."""
+
+
+def decode_record(data: bytes) -> Record:
+    """Return the record stored as `data`. Raises `StoreDamaged`."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise StoreDamaged(f"a history record cannot be read ({error}); restore the last good backup") from error
+
+
+def walk(view: View, last: int) -> Iterator[tuple[int, Record]]:
+    """Yield (sequence, record) of one instance, newest first, from `last` back to the first or to a trimmed one.
+
+    Raises `StoreDamaged` if a link leads forward or to another instance.
+    """
+    root, sequence = None, last
+    while sequence and (data := view.get(history_key(sequence))) is not None:
+        record = decode_record(data)
+        if record.link >= sequence or root not in (None, record.root):
+            raise StoreDamaged(f"history record {sequence} is linked wrongly; restore the last good backup")
+        yield sequence, record
+        root, sequence = record.root, record.link
+
+
+def trim(view: View, last: int, keep: int) -> list[bytes]:
+    """Return the keys to delete so that the newest `keep` records of an instance remain.
+
+    Reads the kept records and the trimmed ones, nothing older: what was trimmed before ends the walk.
+    """
+    return [history_key(sequence) for sequence, _ in islice(walk(view, last), keep, None)]

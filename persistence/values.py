@@ -1,0 +1,111 @@
+"""Codecs of token values. The first byte tells the codec.
+
+80    pickle protocol 5, which brings its own first byte
+c     cloudpickle: Python's version (2 bytes), then the pickle; for types that cannot be imported elsewhere
+j     JSON
+m     msgpack
+
+`b"B"` is taken by references to large values (`blobs.py`).
+"""
+
+import pickle
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import cloudpickle  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+import msgspec
+
+from placet.persistence.errors import ValueNotEncodable, ValueNotLoadable
+from placet.persistence.type_name import type_name
+
+PICKLE: Final = 0x80
+CLOUDPICKLE: Final = ord("c")
+JSON: Final = ord("j")
+MSGPACK: Final = ord("m")
+VERSION: Final = bytes(sys.version_info[:2])  # cloudpickled code of another version can crash the interpreter
+CLOUD_HEADER: Final = 3  # bytes before the pickle: tag and version
+
+_dumps = pickle.dumps
+
+
+def encode(value: object) -> bytes:
+    """Return the bytes of any Python value. Raises `ValueNotEncodable`."""
+    try:
+        data = _dumps(value, 5)
+    except Exception as error:  # user types raise what they like; cloudpickle may still know how
+        return _encode_by_value(value, b"", error)
+    if data.find(b"__main__") >= 0:  # twice as fast as `in`
+        return _encode_by_value(value, data, None)
+    return data
+
+
+def _encode_by_value(value: object, plain: bytes, cause: Exception | None) -> bytes:
+    try:
+        data: bytes = cloudpickle.dumps(value, 5)  # pyright: ignore[reportUnknownMemberType] - it has no annotations
+    except Exception as error:
+        reason = cause or error
+        raise ValueNotEncodable(_name(type(value)), f"{type(reason).__name__}: {reason}") from error
+    if data == plain:
+        return plain  # only a text that says __main__
+    return b"c" + VERSION + data
+
+
+def encode_json(value: object) -> bytes:
+    """Return a value as JSON, readable by any program. Raises `ValueNotEncodable`."""
+    return b"j" + _by_msgspec(msgspec.json.encode, value)
+
+
+def encode_msgpack(value: object) -> bytes:
+    """Return a value as msgpack, readable by any program. Raises `ValueNotEncodable`."""
+    return b"m" + _by_msgspec(msgspec.msgpack.encode, value)
+
+
+ENCODERS: Mapping[str, Callable[[object], bytes]] = {
+    "pickle": encode,
+    "json": encode_json,
+    "msgpack": encode_msgpack,
+}
+"""The codecs a workflow can choose from, by name."""
+
+
+def _by_msgspec(encoder: Callable[[object], bytes], value: object) -> bytes:
+    try:
+        return encoder(value)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueNotEncodable(_name(type(value)), str(error)) from error
+
+
+def decode(data: bytes) -> object:
+    """Return the value of bytes that an `encode` function made. Raises `ValueNotLoadable`.
+
+    Runs the code of the value's type, so only for data of this engine's own store or of sealed transport.
+    """
+    tag = data[0] if data else -1
+    try:
+        if tag == PICKLE:
+            return pickle.loads(data)
+        if tag == JSON:
+            return msgspec.json.decode(memoryview(data)[1:])
+        if tag == MSGPACK:
+            return msgspec.msgpack.decode(memoryview(data)[1:])
+        if tag == CLOUDPICKLE and data[1:CLOUD_HEADER] == VERSION:
+            return pickle.loads(memoryview(data)[CLOUD_HEADER:])
+    except Exception as error:  # user types raise what they like while they are built
+        raise ValueNotLoadable(_stored_type(data), f"{type(error).__name__}: {error}") from error
+    raise ValueNotLoadable(_stored_type(data), _refusal(tag, data))
+
+
+def _stored_type(data: bytes) -> str:
+    return type_name(data[CLOUD_HEADER:] if data[:1] == b"c" else data)
+
+
+def _refusal(tag: int, data: bytes) -> str:
+    if tag == CLOUDPICKLE and len(data) > CLOUD_HEADER:
+        here = f"{VERSION[0]}.{VERSION[1]}"
+        return f"it holds code of Python {data[1]}.{data[2]}, this is {here}"
+    return f"its codec {data[:1]!r} is unknown"
+
+
+def _name(kind: type) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
