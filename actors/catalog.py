@@ -67,6 +67,10 @@ class Catalog:
         """Return what is to be stored for a registered net."""
         return self._stored.get(digest)
 
+    def planned(self, header: Header) -> Plan | None:
+        """Return the plan of a net that was planned before, or None."""
+        return self._plans.get(header.net)
+
     def plan(self, header: Header, stored: bytes) -> Plan:
         """Return the plan of a stored net with today's handlers."""
         plan = self._plans.get(header.net)

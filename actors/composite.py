@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from placet.actors.effects import Expire, Start
+from placet.actors.place import TakenToken
 from placet.actors.records import KEPT_FAILURES, Failure, Firing, Phase
 from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs, pass_through, run_handler
+from placet.persistence.history import Detail
 from placet.persistence.keys import FIRING, kind_prefix, pack_id
-from placet.petri.agenda import NOT_ENABLED
 from placet.petri.behaviour import INLINE
 from placet.petri.plan import CompositePlan, TransitionPlan
 from placet.supervision.losses import Verdict, after_loss
@@ -39,40 +40,22 @@ class CompositeActor:
 
     # -- choosing ------------------------------------------------------------------------------------------
 
-    def oldest(self, transition: TransitionPlan) -> int:
-        """Return the id of the oldest token `transition` would take, or `NOT_ENABLED`."""
-        workflow = self.workflow
-        best = NOT_ENABLED
-        for arc in transition.inputs:
-            place = workflow.places[arc.place] or workflow.place(arc.place)
-            queue = place.tokens if arc.queue < 0 else place.queues[arc.queue]
-            if len(queue) < arc.weight:
-                return NOT_ENABLED
-            token = next(iter(queue))
-            if best == NOT_ENABLED or token < best:
-                best = token
-        return best
-
     def fire(self, turn: Turn, transition: TransitionPlan) -> None:
         """Take the tokens of an enabled transition and fire it."""
         workflow = self.workflow
-        taken: list[tuple[int, int, bytes]] = []
+        taken: list[TakenToken] = []
         for arc in transition.inputs:
-            taken += workflow.place(arc.place).take(turn, arc.queue, arc.weight)
+            workflow.place(arc.place).take(turn, arc.queue, arc.weight, taken)
         workflow.inner -= len(taken)
-        firing = Firing(
-            number=workflow.next_serial(),
-            transition=transition.index,
-            tokens=tuple(taken),
-            phase=Phase.RUNNING,
-            since=turn.now,
-        )
+        workflow.serial = number = workflow.serial + 1
+        firing = Firing(number, transition.index, tuple(taken), Phase.RUNNING)
+        firing.since = turn.now
         if transition.executor == INLINE:
             self._run_inline(turn, firing, transition, born=True)
         else:
-            self.firings[firing.number] = firing
+            self.firings[number] = firing
             workflow.counts[Phase.RUNNING] += 1
-            turn.firings[firing.number] = (self, firing, True)
+            turn.firings[number] = (self, firing, True)
             self._start(turn, firing, transition)
 
     def start_again(self, turn: Turn, firing: Firing) -> None:
@@ -92,7 +75,8 @@ class CompositeActor:
             firing.due = turn.now + behaviour.timeout_s
             turn.timers[firing.number] = (firing.due, transition.index)
         workflow = self.workflow
-        turn.shares[transition.executor] = turn.shares.get(transition.executor, 0) - 1
+        shares = turn.shares
+        shares[transition.executor] = shares.get(transition.executor, 0) - 1
         turn.starts.append(
             Start(
                 root=workflow.root,
@@ -104,7 +88,8 @@ class CompositeActor:
                 tokens=workflow.loaded(firing.tokens),
             )
         )
-        workflow.progress(turn, "started", transition.path, firing)
+        if turn.observed:
+            workflow.progress(turn, "started", transition.path, firing.number, firing.attempt)
 
     def _run_inline(self, turn: Turn, firing: Firing, transition: TransitionPlan, *, born: bool) -> None:
         turn.inline_left -= 1
@@ -125,7 +110,7 @@ class CompositeActor:
         if transition.behaviour.handler is None:
             return pass_through(transition, tokens)
         header = workflow.header
-        if not workflow.services.enter_user_code(header.instance, transition.path):
+        if not workflow.services.enter_user_code(workflow.mark, transition.path):
             return Failure(type="CrashSuspect", message="its process ended twice while this handler ran in the kernel")
         result = run_handler(
             transition, tokens, header.instance, header.incarnation, firing.number, firing.attempt
@@ -135,7 +120,7 @@ class CompositeActor:
 
     # -- what came of it -----------------------------------------------------------------------------------
 
-    def finish(self, turn: Turn, firing: Firing, outputs: Outputs, *, born: bool = False, kind: str = "fired") -> None:
+    def finish(self, turn: Turn, firing: Firing, outputs: Outputs, *, born: bool = False) -> None:
         """Count a result: the firing and its tokens go, the outputs are deposited."""
         workflow = self.workflow
         transition = workflow.plan.transitions[firing.transition]
@@ -147,7 +132,7 @@ class CompositeActor:
         workflow.fired += 1
         turn.fired += 1
         consumed = tuple([token for _, token, _ in firing.tokens])
-        workflow.record(turn, kind, transition.path, firing, consumed, produced)
+        workflow.record(turn, "fired", transition.path, firing.number, firing.attempt, consumed, produced)
 
     def fail(self, turn: Turn, firing: Firing, failure: Failure, retry_after_s: float | None = None) -> None:
         """Count a failed attempt: back off and try again if the policy says so, else it is an incident."""
@@ -155,8 +140,8 @@ class CompositeActor:
         failure = _dated(failure, firing.attempt, turn.now)
         firing.failures = (*firing.failures, failure)[-KEPT_FAILURES:]
         transition = self.workflow.plan.transitions[firing.transition]
-        detail: dict[str, str | int | float | bool] = {"type": failure.type, "message": failure.message}
-        self.workflow.record(turn, "attempt_failed", transition.path, firing, detail=detail)
+        detail: Detail = {"type": failure.type, "message": failure.message}
+        self.workflow.record(turn, "attempt_failed", transition.path, firing.number, firing.attempt, detail=detail)
         policy = transition.behaviour.retry if transition.behaviour else None
         delay_s = policy.delay_s(firing.failed, failure.types, firing.number) if policy else None
         if delay_s is None or failure.type == "CrashSuspect":
@@ -171,7 +156,7 @@ class CompositeActor:
         self.set_phase(turn, firing, Phase.INCIDENT)
         last = firing.failures[-1]
         path = self.workflow.plan.transitions[firing.transition].path
-        self.workflow.record(turn, "incident", path, firing, detail={"type": last.type, "message": last.message})
+        self.workflow.record(turn, "incident", path, firing.number, firing.attempt, detail={"type": last.type, "message": last.message})
 
     def lost(self, turn: Turn, firing: Firing, *, clean: bool) -> None:
         """The engine went while this firing ran: what next depends on how often that has happened."""
@@ -182,7 +167,7 @@ class CompositeActor:
         failure = Failure(type="Lost", message="the engine ended while this attempt ran", attempt=firing.attempt)
         firing.failures = (*firing.failures, _dated(failure, firing.attempt, turn.now))[-KEPT_FAILURES:]
         path = self.workflow.plan.transitions[firing.transition].path
-        self.workflow.record(turn, "lost", path, firing, detail={"losses": firing.losses})
+        self.workflow.record(turn, "lost", path, firing.number, firing.attempt, detail={"losses": firing.losses})
         verdict = after_loss(firing.losses)
         if verdict is Verdict.INCIDENT:
             self.raise_incident(turn, firing)
@@ -195,7 +180,7 @@ class CompositeActor:
             self.set_phase(turn, firing, Phase.READY)
         elif firing.phase is Phase.RUNNING and firing.due:
             executor = self.workflow.plan.transitions[firing.transition].executor
-            turn.expires.append(
+            turn.rare().expires.append(
                 Expire(executor=executor, root=self.workflow.root, number=firing.number, attempt=firing.attempt)
             )
             turn.timers[firing.number] = (turn.now + ASK_AGAIN_S, firing.transition)
@@ -206,7 +191,8 @@ class CompositeActor:
             self._drop(turn, firing)
             for place, token, value in firing.tokens:
                 self.workflow.restore(turn, place, token, value)
-            self.workflow.record(turn, kind, self.workflow.plan.transitions[firing.transition].path, firing)
+            path = self.workflow.plan.transitions[firing.transition].path
+            self.workflow.record(turn, kind, path, firing.number, firing.attempt)
 
     def set_phase(self, turn: Turn, firing: Firing, phase: Phase) -> None:
         """Move a firing to another phase: counted, timed and written."""
@@ -217,7 +203,7 @@ class CompositeActor:
         if phase is Phase.READY:
             workflow.note_ready(firing, self)
         elif phase is Phase.SUSPECT:
-            turn.suspects.append((firing.transition, firing.number))
+            turn.rare().suspects.append((firing.transition, firing.number))
         firing.phase = phase
         firing.since = turn.now
         if firing.due:
@@ -230,12 +216,13 @@ class CompositeActor:
         del self.firings[firing.number]
         workflow = self.workflow
         workflow.counts[firing.phase] -= 1
-        workflow.forget_ready(firing)
+        if firing.phase is Phase.READY:
+            workflow.forget_ready(firing)
         if firing.due:
             turn.timers[firing.number] = (0.0, firing.transition)
         if turn.firings:
             turn.firings.pop(firing.number, None)
-        turn.delete(self.key(firing.number))
+        turn.delete(self._prefix + pack_id(firing.number))
 
 
 def _dated(failure: Failure, attempt: int, now: float) -> Failure:

@@ -59,7 +59,7 @@ class Progress(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Batch:
     """The turns one commit makes durable: what to write, then what to do."""
 
-    writes: list[tuple[bytes, bytes | None]] = field(default_factory=list)  # in key order
+    writes: list[tuple[bytes, bytes | None]] = field(default_factory=list)  # each key once, in no particular order
     starts: dict[str, list[Start]] = field(default_factory=dict)  # by executor
     expires: list[Expire] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)

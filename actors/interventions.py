@@ -24,16 +24,16 @@ def intervene(workflow: WorkflowActor, turn: Turn, message: Intervention) -> Non
     key = _request_key(workflow, message.request_id) if message.request_id else None
     known = workflow.services.get(key) if key else None
     if known is not None:
-        turn.answer = _as_before(decode_answer(known))
+        turn.rare().answer = _as_before(decode_answer(known))
         return
     if workflow.header.state in TERMINAL:
-        turn.answer = Refused(
+        turn.rare().answer = Refused(
             instance=message.instance, code="ended", reason=f"{message.instance} is {workflow.header.state.value}"
         )
         return
-    turn.answer = INTERVENTIONS[type(message)](workflow, turn, message)
-    if key and isinstance(turn.answer, Receipt):
-        turn.born[key] = encode_answer(turn.answer)
+    answer = turn.rare().answer = INTERVENTIONS[type(message)](workflow, turn, message)
+    if key and isinstance(answer, Receipt):
+        turn.born[key] = encode_answer(answer)
 
 
 def _request_key(workflow: WorkflowActor, request_id: str) -> bytes:
@@ -82,7 +82,7 @@ def _resume(workflow: WorkflowActor, turn: Turn, message: Resume) -> Answer:
         return _already(turn, message)
     workflow.header.intent = Intent.RUN
     for composite in workflow.composites:
-        turn.suspects += [(f.transition, f.number) for f in composite.firings.values() if f.phase is Phase.SUSPECT]
+        turn.rare().suspects += [(f.transition, f.number) for f in composite.firings.values() if f.phase is Phase.SUSPECT]
     return _accept(workflow, turn, message, "resumed")
 
 
@@ -143,7 +143,7 @@ def _retry(workflow: WorkflowActor, turn: Turn, message: RetryIncident) -> Answe
         case Parked():
             del workflow.parked[incident.number]
             turn.delete(entry_key(workflow.root, 0, PARKED, incident.number))
-            turn.replays.append(incident.message)
+            turn.rare().replays.append(incident.message)
     return receipt
 
 
@@ -154,12 +154,12 @@ def _ask_guard_again(workflow: WorkflowActor, turn: Turn, incident: GuardInciden
     transition = workflow.plan.transitions[incident.transition]
     for arc in transition.inputs:
         if arc.place == incident.place and arc.queue >= 0:
-            workflow.place(arc.place).rejudge(turn, arc.queue, incident.token)
-    workflow.agenda.offer(transition)
+            workflow.place(arc.place).rejudge(arc.queue, incident.token)
+    workflow.dirty.append(transition.index)
 
 
 def _forget_suspicion(workflow: WorkflowActor, turn: Turn, transition: int) -> None:
-    turn.cleared.append((workflow.header.instance, workflow.plan.transitions[transition].path))
+    turn.rare().cleared.append((workflow.header.instance, workflow.plan.transitions[transition].path))
 
 
 def _drop_parked_result(workflow: WorkflowActor, turn: Turn, firing: int) -> None:

@@ -4,16 +4,16 @@ No thread, socket, file or clock in here. The caller commits `Batch.writes` dura
 only then carries out the batch's effects. While a commit is pending or failing, `run` must not be called.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator
-
 
 from placet.actors.answers import Refused, Spawned
 from placet.actors.catalog import Catalog, net_key
-from placet.actors.effects import Batch, Reply, Start
+from placet.actors.effects import Batch, Reply
 from placet.actors.faults import Faults
-from placet.actors.lifecycle import TERMINAL, InstanceState
+from placet.actors.lifecycle import InstanceState
 from placet.actors.marker import Marker, NoMarker
+from placet.actors.memory import Memory
 from placet.actors.messages import (
     Done,
     Due,
@@ -29,24 +29,27 @@ from placet.actors.messages import (
     decode_message,
 )
 from placet.actors.pending import Pending
+from placet.actors.receive import RECEIVERS
 from placet.actors.records import Header, decode_header
 from placet.actors.recovery import Found, find_work
-from placet.actors.receive import RECEIVERS
+from placet.actors.roots import Roots
 from placet.actors.slots import FlightKey, Slots
 from placet.actors.stamp import STAMP_KEY, Stamp, decode_stamp, encode_stamp
 from placet.actors.suspects import Suspects
 from placet.actors.timers import Timers
-from placet.actors.turn import Turn
+from placet.actors.turn import Aside, Turn
+from placet.actors.waking import spawn, wake
 from placet.actors.workflow import WorkflowActor
-from placet.persistence.keys import HEADER, SHARD, address_key, entry_key, root_prefix, shard_of
+from placet.persistence.keys import HEADER, address_key, entry_key
 from placet.persistence.store import View
+from placet.petri.behaviour import INLINE
 from placet.petri.plan import Plan
 
 BUDGET = 1_000  # messages and inline firings a batch
 INLINE_A_TURN = 64  # inline firings a turn, so that no instance holds the kernel
-IDLE_ROOTS = 256  # instances with nothing to do kept in memory
-WAITING_ROOTS = 4_096  # instances kept in memory while they wait for a slot
-ROOTS_RESERVED = 1_024  # root ids a shard sets aside at a time: its counter is written once for so many
+
+_ANSWERS = frozenset({Done, Failed, Withdrawn})
+_OF_ROOTS = frozenset(RECEIVERS) - frozenset(k for k in RECEIVERS if issubclass(k, Request))
 
 
 class Kernel:
@@ -58,13 +61,11 @@ class Kernel:
         self._marker = marker or NoMarker()
         self._pending = Pending()
         self._batch = Batch()
-        self._roots: dict[bytes, WorkflowActor] = {}
-        self._idle: OrderedDict[bytes, None] = OrderedDict()  # least recently used first
-        self._resting: OrderedDict[bytes, None] = OrderedDict()  # those that wait for a slot
+        self._memory = Memory()
         self._mail: dict[bytes | str, deque[KernelMessage]] = {}  # by root, or by id where the root is not known
         self._ready: deque[bytes | str] = deque()
-        self._suspected: dict[FlightKey, int] = {}  # firings to be run alone -> transition
-        self._shards: dict[int, tuple[int, int]] = {}  # shard -> (next root, first not reserved)
+        self._alone: dict[FlightKey, int] = {}  # firings to be run alone -> transition
+        self._roots = Roots()
         self._faults = Faults()
         self.slots = Slots()
         self.timers = Timers()
@@ -72,6 +73,7 @@ class Kernel:
         self.suspects = Suspects(view)
         stamp = view.get(STAMP_KEY)
         self.stamp: Stamp = decode_stamp(stamp) if stamp else Stamp()
+        self.history = self.stamp.history
         self._now = self.stamp.engine_s
         self.queued = 0  # messages not handled yet
         self.draining = False  # a clean stop is under way: nothing new is chosen, inline neither
@@ -93,10 +95,7 @@ class Kernel:
 
     def deliver(self, message: KernelMessage) -> None:
         """Queue one message."""
-        address = message.instance if isinstance(message, Request) else message.root
-        self._enqueue(address, message)
-
-    def _enqueue(self, address: bytes | str, message: KernelMessage) -> None:
+        address = message.root if type(message) in _OF_ROOTS else message.instance  # type: ignore[union-attr]  # by the set
         mailbox = self._mail.get(address)
         if mailbox is None:
             self._mail[address] = deque((message,))
@@ -105,49 +104,67 @@ class Kernel:
             mailbox.append(message)
         self.queued += 1
 
+    def _put_first(self, root: bytes, message: KernelMessage) -> None:
+        mailbox = self._mail.get(root)
+        if mailbox is None:
+            self._mail[root] = deque((message,))
+            self._ready.append(root)
+        else:
+            mailbox.appendleft(message)
+        self.queued += 1
+
     # -- run -----------------------------------------------------------------------------------------------
 
     @property
     def has_work(self) -> bool:
         """True when `run` would handle something without a new message."""
-        return bool(self._ready) or self.slots.has_grant or bool(self._suspected)
+        if self._ready or self.slots.has_grant:
+            return True
+        return bool(self._alone or self.slots.alone) and not self.slots.in_flight()
 
     def run(self, now: float, budget: int = BUDGET, wall: float = 0.0) -> Batch:
         """Handle messages until there are none or the budget is used up, and return what came of it.
 
         `now` is engine time and never goes back; `wall` is recorded beside it for the next start.
         """
-        self._now = max(now, self._now)
-        self._batch = Batch()
-        self._pending = Pending()
+        self._begin(now)
         for (root, number), transition in self.timers.pop_due(self._now):
             self.deliver(Due(root=root, transition=transition, number=number))
         spent = 0
+        batch = self._batch
         while spent < budget:
             message = self._next()
             if message is None:
                 break
-            spent += self._handle(message)
-        self._put_to_sleep()
-        return self._finish(self._batch, wall, clean=False)
+            batch.turns += 1
+            kind = type(message)
+            if kind in _OF_ROOTS:
+                if kind in _ANSWERS:
+                    self.slots.land(message.root, message.number, message.attempt)  # type: ignore[union-attr]  # by the set
+                spent += self._turn(message.root, message)  # type: ignore[union-attr]  # by the set
+            else:
+                spent += self._handle_request(message)  # type: ignore[arg-type]  # all that is left
+        self._memory.put_to_sleep()
+        return self._finish(wall, clean=False)
 
     def stop(self, now: float, wall: float = 0.0) -> Batch:
         """Return the last batch of a clean stop: what is in flight will not count as lost."""
-        self._now = max(now, self._now)
-        self._pending = Pending()
-        batch = Batch()
-        self._pending.engine[STAMP_KEY] = b""
-        return self._finish(batch, wall, clean=True)
+        self._begin(now)
+        return self._finish(wall, clean=True)
 
-    def _finish(self, batch: Batch, wall: float, *, clean: bool) -> Batch:
-        pending = self._pending
-        self.suspects.write(pending.engine)
-        writes = pending.writes()
-        if writes:
-            self.stamp = Stamp(self._now, wall, self.stamp.history, clean)
-            pending.engine[STAMP_KEY] = encode_stamp(self.stamp)
-            batch.writes = pending.writes()
-        return batch
+    def _begin(self, now: float) -> None:
+        self._now = max(now, self._now)
+        self._batch = Batch()
+        self._pending = Pending()
+
+    def _finish(self, wall: float, *, clean: bool) -> Batch:
+        engine = self._pending.engine
+        self.suspects.write(engine)
+        if clean or not self._pending.is_empty:
+            self.stamp = Stamp(self._now, wall, self.history, clean)
+            engine[STAMP_KEY] = encode_stamp(self.stamp)
+            self._batch.writes = self._pending.writes()
+        return self._batch
 
     def committed(self) -> None:
         """The last batch is on disk: the store now shows what it wrote."""
@@ -156,7 +173,6 @@ class Kernel:
     def _next(self) -> KernelMessage | None:
         root = self.slots.next_waiting()
         if root is not None:
-            self._resting.pop(root, None)
             return Grant(root=root)
         if self._ready:
             address = self._ready.popleft()
@@ -168,32 +184,24 @@ class Kernel:
                 del self._mail[address]
             self.queued -= 1
             return message
-        return self._next_suspect()
+        return self._next_alone()
 
-    def _next_suspect(self) -> KernelMessage | None:
-        if not self._suspected:
-            self.slots.alone = False
+    def _next_alone(self) -> KernelMessage | None:
+        """Once nothing is in flight, let one suspected firing run; nothing else starts until all have."""
+        slots = self.slots
+        if not self._alone:
+            if slots.alone and not slots.in_flight():
+                slots.alone = False
+                return self._next()
             return None
-        self.slots.alone = True
-        if self.slots.in_flight():
+        slots.alone = True
+        if slots.in_flight():
             return None
-        (root, number), transition = next(iter(self._suspected.items()))
-        del self._suspected[root, number]
+        (root, number), transition = next(iter(self._alone.items()))
+        del self._alone[root, number]
         return RunAlone(root=root, transition=transition, number=number)
 
-    @property
-    def _inline_budget(self) -> int:
-        return 0 if self.draining else INLINE_A_TURN
-
     # -- turns ---------------------------------------------------------------------------------------------
-
-    def _handle(self, message: KernelMessage) -> int:
-        self._batch.turns += 1
-        if isinstance(message, Request):
-            return self._handle_request(message)
-        if isinstance(message, (Done, Failed, Withdrawn)):
-            self.slots.land(message.root, message.number, message.attempt)
-        return self._turn(message.root, message)
 
     def _handle_request(self, message: Request) -> int:
         if isinstance(message, Spawn):
@@ -210,95 +218,73 @@ class Kernel:
             self._batch.replies.append(Reply(reply=message.reply, answer=answer))
 
     def _turn(self, root: bytes, message: KernelMessage) -> int:
-        turn = Turn(root, self._now, self._inline_budget, False)
+        inline = 0 if self.draining else INLINE_A_TURN
+        turn = Turn(root, self._now, inline, False)
         try:
-            workflow = self._roots.get(root) or self._wake(root, turn)
+            workflow = self._memory.roots.get(root)
+            if workflow is None:
+                workflow = wake(root, self.scan(root), turn, self)
+                self._memory.roots[root] = workflow
             workflow.turn = turn
-            turn.observed = workflow.header.instance in self.observed
+            if self.observed:
+                turn.observed = workflow.header.instance in self.observed
             RECEIVERS[type(message)](workflow, turn, message)
             workflow.settle(turn)
         except Exception as error:  # an actor fault, whatever it is: its supervisor decides
             return self._fault(root, message, error)
-        return self._merge(workflow, turn, message)
+        self._merge(workflow, turn, message)
+        return 1 + inline - turn.inline_left
 
-    def _wake(self, root: bytes, turn: Turn) -> WorkflowActor:
-        workflow = WorkflowActor.wake(root, self.scan(root), turn, self)
-        self._roots[root] = workflow
-        return workflow
-
-    def _merge(self, workflow: WorkflowActor, turn: Turn, message: KernelMessage) -> int:
+    def _merge(self, workflow: WorkflowActor, turn: Turn, message: KernelMessage) -> None:
         root = turn.root
         batch = self._batch
         self._pending.merge(turn)
-        if turn.records:
-            self.stamp.history += turn.records
+        self.history += turn.records
+        batch.fired += turn.fired
         for start in turn.starts:
-            self._started(start)
+            executor = start.transition.executor
+            self.slots.pools[executor].in_flight[root, start.number] = start.attempt
+            starts = batch.starts.get(executor)
+            if starts is None:
+                batch.starts[executor] = [start]
+            else:
+                starts.append(start)
         for number, (due, transition) in turn.timers.items():
             if due:
                 self.timers.set((root, number), due, transition)
             else:
                 self.timers.clear((root, number))
-        batch.fired += turn.fired
-        if turn.changes or turn.expires or turn.progress or turn.suspects or turn.replays or turn.cleared:
-            self._merge_rare(turn)
-        if turn.answer is not None and isinstance(message, Request) and message.reply:
-            batch.replies.append(Reply(reply=message.reply, answer=turn.answer))
+        if turn.aside is not None:
+            self._merge_aside(root, turn.aside, message)
         self._faults.forgive(root)
-        self._remember(workflow, turn)
-        return 1 + self._inline_budget - turn.inline_left
-
-    def _merge_rare(self, turn: Turn) -> None:
-        batch = self._batch
-        batch.changes += turn.changes
-        batch.expires += turn.expires
-        batch.progress += turn.progress
-        for transition, number in turn.suspects:
-            self._suspected[turn.root, number] = transition
-        for replay in turn.replays:
-            self.deliver(decode_message(replay))
-        for instance, path in turn.cleared:
-            self.suspects.clear(instance, path)
-
-    def _started(self, start: Start) -> None:
-        executor = start.transition.executor
-        self.slots.pool(executor).in_flight[start.root, start.number] = start.attempt
-        starts = self._batch.starts.get(executor)
-        if starts is None:
-            self._batch.starts[executor] = [start]
-        else:
-            starts.append(start)
-
-    def _remember(self, workflow: WorkflowActor, turn: Turn) -> None:
-        """Note whether the instance wants slots, and whether it may be put to sleep."""
-        root = turn.root
         wanted = workflow.wants()
-        for executor in wanted:
-            if executor in self.slots.pools:
-                self.slots.pools[executor].waiting.setdefault(root, None)
-            elif turn.inline_left <= 0 and not self.draining:
-                self._enqueue(root, Grant(root=root))
-        if turn.forget:
-            self._forget(root)
-        elif workflow.is_busy:
-            self._idle.pop(root, None)
-            self._resting.pop(root, None)
-        elif workflow.header.state in TERMINAL:
-            self._forget(root)
+        if wanted:
+            self._queue_for_slots(root, wanted, turn)
+        if turn.aside is not None and turn.aside.forget:
+            self._memory.forget(root)
         else:
-            pool = self._resting if wanted else self._idle
-            pool[root] = None
-            pool.move_to_end(root)
+            self._memory.keep(workflow, waits=bool(wanted))
 
-    def _forget(self, root: bytes) -> None:
-        self._roots.pop(root, None)
-        self._idle.pop(root, None)
-        self._resting.pop(root, None)
+    def _merge_aside(self, root: bytes, aside: Aside, message: KernelMessage) -> None:
+        batch = self._batch
+        batch.changes += aside.changes
+        batch.expires += aside.expires
+        batch.progress += aside.progress
+        for transition, number in aside.suspects:
+            self._alone[root, number] = transition
+        for replay in aside.replays:
+            self.deliver(decode_message(replay))
+        for instance, path in aside.cleared:
+            self.suspects.clear(instance, path)
+        if aside.answer is not None and isinstance(message, Request) and message.reply:
+            batch.replies.append(Reply(reply=message.reply, answer=aside.answer))
 
-    def _put_to_sleep(self) -> None:
-        for pool, limit in ((self._idle, IDLE_ROOTS), (self._resting, WAITING_ROOTS)):
-            while len(pool) > limit:
-                self._forget(next(iter(pool)))
+    def _queue_for_slots(self, root: bytes, wanted: list[str], turn: Turn) -> None:
+        for executor in wanted:
+            if executor != INLINE:
+                self.slots.pool(executor).waiting.setdefault(root, None)
+            elif turn.inline_left <= 0 and not self.draining:
+                self.deliver(Grant(root=root))
 
     # -- spawning ------------------------------------------------------------------------------------------
 
@@ -308,31 +294,22 @@ class Kernel:
         if known is not None:
             self._spawned_before(message, known)
             return 1
-        root = self._new_root(message.instance)
-        turn = Turn(root, self._now, self._inline_budget, message.instance in self.observed)
-        header = Header(
-            instance=message.instance,
-            workflow=message.workflow,
-            version=message.version,
-            net=message.net,
-            incarnation=message.incarnation,
-            inputs=message.inputs,
-            state=InstanceState.RUNNING,
-            spawned_at=self._now,
-            changed_at=self._now,
-        )
+        root = self._roots.new(message.instance, self.get, self._pending.engine)
+        inline = 0 if self.draining else INLINE_A_TURN
+        turn = Turn(root, self._now, inline, message.instance in self.observed)
         try:
             self._store_net(message.net, turn)
-            workflow = WorkflowActor.spawn(root, header, message.tokens, turn, self)
+            workflow = spawn(root, _first_header(message, self._now), message.tokens, turn, self)
             turn.engine_writes[key] = root
-            turn.answer = Spawned(instance=message.instance, root=root)
-            self._roots[root] = workflow
+            turn.rare().answer = Spawned(instance=message.instance, root=root)
+            self._memory.roots[root] = workflow
             workflow.settle(turn)
         except Exception as error:  # an actor fault, whatever it is: there is no instance yet to hold it
-            self._forget(root)
+            self._memory.forget(root)
             self._refuse(message, "fault", f"{message.instance} could not be spawned: {error!r}")
             return 1
-        return self._merge(workflow, turn, message)
+        self._merge(workflow, turn, message)
+        return 1 + inline - turn.inline_left
 
     def _spawned_before(self, message: Spawn, root: bytes) -> None:
         data = self.get(entry_key(root, 0, HEADER, 0))
@@ -344,30 +321,19 @@ class Kernel:
             answer = Spawned(instance=message.instance, root=root, already=True)
             self._batch.replies.append(Reply(reply=message.reply, answer=answer))
 
-    def _new_root(self, instance: str) -> bytes:
-        shard = shard_of(instance)
-        following, limit = self._shards.get(shard, (0, 0))
-        if following == limit:
-            stored = self.get(SHARD + bytes((shard,)))
-            following = int.from_bytes(stored, "big") if stored else 1
-            limit = following + ROOTS_RESERVED
-            self._pending.engine[SHARD + bytes((shard,))] = limit.to_bytes(8, "big")
-        self._shards[shard] = (following + 1, limit)
-        return root_prefix(shard, following)
-
     def _store_net(self, digest: bytes, turn: Turn) -> None:
         key = net_key(digest)
         if self.get(key) is None:
             data = self._catalog.bytes_of(digest)
             if data is None:
-                raise KeyError(f"net {digest.hex()} is not registered")
+                raise LookupError(f"net {digest.hex()} is not registered")
             turn.engine_writes[key] = data
 
     # -- faults --------------------------------------------------------------------------------------------
 
     def _fault(self, root: bytes, message: KernelMessage, error: Exception) -> int:
         """A turn raised: its instance is dropped from memory; the message is tried again, then parked."""
-        self._forget(root)
+        self._memory.forget(root)
         verdict = self._faults.judge(root, message, error, self._now)
         if verdict.again is not None:
             self._put_first(root, verdict.again)
@@ -376,15 +342,6 @@ class Kernel:
         elif verdict.write is not None:
             self._pending.engine[verdict.write[0]] = verdict.write[1]
         return 1
-
-    def _put_first(self, root: bytes, message: KernelMessage) -> None:
-        mailbox = self._mail.get(root)
-        if mailbox is None:
-            self._mail[root] = deque((message,))
-            self._ready.append(root)
-        else:
-            mailbox.appendleft(message)
-        self.queued += 1
 
     # -- services for actors -------------------------------------------------------------------------------
 
@@ -398,24 +355,19 @@ class Kernel:
 
     def plan(self, header: Header) -> Plan:
         """Return the plan of an instance's stored net, with today's handlers."""
+        plan = self._catalog.planned(header)
+        if plan is not None:
+            return plan
         stored = self.get(net_key(header.net)) or self._catalog.bytes_of(header.net)
         if stored is None:
             raise LookupError(f"the net of {header.instance} is not in the store")
         return self._catalog.plan(header, stored)
 
-    def next_sequence(self, turn: Turn) -> int:
-        """Return the sequence number of the next history record of this turn."""
-        return self.stamp.history + turn.records + 1
-
-    def share(self, turn: Turn, executor: str, slice_end: float) -> int:
-        """Return how many firings this turn may start on `executor`."""
-        return self.slots.share(executor, turn.root, self._now, slice_end)
-
-    def enter_user_code(self, instance: str, path: str) -> bool:
+    def enter_user_code(self, mark: bytes, path: str) -> bool:
         """Leave the mark; False for what ended its process twice."""
-        if self.suspects.is_guilty(instance, path):
+        if not self.suspects.is_empty and self.suspects.is_guilty(mark[:-1].decode(), path):
             return False
-        self._marker.enter(instance, path)
+        self._marker.enter(mark, path)
         return True
 
     def leave_user_code(self) -> None:
@@ -423,3 +375,15 @@ class Kernel:
         self._marker.leave()
 
 
+def _first_header(message: Spawn, now: float) -> Header:
+    return Header(
+        instance=message.instance,
+        workflow=message.workflow,
+        version=message.version,
+        net=message.net,
+        incarnation=message.incarnation,
+        inputs=message.inputs,
+        state=InstanceState.RUNNING,
+        spawned_at=now,
+        changed_at=now,
+    )

@@ -6,7 +6,7 @@ from typing import Protocol
 class Marker(Protocol):
     """Where the mark is left; it outlives the process, not a power cut."""
 
-    def enter(self, instance: str, path: str) -> None:
+    def enter(self, mark: bytes, path: str) -> None:
         """Name what is about to run."""
         ...
 
@@ -18,7 +18,7 @@ class Marker(Protocol):
 class NoMarker:
     """Leaves no mark: for simulations, and for commands that run no user code."""
 
-    def enter(self, instance: str, path: str) -> None:
+    def enter(self, mark: bytes, path: str) -> None:
         """Do nothing."""
 
     def leave(self) -> None:

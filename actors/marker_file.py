@@ -31,10 +31,13 @@ class MarkerFile:
         instance, _, path = self._page[2 : 2 + length].decode(errors="replace").partition("\0")
         return instance, path
 
-    def enter(self, instance: str, path: str) -> None:
-        """Name what is about to run."""
-        text = f"{instance}\0{path}".encode()[: SIZE_BYTES - 2]
-        self._page[: 2 + len(text)] = len(text).to_bytes(2, "big") + text
+    def enter(self, mark: bytes, path: str) -> None:
+        """Name what is about to run: an instance's id and NUL, then a transition."""
+        text = mark + path.encode()
+        length = len(text)
+        if length > SIZE_BYTES - 2:
+            text, length = text[: SIZE_BYTES - 2], SIZE_BYTES - 2
+        self._page[: 2 + length] = length.to_bytes(2, "big") + text
 
     def leave(self) -> None:
         """It came back."""

@@ -78,12 +78,18 @@ class Pending:
         entries.update((key, value) for key, value in born.items() if key.startswith(prefix))
         yield from sorted(entries.items())
 
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing is to be written."""
+        if self.engine:
+            return False
+        return not any(self._born.values()) and not any(self._changed.values())
+
     def writes(self) -> list[Write]:
-        """Return all writes in key order."""
+        """Return all writes, each key once, in no particular order."""
         writes: list[Write] = list(self.engine.items())
         for born in self._born.values():
             writes += born.items()
         for changed in self._changed.values():
             writes += changed.items()
-        writes.sort()
         return writes

@@ -5,11 +5,21 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from placet.actors.turn import Turn
-from placet.persistence.keys import FIRST_PLACE, TOKEN, kind_prefix, pack_id
+from placet.persistence.keys import FIRST_PLACE, TOKEN, pack_id
 from placet.petri.plan import PlacePlan
 
-# (position among the place's guarded arcs, token, value, turn) -> may the token be taken through that arc?
-Judge: TypeAlias = Callable[[PlacePlan, int, int, bytes, Turn], bool]
+TakenToken: TypeAlias = tuple[int, int, bytes]  # (place, token id, value)
+# (place, position among its guarded arcs, token, value) -> may the token be taken through that arc?
+Judge: TypeAlias = Callable[[PlacePlan, int, int, bytes], bool]
+
+_suffixes: dict[int, bytes] = {}
+
+
+def _suffix(index: int) -> bytes:
+    suffix = _suffixes.get(index)
+    if suffix is None:
+        suffix = _suffixes[index] = (FIRST_PLACE + index).to_bytes(2, "big") + bytes((TOKEN,))
+    return suffix
 
 
 class PlaceActor:
@@ -17,54 +27,63 @@ class PlaceActor:
 
     Durable entries: `TOKEN` | token id -> value bytes. A token's id is its age: one put back keeps it.
     `queues` holds, for each guarded arc out of the place, the tokens its guard let through: a guard is asked
-    once a token.
+    once a token. Ordered dicts, since plain ones are slow to give up their first key again and again.
     """
 
     __slots__ = ("_judge", "_prefix", "plan", "queues", "tokens")
 
     def __init__(self, plan: PlacePlan, root: bytes, judge: Judge) -> None:
         self.plan = plan
-        self._prefix = kind_prefix(root, FIRST_PLACE + plan.index, TOKEN)
+        self._prefix = root + _suffix(plan.index)
         self._judge = judge
         self.tokens: OrderedDict[int, bytes] = OrderedDict()
-        self.queues: tuple[OrderedDict[int, None], ...] = tuple(OrderedDict() for _ in plan.guarded)
+        self.queues: list[OrderedDict[int, None]] = [OrderedDict() for _ in plan.guarded]
 
     def deposit(self, turn: Turn, token: int, value: bytes) -> None:
         """Store a new token."""
-        turn.create(self._prefix + pack_id(token), value)
-        self.load(turn, token, value)
-
-    def load(self, turn: Turn, token: int, value: bytes) -> None:
-        """Hold a token that is in the store (or will be with this turn); tokens come in the order of age."""
+        turn.born[self._prefix + pack_id(token)] = value
         self.tokens[token] = value
+        if self.queues:
+            self._ask_guards(token, value)
+
+    def load(self, token: int, value: bytes) -> None:
+        """Hold a token that is in the store; tokens come in the order of age."""
+        self.tokens[token] = value
+        if self.queues:
+            self._ask_guards(token, value)
+
+    def _ask_guards(self, token: int, value: bytes) -> None:
+        judge, plan = self._judge, self.plan
         for position, queue in enumerate(self.queues):
-            if self._judge(self.plan, position, token, value, turn):
+            if judge(plan, position, token, value):
                 queue[token] = None
 
     def restore(self, turn: Turn, token: int, value: bytes) -> None:
         """Put back a token that a firing had taken; it keeps its age."""
-        self.deposit(turn, token, value)
+        turn.create(self._prefix + pack_id(token), value)
+        self.load(token, value)
         for queue in (self.tokens, *self.queues):
             _sort_in(queue, token)
 
-    def rejudge(self, turn: Turn, position: int, token: int) -> None:
+    def rejudge(self, position: int, token: int) -> None:
         """Ask a guard again about one token."""
-        if token in self.tokens and self._judge(self.plan, position, token, self.tokens[token], turn):
+        if token in self.tokens and self._judge(self.plan, position, token, self.tokens[token]):
             self.queues[position][token] = None
             _sort_in(self.queues[position], token)
 
-    def take(self, turn: Turn, queue: int, weight: int) -> list[tuple[int, int, bytes]]:
-        """Remove and return the `weight` oldest tokens of a queue (-1: of all) as (place, token, value)."""
-        source = self.tokens if queue < 0 else self.queues[queue]
-        taken: list[tuple[int, int, bytes]] = []
+    def take(self, turn: Turn, queue: int, weight: int, taken: list[TakenToken]) -> None:
+        """Move the `weight` oldest tokens of a queue (-1: of all) to `taken`."""
+        tokens, queues, index = self.tokens, self.queues, self.plan.index
         for _ in range(weight):
-            token = next(iter(source))
-            value = self.tokens.pop(token)
-            for other in self.queues:
+            if queue < 0:
+                token, value = tokens.popitem(last=False)
+            else:
+                token, _ = queues[queue].popitem(last=False)
+                value = tokens.pop(token)
+            for other in queues:
                 other.pop(token, None)
             turn.delete(self._prefix + pack_id(token))
-            taken.append((self.plan.index, token, value))
-        return taken
+            taken.append((index, token, value))
 
 
 def _sort_in(queue: "OrderedDict[int, bytes] | OrderedDict[int, None]", token: int) -> None:
@@ -74,6 +93,5 @@ def _sort_in(queue: "OrderedDict[int, bytes] | OrderedDict[int, None]", token: i
     if token < next(iter(queue)):
         queue.move_to_end(token, last=False)
         return
-    younger = [other for other in queue if other > token]
-    for other in sorted(younger):
-        queue.move_to_end(other)
+    for younger in sorted(other for other in queue if other > token):
+        queue.move_to_end(younger)

@@ -41,7 +41,7 @@ def _running(workflow: WorkflowActor, turn: Turn, message: Done | Failed | Withd
     if firing is not None and firing.attempt == message.attempt and firing.phase is Phase.RUNNING:
         return composite, firing
     path = workflow.plan.transitions[message.transition].path
-    workflow.note(turn, "stale", transition=path, firing=message.number, attempt=message.attempt)
+    workflow.record(turn, "stale", path, message.number, message.attempt)
     return None
 
 
@@ -91,7 +91,7 @@ def _recover(workflow: WorkflowActor, turn: Turn, message: Recover) -> None:
             if firing.phase is Phase.RUNNING:
                 composite.lost(turn, firing, clean=message.clean)
             elif firing.phase is Phase.SUSPECT:
-                turn.suspects.append((firing.transition, firing.number))
+                turn.rare().suspects.append((firing.transition, firing.number))
     if ending:
         end(workflow, turn, workflow.header.intent)
 
@@ -144,40 +144,40 @@ def _no_actor(message: ActorRequest) -> Refused:
 def _inspect(workflow: WorkflowActor, turn: Turn, message: Inspect) -> None:
     index = _actor_index(workflow, message.path)
     if index is None:
-        turn.answer = _no_actor(message)
+        turn.rare().answer = _no_actor(message)
         return
     entries = tuple(
         (kind, number, value)
         for key, value in workflow.services.scan(workflow.root + index.to_bytes(2, "big"))
         for _, kind, number in (split_entry(key),)
     )
-    turn.answer = Entries(instance=message.instance, path=message.path, entries=entries)
+    turn.rare().answer = Entries(instance=message.instance, path=message.path, entries=entries)
 
 
 def _sleep(workflow: WorkflowActor, turn: Turn, message: Sleep) -> None:
     index = _actor_index(workflow, message.path)
     if index is None:
-        turn.answer = _no_actor(message)
+        turn.rare().answer = _no_actor(message)
         return
     if index >= FIRST_PLACE:
         workflow.sleep_place(index - FIRST_PLACE)
     else:
-        turn.forget = True  # the workflow actor and its composites are read together
-    turn.answer = Receipt(instance=message.instance, at=turn.now)
+        turn.rare().forget = True  # the workflow actor and its composites are read together
+    turn.rare().answer = Receipt(instance=message.instance, at=turn.now)
 
 
 def _restart(workflow: WorkflowActor, turn: Turn, message: Restart) -> None:
     index = _actor_index(workflow, message.path)
     if index is None:
-        turn.answer = _no_actor(message)
+        turn.rare().answer = _no_actor(message)
         return
     if index >= FIRST_PLACE:
         workflow.sleep_place(index - FIRST_PLACE)
         workflow.place(index - FIRST_PLACE)
     else:
-        turn.forget = True
+        turn.rare().forget = True
     workflow.note(turn, "restarted", actor=message.path)
-    turn.answer = Receipt(instance=message.instance, at=turn.now)
+    turn.rare().answer = Receipt(instance=message.instance, at=turn.now)
 
 
 # A table of functions each of which takes the message it stands beside: a relation the type system cannot say.

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from placet.actors.records import Header
-from placet.actors.turn import Turn
+from placet.actors.slots import Slots
 from placet.petri.plan import Plan
 
 
 class Services(Protocol):
     """The kernel, as its actors see it."""
+
+    history: int  # sequence number of the last history record of turns that counted
+    slots: Slots
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield the entries below `prefix`: committed ones overlaid by those of this batch, but not of this turn."""
@@ -19,16 +22,8 @@ class Services(Protocol):
         """Return one entry, read in the same way as `scan` does."""
         ...
 
-    def next_sequence(self, turn: Turn) -> int:
-        """Return the history sequence number of the next record of this turn."""
-        ...
-
-    def share(self, turn: Turn, executor: str, slice_end: float) -> int:
-        """Return how many more firings this turn may start on `executor`."""
-        ...
-
-    def enter_user_code(self, instance: str, path: str) -> bool:
-        """Leave a mark that survives a crash, naming what is about to run.
+    def enter_user_code(self, mark: bytes, path: str) -> bool:
+        """Leave a mark that survives a crash, naming what is about to run: an instance's mark and a transition.
 
         False, and no mark, when it was found there twice after a crash: it must not run again.
         """

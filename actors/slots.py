@@ -67,10 +67,8 @@ class Slots:
 
     def next_waiting(self) -> bytes | None:
         """Return the root whose turn it is where a slot is free, and take it off every queue; or None."""
-        if self.alone:
-            return None
         for pool in self.pools.values():
-            if pool.waiting and pool.free > 0:
+            if pool.waiting and not self.alone and pool.capacity > len(pool.in_flight):
                 root = next(iter(pool.waiting))
                 for other in self.pools.values():
                     other.waiting.pop(root, None)
@@ -84,7 +82,8 @@ class Slots:
 
     def land(self, root: bytes, number: int, attempt: int) -> None:
         """A start has been answered: its slot is free again."""
+        key = (root, number)
         for pool in self.pools.values():
-            if pool.in_flight.get((root, number)) == attempt:
-                del pool.in_flight[root, number]
+            if pool.in_flight.get(key) == attempt:
+                del pool.in_flight[key]
                 return

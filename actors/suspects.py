@@ -31,6 +31,11 @@ class Suspects:
             self._known[suspect.instance, suspect.path] = suspect
         self._unsaved: set[tuple[str, str]] = set()
 
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing is suspected."""
+        return not self._known
+
     def add(self, instance: str, path: str) -> int:
         """Count one more crash with this mark; return how many there have been."""
         suspect = self._known.setdefault((instance, path), _Suspect(instance, path, 0))
@@ -40,8 +45,6 @@ class Suspects:
 
     def is_guilty(self, instance: str, path: str) -> bool:
         """True when this must not run again until a person says so."""
-        if not self._known:
-            return False
         suspect = self._known.get((instance, path))
         return suspect is not None and suspect.found >= GUILTY_AT
 

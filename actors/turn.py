@@ -4,6 +4,7 @@ Actors write to their turn alone. When a turn is dropped, its instance's actors 
 it and read again when needed, so no actor has code to undo anything.
 """
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from placet.actors.answers import Answer
@@ -14,30 +15,37 @@ if TYPE_CHECKING:
     from placet.actors.records import Firing
 
 
+@dataclass(slots=True)
+class Aside:
+    """What few turns bring about."""
+
+    answer: Answer | None = None
+    forget: bool = False  # drop the instance from memory after this turn
+    changes: list[StateChanged] = field(default_factory=list[StateChanged])
+    expires: list[Expire] = field(default_factory=list[Expire])
+    progress: list[Progress] = field(default_factory=list[Progress])
+    suspects: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # (transition, firing) to run alone
+    replays: list[bytes] = field(default_factory=list[bytes])  # parked messages to be handled again
+    cleared: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # (instance, path) cleared of suspicion
+
+
 class Turn:
     """The writes, history and effects of one message, and the time it was handled at."""
 
     __slots__ = (
-        "answer",
+        "aside",
         "born",
         "changed",
-        "changes",
-        "cleared",
         "engine_writes",
-        "expires",
         "fired",
         "firings",
-        "forget",
         "inline_left",
         "now",
         "observed",
-        "progress",
         "records",
-        "replays",
         "root",
         "shares",
         "starts",
-        "suspects",
         "timers",
     )
 
@@ -50,19 +58,19 @@ class Turn:
         self.changed: dict[bytes, bytes | None] = {}  # keys that were; None deletes
         self.engine_writes: dict[bytes, bytes | None] = {}  # outside of the instance
         self.firings: dict[int, tuple[CompositeActor, Firing, bool]] = {}  # to be written at the end; True: born
-        self.forget = False  # drop the instance from memory after this turn
         self.records = 0  # history records written so far
         self.starts: list[Start] = []
         self.timers: dict[int, tuple[float, int]] = {}  # firing -> (due or 0.0 to clear, transition)
         self.shares: dict[str, int] = {}  # slots left for this turn, by executor
-        self.expires: list[Expire] = []
-        self.suspects: list[tuple[int, int]] = []  # (transition, firing) to be run alone
-        self.changes: list[StateChanged] = []
-        self.progress: list[Progress] = []
-        self.answer: Answer | None = None
-        self.replays: list[bytes] = []  # parked messages to be handled again
-        self.cleared: list[tuple[str, str]] = []  # (instance, path) of user code no longer suspected
         self.fired = 0
+        self.aside: Aside | None = None
+
+    def rare(self) -> Aside:
+        """Return where to put what few turns bring about."""
+        aside = self.aside
+        if aside is None:
+            aside = self.aside = Aside()
+        return aside
 
     def create(self, key: bytes, value: bytes) -> None:
         """Write an entry that is not in the store, unless this very turn removed it from there."""

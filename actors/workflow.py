@@ -1,45 +1,20 @@
-"""The workflow actor: one instance. It holds the header, derives the state, and owns places and composites."""
-
-from collections.abc import Iterable
+"""The workflow actor: one instance. It holds the header, owns places and composites, and chooses what fires."""
 
 from placet.actors.composite import CompositeActor
-from placet.actors.effects import Progress, StateChanged
-from placet.actors.lifecycle import TERMINAL, InstanceState, Intent, check_move
-from placet.actors.place import PlaceActor
-from placet.actors.records import (
-    Failure,
-    Firing,
-    GuardIncident,
-    Header,
-    Parked,
-    Phase,
-    decode_firing,
-    decode_guard_incident,
-    decode_header,
-    decode_parked,
-    encode,
-)
-from placet.actors.services import Services, Waking
+from placet.actors.derivation import derive
+from placet.actors.effects import Progress
+from placet.actors.guards import judge
+from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
+from placet.actors.place import PlaceActor, TakenToken
+from placet.actors.records import Firing, GuardIncident, Header, Parked, Phase, encode
+from placet.actors.services import Services
 from placet.actors.turn import Turn
-from placet.actors.usercode import passes
-from placet.persistence.blobs import BLOB_ACTOR, INLINE_BYTES, chunk_keys, decode_ref, is_ref, join, split
-from placet.persistence.history import Record, encode_record
-from placet.persistence.keys import (
-    FIRING,
-    FIRST_PLACE,
-    GUARD_INCIDENT,
-    HEADER,
-    PARKED,
-    TOKEN,
-    entry_key,
-    history_key,
-    split_entry,
-)
+from placet.persistence.blobs import INLINE_BYTES, chunk_keys, decode_ref, is_ref, join, split
+from placet.persistence.history import Detail, Record, encode_record
+from placet.persistence.keys import FIRST_PLACE, HEADER, TOKEN, entry_key, history_key, kind_prefix, split_entry
 from placet.petri.agenda import NOT_ENABLED, Agenda
 from placet.petri.behaviour import INLINE
 from placet.petri.plan import PlacePlan, Plan, TransitionPlan
-
-Detail = dict[str, str | int | float | bool]
 
 
 class WorkflowActor:
@@ -53,15 +28,18 @@ class WorkflowActor:
     __slots__ = (
         "_asleep",
         "_counters",
+        "_header_key",
         "_stored",
         "agenda",
         "composites",
         "counts",
+        "dirty",
         "fired",
         "guard_incidents",
         "header",
         "inner",
         "link",
+        "mark",
         "parked",
         "places",
         "plan",
@@ -73,16 +51,18 @@ class WorkflowActor:
         "turn",
     )
 
-    def __init__(self, root: bytes, header: Header, plan: Plan, services: Services, turn: Turn) -> None:
+    def __init__(self, root: bytes, header: Header, plan: Plan, services: Services, turn: Turn, *, new: bool) -> None:
         self.root = root
         self.turn = turn  # the one being handled
         self.header = header
         self.plan = plan
         self.services = services
+        self.mark = header.instance.encode() + b"\0"  # how user code run for this instance is named
         self.places: list[PlaceActor | None] = [None] * len(plan.places)  # None: empty, or asleep
         self._asleep: set[int] = set()  # places put to sleep one by one: to be read when next used
         self.composites = [CompositeActor(composite, self) for composite in plan.composites]
-        self.agenda = Agenda(plan.transitions, self._oldest)
+        self.agenda = Agenda(plan.transitions, self.oldest)
+        self.dirty: list[int] = []  # transitions to be considered: an input of theirs was given a token
         self.counts = [0] * len(Phase)  # firings by phase
         self.ready: dict[str, dict[int, CompositeActor]] = {}  # firings to be started, by executor
         self.guard_incidents: dict[tuple[int, int], GuardIncident] = {}  # by (transition, token)
@@ -92,92 +72,25 @@ class WorkflowActor:
         self.link = header.link
         self.fired = header.fired
         self.slice_end = 0.0
-        self._stored: tuple[InstanceState, Intent, bool] | None = (header.state, header.intent, header.awake)
+        self._header_key = entry_key(root, 0, HEADER, 0)
+        self._stored = None if new else (header.state, header.intent, header.awake)
         self._counters = (self.serial, self.link)  # as last written
 
-    # -- spawning and waking -------------------------------------------------------------------------------------------
-
-    @classmethod
-    def spawn(
-        cls, root: bytes, header: Header, tokens: tuple[tuple[int, bytes], ...], turn: Turn, services: Waking
-    ) -> "WorkflowActor":
-        """Make a new instance with its first tokens, each (place, value)."""
-        workflow = cls(root, header, services.plan(header), services, turn)
-        workflow._stored = None
-        produced = tuple([workflow.deposit(turn, place, value) for place, value in tokens])
-        workflow.note(turn, "spawned", produced, workflow=header.workflow, version=header.version)
-        return workflow
-
-    @classmethod
-    def wake(cls, root: bytes, entries: Iterable[tuple[bytes, bytes]], turn: Turn, services: Waking) -> "WorkflowActor":
-        """Bring an instance back from its entries."""
-        tokens: list[tuple[int, int, bytes]] = []
-        iterator = iter(entries)
-        key, value = next(iterator)
-        assert split_entry(key) == (0, HEADER, 0), key
-        header = decode_header(value)
-        workflow = cls(root, header, services.plan(header), services, turn)
-        for key, value in iterator:
-            actor, kind, number = split_entry(key)
-            if actor == BLOB_ACTOR:
-                break  # chunks of large values: read when needed
-            if kind == TOKEN:
-                tokens.append((actor - FIRST_PLACE, number, value))
-            elif kind == FIRING:
-                workflow._load_firing(workflow.composites[actor], decode_firing(value))
-            elif kind == GUARD_INCIDENT:
-                incident = decode_guard_incident(value)
-                workflow.guard_incidents[incident.transition, incident.token] = incident
-            elif kind == PARKED:
-                workflow.parked[number] = decode_parked(value)
-        workflow._counters = (workflow.serial, workflow.link)
-        for place, token, value in tokens:
-            workflow._load_token(turn, place, token, value)
-        workflow.offer_all()
-        return workflow
-
-    def _load_firing(self, composite: CompositeActor, firing: Firing) -> None:
-        composite.firings[firing.number] = firing
-        self.counts[firing.phase] += 1
-        if firing.phase is Phase.READY:
-            self.note_ready(firing, composite)
-        self.serial = max(self.serial, firing.serial)
-        self.link = max(self.link, firing.link)
-        self.fired = max(self.fired, firing.fired)
-
-    def _load_token(self, turn: Turn, index: int, token: int, value: bytes) -> None:
-        place = self.places[index]
-        if place is None:
-            place = self.places[index] = self._new_place(index)
-        place.load(turn, token, value)
-        if not place.plan.is_exit:
-            self.inner += 1
-
-    def offer_all(self) -> None:
-        """Consider every transition that has a token to take."""
-        for place in self.places:
-            if place is not None and place.tokens:
-                self._offer_consumers(place.plan)
-
-    # -- places -------------------------------------------------------------------------------------------
+    # -- tokens --------------------------------------------------------------------------------------------
 
     def place(self, index: int) -> PlaceActor:
         """Return the place actor, waking or making it if it is not in memory."""
         place = self.places[index]
         if place is None:
-            place = self.places[index] = self._new_place(index)
+            place = self.places[index] = PlaceActor(self.plan.places[index], self.root, self._judge)
             if index in self._asleep:
                 self._asleep.discard(index)
-                self._reload(place)
+                for key, value in self.services.scan(kind_prefix(self.root, FIRST_PLACE + index, TOKEN)):
+                    place.load(split_entry(key)[2], value)
         return place
 
-    def _new_place(self, index: int) -> PlaceActor:
-        return PlaceActor(self.plan.places[index], self.root, self._judge)
-
-    def _reload(self, place: PlaceActor) -> None:
-        prefix = entry_key(self.root, FIRST_PLACE + place.plan.index, TOKEN, 0)[:-8]
-        for key, value in self.services.scan(prefix):
-            place.load(self.turn, split_entry(key)[2], value)
+    def _judge(self, plan: PlacePlan, position: int, token: int, stored: bytes) -> bool:
+        return judge(self, plan, position, token, stored)
 
     def sleep_place(self, index: int) -> None:
         """Drop a place from memory; the next message to it, or look at it, wakes it."""
@@ -187,76 +100,44 @@ class WorkflowActor:
 
     def deposit(self, turn: Turn, index: int, value: bytes) -> int:
         """Put a new token into a place, offer it to the place's consumers, and return its id."""
-        self.serial += 1
-        token = self.serial
-        stored = value
+        self.serial = token = self.serial + 1
         if len(value) > INLINE_BYTES:
-            stored, chunks = split(self.root, token, value)
+            value, chunks = split(self.root, token, value)
             for key, chunk in chunks:
                 turn.create(key, chunk or b"")
         place = self.places[index] or self.place(index)
-        place.deposit(turn, token, stored)
-        self._arrived(place.plan)
+        place.deposit(turn, token, value)
+        if not place.plan.is_exit:
+            self.inner += 1
+            self.dirty += place.plan.consumers
         return token
 
     def restore(self, turn: Turn, index: int, token: int, value: bytes) -> None:
         """Put back a token that a firing had taken."""
         place = self.place(index)
         place.restore(turn, token, value)
-        self._arrived(place.plan)
+        self.inner += 1
+        self.dirty += place.plan.consumers
 
-    def _arrived(self, plan: PlacePlan) -> None:
-        if not plan.is_exit:
-            self.inner += 1
-            self._offer_consumers(plan)
-
-    def _offer_consumers(self, plan: PlacePlan) -> None:
-        transitions = self.plan.transitions
-        for index in plan.consumers:
-            self.agenda.offer(transitions[index])
-
-    def loaded(self, tokens: tuple[tuple[int, int, bytes], ...]) -> tuple[tuple[int, int, bytes], ...]:
+    def loaded(self, tokens: tuple[TakenToken, ...]) -> tuple[TakenToken, ...]:
         """Return tokens with their values, large ones read from their chunks."""
-        if not any(is_ref(value) for _, _, value in tokens):
-            return tokens
-        return tuple((place, token, self._value(value)) for place, token, value in tokens)
+        for _, _, value in tokens:
+            if is_ref(value):
+                return tuple((place, token, self.value(stored)) for place, token, stored in tokens)
+        return tokens
 
-    def _value(self, stored: bytes) -> bytes:
+    def value(self, stored: bytes) -> bytes:
+        """Return a token's encoded value, a large one from its chunks."""
         return join(self.services, self.root, stored) if is_ref(stored) else stored
 
-    def discard(self, turn: Turn, tokens: tuple[tuple[int, int, bytes], ...]) -> None:
+    def discard(self, turn: Turn, tokens: tuple[TakenToken, ...]) -> None:
         """Remove what consumed tokens leave beside their entry: the chunks of large values."""
         for _, _, value in tokens:
             if is_ref(value):
                 for key in chunk_keys(self.root, decode_ref(value)):
                     turn.delete(key)
 
-    def _judge(self, plan: PlacePlan, position: int, token: int, stored: bytes, turn: Turn) -> bool:
-        """Ask the guard of an arc about a token; a guard that raises is an incident on the two."""
-        index, guard = plan.guarded[position]
-        if guard is None or (index, token) in self.guard_incidents:
-            return False
-        path = self.plan.transitions[index].path
-        if self.services.enter_user_code(self.header.instance, path):
-            verdict = passes(guard, self._value(stored))
-            self.services.leave_user_code()
-        else:
-            verdict = Failure(type="CrashSuspect", message="its process ended twice while this guard ran")
-        if isinstance(verdict, bool):
-            return verdict
-        self._raise_guard_incident(turn, plan, index, token, verdict)
-        return False
-
-    def _raise_guard_incident(self, turn: Turn, plan: PlacePlan, index: int, token: int, failure: Failure) -> None:
-        incident = GuardIncident(
-            number=self.next_serial(), transition=index, place=plan.index, token=token, failure=failure
-        )
-        self.guard_incidents[index, token] = incident
-        turn.born[entry_key(self.root, 0, GUARD_INCIDENT, incident.number)] = encode(incident)
-        detail: Detail = {"type": failure.type, "message": failure.message, "token": token, "place": plan.path}
-        self._record(turn, "incident", self.plan.transitions[index].path, incident.number, 0, detail=detail)
-
-    # -- counting and history --------------------------------------------------------------------------------
+    # -- history -------------------------------------------------------------------------------------------
 
     def next_serial(self) -> int:
         """Return a number this instance has not used for a token or a firing."""
@@ -267,31 +148,16 @@ class WorkflowActor:
         self,
         turn: Turn,
         kind: str,
-        transition: str,
-        firing: Firing,
+        transition: str = "",
+        number: int = 0,
+        attempt: int = 0,
         consumed: tuple[int, ...] = (),
         produced: tuple[int, ...] = (),
         detail: Detail | None = None,
     ) -> None:
-        """Append a record about a firing to the history."""
-        self._record(turn, kind, transition, firing.number, firing.attempt, consumed, produced, detail)
-
-    def note(self, turn: Turn, kind: str, produced: tuple[int, ...] = (), **detail: str | int | float | bool) -> None:
-        """Append a record about the instance itself to the history."""
-        self._record(turn, kind, "", 0, 0, (), produced, detail or None)
-
-    def _record(
-        self,
-        turn: Turn,
-        kind: str,
-        transition: str,
-        number: int,
-        attempt: int,
-        consumed: tuple[int, ...] = (),
-        produced: tuple[int, ...] = (),
-        detail: Detail | None = None,
-    ) -> None:
-        sequence = self.services.next_sequence(turn)
+        """Append a record to the history."""
+        turn.records += 1
+        sequence = self.services.history + turn.records
         record = Record(
             root=self.root,
             link=self.link,
@@ -305,27 +171,21 @@ class WorkflowActor:
             detail=detail,
         )
         self.link = sequence
-        turn.records += 1
         turn.engine_writes[history_key(sequence)] = encode_record(record)
         if turn.observed:
-            turn.progress.append(
-                Progress(
-                    instance=self.header.instance, kind=kind, transition=transition, number=number, attempt=attempt
-                )
-            )
+            self.progress(turn, kind, transition, number, attempt)
 
-    def progress(self, turn: Turn, kind: str, transition: str, firing: Firing) -> None:
-        """Tell those who follow this instance of something that is not history."""
-        if turn.observed:
-            turn.progress.append(
-                Progress(
-                    instance=self.header.instance,
-                    kind=kind,
-                    transition=transition,
-                    number=firing.number,
-                    attempt=firing.attempt,
-                )
-            )
+    def note(self, turn: Turn, kind: str, **detail: str | int | float | bool) -> None:
+        """Append a record about the instance itself to the history."""
+        self.record(turn, kind, detail=detail or None)
+
+    def progress(self, turn: Turn, kind: str, transition: str, number: int, attempt: int) -> None:
+        """Tell those who follow this instance of a step."""
+        turn.rare().progress.append(
+            Progress(instance=self.header.instance, kind=kind, transition=transition, number=number, attempt=attempt)
+        )
+
+    # -- firings -------------------------------------------------------------------------------------------
 
     def note_ready(self, firing: Firing, composite: CompositeActor) -> None:
         """Remember a firing that is to be started as soon as its executor has a slot."""
@@ -350,64 +210,6 @@ class WorkflowActor:
                 return composite, firing
         return None
 
-    # -- settling: what every turn ends with -----------------------------------------------------------------
-
-    def settle(self, turn: Turn) -> None:
-        """Choose what fires next, derive the state, and write what changed."""
-        header = self.header
-        if header.intent is Intent.RUN and header.state not in TERMINAL:
-            self._start_ready(turn)
-            self._choose(turn)
-        self._derive(turn)
-        self._write(turn)
-
-    def share(self, turn: Turn, executor: str) -> int:
-        """Return how many more firings this turn may start on `executor`."""
-        if executor == INLINE:
-            return turn.inline_left
-        left = turn.shares.get(executor)
-        if left is None:
-            left = turn.shares[executor] = self.services.share(turn, executor, self.slice_end)
-        return left
-
-    def _start_ready(self, turn: Turn) -> None:
-        for executor, numbers in self.ready.items():
-            while numbers and self.share(turn, executor) > 0:
-                number = next(iter(numbers))
-                composite = numbers[number]
-                firing = composite.firings[number]
-                if self.plan.transitions[firing.transition].behaviour is None:
-                    break
-                composite.start_again(turn, firing)
-
-    def _choose(self, turn: Turn) -> None:
-        agenda = self.agenda
-        transitions = self.plan.transitions
-        while (executor := self._best(turn)) is not None:
-            transition = agenda.take(executor)
-            self.composites[transition.composite].fire(turn, transition)
-            agenda.offer(transitions[transition.index])
-
-    def _best(self, turn: Turn) -> str | None:
-        best = None
-        name = None
-        for executor, heap in self.agenda.heaps.items():
-            if heap and self.share(turn, executor) > 0:
-                rank = self.agenda.peek(executor)
-                if rank is not None and (best is None or rank < best):
-                    best, name = rank, executor
-        return name
-
-    def _oldest(self, transition: TransitionPlan) -> int:
-        return self.composites[transition.composite].oldest(transition)
-
-    def wants(self) -> list[str]:
-        """Return the executors this instance has something to start on, were there slots."""
-        if self.header.intent is not Intent.RUN:
-            return []
-        wanted = [executor for executor in self.agenda.heaps if self.agenda.peek(executor) is not None]
-        return wanted + [executor for executor, numbers in self.ready.items() if numbers and executor not in wanted]
-
     @property
     def is_busy(self) -> bool:
         """True while a firing runs: its instance stays in memory."""
@@ -418,105 +220,128 @@ class WorkflowActor:
         """How many incidents wait for a person."""
         return self.counts[Phase.INCIDENT] + len(self.guard_incidents) + len(self.parked)
 
-    def _derive(self, turn: Turn) -> None:
+    # -- settling: what every turn ends with -----------------------------------------------------------------
+
+    def settle(self, turn: Turn) -> None:
+        """Choose what fires next, derive the state, and write what changed."""
         header = self.header
-        counts = self.counts
-        busy = counts[Phase.RUNNING]
-        if busy and header.state is InstanceState.RUNNING and header.intent is Intent.RUN and not self.open_incidents:
-            return
-        if header.state in TERMINAL:
-            return
-        state = self._state(busy)
-        header.awake = self._is_awake(state, busy)
-        if state is not header.state:
-            self._move(turn, state)
+        if header.intent is Intent.RUN and header.state not in TERMINAL:
+            if self.ready:
+                self._start_ready(turn)
+            self._choose(turn)
+        if (
+            self.counts[Phase.RUNNING] == 0
+            or header.state is not InstanceState.RUNNING
+            or header.intent is not Intent.RUN
+            or self.open_incidents
+        ):
+            derive(self, turn)
+        self._write(turn)
 
-    def _state(self, busy: int) -> InstanceState:
-        intent = self.header.intent
-        if intent is Intent.CANCEL or intent is Intent.FAIL:
-            if busy:
-                return InstanceState.CANCELLING
-            return InstanceState.CANCELLED if intent is Intent.CANCEL else InstanceState.FAILED
-        if intent is Intent.PAUSE:
-            return InstanceState.PAUSED
-        if self.open_incidents:
-            return InstanceState.INCIDENT
-        counts = self.counts
-        if busy or counts[Phase.READY] or counts[Phase.SUSPECT] or self.agenda.executors():
-            return InstanceState.RUNNING
-        if counts[Phase.BACKOFF] or self._unknown_handlers():
-            return InstanceState.WAITING
-        return InstanceState.STUCK if self.inner else InstanceState.COMPLETED
+    def _start_ready(self, turn: Turn) -> None:
+        for executor, numbers in list(self.ready.items()):
+            for number, composite in list(numbers.items()):
+                if self._share(turn, executor) <= 0:
+                    break
+                firing = composite.firings[number]
+                if self.plan.transitions[firing.transition].behaviour is not None:
+                    composite.start_again(turn, firing)
 
-    def _is_awake(self, state: InstanceState, busy: int) -> bool:
-        if state in TERMINAL:
-            return False
-        if self.header.intent is not Intent.RUN:
-            return bool(busy)
-        counts = self.counts
-        return bool(busy or counts[Phase.READY] or counts[Phase.SUSPECT] or self.agenda.executors())
+    def _choose(self, turn: Turn) -> None:
+        """Fire what is enabled, best first, as far as slots and the turn's budget for inline firings go."""
+        transitions, composites, agenda, dirty = self.plan.transitions, self.composites, self.agenda, self.dirty
+        while True:
+            if len(dirty) == 1 and agenda.is_empty:  # the common case, in which there is nothing to compare
+                transition = transitions[dirty.pop()]
+                if transition.behaviour is None or self.oldest(transition) == NOT_ENABLED:
+                    continue
+                if self._share(turn, transition.executor) <= 0:
+                    agenda.offer(transition)
+                    return
+            else:
+                self.offer_dirty()
+                executor = self._best(turn)
+                if executor is None:
+                    return
+                transition = agenda.take(executor)
+            composites[transition.composite].fire(turn, transition)
+            dirty.append(transition.index)  # it may be enabled again
 
-    def _unknown_handlers(self) -> list[str]:
-        """Return the transitions that could fire, had this process a handler for them."""
-        return [t.path for t in self.plan.transitions if t.behaviour is None and self._has_tokens(t)]
+    def offer_dirty(self) -> None:
+        """Bring the agenda up to date."""
+        for index in self.dirty:
+            self.agenda.offer(self.plan.transitions[index])
+        self.dirty.clear()
 
-    def _has_tokens(self, transition: TransitionPlan) -> bool:
-        return all(len(self.place(arc.place).tokens) >= arc.weight for arc in transition.inputs)
+    def _best(self, turn: Turn) -> str | None:
+        best = None
+        name = None
+        for executor, heap in self.agenda.heaps.items():
+            if heap and self._share(turn, executor) > 0:
+                rank = self.agenda.peek(executor)
+                if rank is not None and (best is None or rank < best):
+                    best, name = rank, executor
+        return name
 
-    def _move(self, turn: Turn, state: InstanceState) -> None:
-        header = self.header
-        check_move(header.state, state)
-        header.state = state
-        header.changed_at = turn.now
-        if state in TERMINAL:
-            self.note(turn, state.value)
-        elif state is InstanceState.STUCK:
-            self.note(turn, state.value, **self.lacking())
-        elif state is InstanceState.WAITING and (unknown := self._unknown_handlers()):
-            self.note(turn, state.value, reason="no handler in this process for " + ", ".join(unknown))
-        turn.changes.append(
-            StateChanged(instance=header.instance, root=self.root, state=state.value, at=turn.now)
-        )
-
-    def lacking(self) -> dict[str, str]:
-        """Return what each transition lacks to fire, for those that have some of what they need."""
-        reached = {
-            index
-            for place in (self.place(index) for index in range(len(self.places)))
-            if place.tokens
-            for index in place.plan.consumers
-        }
-        return {
-            self.plan.transitions[index].path: "; ".join(self._lacks(self.plan.transitions[index]))
-            for index in sorted(reached)
-        }
-
-    def _lacks(self, transition: TransitionPlan) -> list[str]:
-        reasons: list[str] = []
+    def oldest(self, transition: TransitionPlan) -> int:
+        """Return the id of the oldest token `transition` would take, or `NOT_ENABLED`."""
+        best = NOT_ENABLED
+        places = self.places
         for arc in transition.inputs:
-            place = self.place(arc.place)
-            held = len(place.tokens)
-            if held < arc.weight:
-                reasons.append(f"needs {arc.weight} in {place.plan.path}, which has {held}")
-            elif arc.queue >= 0 and (passing := len(place.queues[arc.queue])) < arc.weight:
-                reasons.append(f"needs {arc.weight} in {place.plan.path} that pass its guard; of {held}, {passing} do")
-        return reasons
+            place = places[arc.place] or self.place(arc.place)
+            queue = place.tokens if arc.queue < 0 else place.queues[arc.queue]
+            if len(queue) < arc.weight:
+                return NOT_ENABLED
+            token = next(iter(queue))
+            if best == NOT_ENABLED or token < best:
+                best = token
+        return best
+
+    def _share(self, turn: Turn, executor: str) -> int:
+        """Return how many more firings this turn may start on `executor`."""
+        if executor == INLINE:
+            return turn.inline_left
+        left = turn.shares.get(executor)
+        if left is None:
+            left = turn.shares[executor] = self.services.slots.share(executor, self.root, turn.now, self.slice_end)
+        return left
+
+    def wants(self) -> list[str]:
+        """Return the executors this instance has something to start on, were there slots."""
+        if self.header.intent is not Intent.RUN or self.header.state in TERMINAL:
+            return []
+        wanted = self.agenda.executors()
+        transitions = self.plan.transitions
+        for executor, numbers in self.ready.items():
+            startable = any(
+                transitions[composite.firings[number].transition].behaviour is not None
+                for number, composite in numbers.items()
+            )
+            if startable and executor not in wanted:
+                wanted.append(executor)
+        return wanted
+
+    def forget_unwritten(self) -> None:
+        """Take the counters as they are for those on disk: what waking ends with."""
+        self._counters = (self.serial, self.link)
 
     def _write(self, turn: Turn) -> None:
         wrote = False
         for composite, firing, born in turn.firings.values():
             firing.serial, firing.link, firing.fired = self.serial, self.link, self.fired
-            key = composite.key(firing.number)
             if born:
-                turn.born[key] = encode(firing)
+                turn.born[composite.key(firing.number)] = encode(firing)
             else:
-                turn.put(key, encode(firing))
+                turn.put(composite.key(firing.number), encode(firing))
             wrote = True
         header = self.header
         stored = (header.state, header.intent, header.awake)
         counters = (self.serial, self.link)
         if stored != self._stored or (counters != self._counters and not wrote):
             header.serial, header.link, header.fired = self.serial, self.link, self.fired
-            turn.put(entry_key(self.root, 0, HEADER, 0), encode(header))
+            if self._stored is None:
+                turn.born[self._header_key] = encode(header)
+            else:
+                turn.put(self._header_key, encode(header))
             self._stored = stored
         self._counters = counters

@@ -48,9 +48,8 @@ def kind_prefix(root: bytes, actor: int, kind: int) -> bytes:
     return root + actor.to_bytes(2, "big") + bytes((kind,))
 
 
-def pack_id(number: int) -> bytes:
-    """Return the last 8 bytes of an entry's key."""
-    return _id(number)
+pack_id = _id
+"""Return the last 8 bytes of an entry's key."""
 
 
 def entry_key(root: bytes, actor: int, kind: int, number: int) -> bytes:

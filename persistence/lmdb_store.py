@@ -21,6 +21,7 @@ from placet.persistence.errors import (
     StoreFull,
     ValueTooLarge,
 )
+from placet.persistence.room import has_room
 from placet.persistence.store import MAX_KEY_BYTES, MAX_VALUE_BYTES, Write
 from placet.persistence.switching import QuickSwitching
 
@@ -68,7 +69,7 @@ class LmdbReader:
             with QuickSwitching(), self._begin() as transaction:
                 stored = transaction.get(key)
         except lmdb.Error as error:
-            raise self.translated(error) from error
+            raise _translated(error, self._path) from error
         if stored is None:
             return None
         if crc32(stored, crc32(key)) != RESIDUE:
@@ -94,21 +95,21 @@ class LmdbReader:
                         yield key, stored[:-SIZE]
                     size = _CHUNK
         except lmdb.Error as error:
-            raise self.translated(error) from error
+            raise _translated(error, self._path) from error
 
     def used_bytes(self) -> int:
         """Return the bytes of the pages that hold committed entries; freed pages are reused, not counted."""
         try:
             return _used_bytes(self._environment)
         except lmdb.Error as error:
-            raise self.translated(error) from error
+            raise _translated(error, self._path) from error
 
     def entries(self) -> int:
         """Return how many entries are committed."""
         try:
             return self._environment.stat()["entries"]
         except lmdb.Error as error:
-            raise self.translated(error) from error
+            raise _translated(error, self._path) from error
 
     def close(self) -> None:
         """Release the environment; closing twice is harmless."""
@@ -118,12 +119,10 @@ class LmdbReader:
         """Write a compact copy of one committed state to a file descriptor; every page in use is read."""
         try:
             self._environment.copyfd(descriptor, compact=True)
+        except lmdb.IncompatibleError:
+            pass  # all is copied, and some page was neither in use nor free: lost room, not lost data
         except lmdb.Error as error:
-            raise self.translated(error) from error
-
-    def translated(self, error: lmdb.Error) -> StoreError:
-        """Return our error for one of the driver while reading."""
-        return _translated(error, self._path)
+            raise _translated(error, self._path) from error
 
     def _begin(self) -> "lmdb.Transaction[bytes]":
         try:
@@ -151,6 +150,7 @@ class LmdbStore:
 
     def __init__(self, environment: lmdb.Environment, path: str, limit_bytes: int) -> None:
         self._environment = environment
+        self._path = path
         self._reader = LmdbReader(environment, path)
         self._limit_bytes = limit_bytes
         self._used_bytes = self._reader.used_bytes()
@@ -198,16 +198,21 @@ class LmdbStore:
                 if used_bytes > self._limit_bytes and used_bytes > self._used_bytes:
                     raise StoreFull(self._used_bytes, self._limit_bytes)
         except lmdb.BadValsizeError as error:
-            raise _bad_key(puts, deletes) from error
+            raise _bad_key(max((len(key) for key, _ in puts if key), default=0)) from error
         except lmdb.Error as error:
-            if _is_full(error):
-                raise StoreFull(self._used_bytes, self._limit_bytes) from error
-            raise self._reader.translated(error) from error
+            raise self._not_committed(error, puts) from error
         self._used_bytes = used_bytes
 
     def close(self) -> None:
         """Release the environment; closing twice is harmless."""
         self._environment.close()
+
+    def _not_committed(self, error: lmdb.Error, puts: list[tuple[bytes, bytes]]) -> StoreError:
+        is_full = _is_full(error)
+        if _errno(error) == errno.EIO:
+            batch_bytes = sum(len(key) + len(value) for key, value in puts)
+            is_full = not has_room(Path(self._path), Path(self._path, DATA), batch_bytes)
+        return StoreFull(self._used_bytes, self._limit_bytes) if is_full else _translated(error, self._path)
 
 
 def _chunk(items: Iterator[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
@@ -221,6 +226,8 @@ def _sealed(writes: Iterable[Write]) -> tuple[list[tuple[bytes, bytes]], list[by
     deletes: list[bytes] = []
     for key, value in writes:
         if value is None:
+            if not 0 < len(key) <= MAX_KEY_BYTES:  # LMDB would only say that it is not there
+                raise _bad_key(len(key))
             deletes.append(key)
         else:
             if len(value) > MAX_VALUE_BYTES:
@@ -268,9 +275,8 @@ def _errno(error: lmdb.Error) -> int:
 
 
 def _is_full(error: lmdb.Error) -> bool:
-    return isinstance(error, lmdb.MapFullError) or _errno(error) in _FULL
+    return isinstance(error, lmdb.MapFullError | lmdb.DiskError) or _errno(error) in _FULL
 
 
-def _bad_key(puts: list[tuple[bytes, bytes]], deletes: list[bytes]) -> ValueError:
-    sizes = [len(key) for key, _ in puts] + [len(key) for key in deletes]
-    return ValueError(f"keys have 1 to {MAX_KEY_BYTES} bytes, not {min(sizes)} or {max(sizes)}; nothing was written")
+def _bad_key(size_bytes: int) -> ValueError:
+    return ValueError(f"a key has 1 to {MAX_KEY_BYTES} bytes, not {size_bytes}; nothing was written")

@@ -84,7 +84,7 @@ class MemoryStore:
                     raise ValueTooLarge(len(value), MAX_VALUE_BYTES)
                 growth += len(key) + len(value)
             if not 0 < len(key) <= MAX_KEY_BYTES:
-                raise ValueError(f"keys have 1 to {MAX_KEY_BYTES} bytes, not {len(key)}; nothing was written")
+                raise ValueError(f"a key has 1 to {MAX_KEY_BYTES} bytes, not {len(key)}; nothing was written")
         return growth
 
     def _delete(self, key: bytes) -> None:

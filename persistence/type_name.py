@@ -20,7 +20,7 @@ def type_name(pickled: bytes) -> str:
         for event in events:
             if isinstance(event, tuple):
                 return _name_of_built_class(events) if event == _BUILT_CLASS else ".".join(event)
-    except Exception:  # pickletools raises nearly anything on damaged data
+    except (ValueError, IndexError, StopIteration, OverflowError):  # the data is damaged
         return UNKNOWN
     return UNKNOWN
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import cloudpickle  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+import cloudpickle  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs] - it has no annotations
 import msgspec
 
 from placet.persistence.errors import ValueNotEncodable, ValueNotLoadable

@@ -29,6 +29,11 @@ class Agenda:
         self._stamp = 0
         self.heaps: dict[str, list[Rank]] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """True when no transition is held."""
+        return not self._queued
+
     def offer(self, transition: TransitionPlan) -> None:
         """Consider `transition`, one of whose inputs has just been given a token."""
         oldest = self._oldest(transition)
@@ -75,4 +80,6 @@ class Agenda:
 
     def executors(self) -> list[str]:
         """Return the executors for which a transition is enabled now."""
+        if not self._queued:
+            return []
         return [name for name in self.heaps if self.peek(name) is not None]

@@ -31,6 +31,10 @@ class TransitionPlan:
     composite: int
     inputs: tuple[InputArc, ...]
     outputs: tuple[tuple[int, int], ...]  # (place, weight)
+    choice: bool
+    priority: int
+    behaviour: Behaviour | None  # None: today's registered workflow does not define it
+    executor: str = INLINE  # pass-through transitions run in the kernel too
     output_names: tuple[str, ...] = ()  # the outputs as the transition's own net calls them
     to_arguments: Callable[[Sequence[Sequence[object]]], list[object]] | None = None  # set by `result.prepare`
     to_deposits: Callable[[object], list[tuple[int, object]]] | None = None  # likewise
@@ -39,10 +43,6 @@ class TransitionPlan:
     def plain_inputs(self) -> bool:
         """True when every input takes one token: the handler's arguments are the tokens' values."""
         return all(arc.weight == 1 for arc in self.inputs)
-    choice: bool
-    priority: int
-    behaviour: Behaviour | None  # None: today's registered workflow does not define it
-    executor: str = INLINE  # pass-through transitions run in the kernel too
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,6 +78,7 @@ class Plan:
     place_index: dict[str, int] = field(default_factory=dict[str, int])
     transition_index: dict[str, int] = field(default_factory=dict[str, int])
     composite_index: dict[str, int] = field(default_factory=dict[str, int])
+    unknown: list[int] = field(default_factory=list[int])  # transitions without a behaviour today
 
 
 def make_plan(net: Net, behaviours: Mapping[str, Behaviour]) -> Plan:
@@ -85,6 +86,7 @@ def make_plan(net: Net, behaviours: Mapping[str, Behaviour]) -> Plan:
     plan = Plan(net=net, places=[], transitions=[], composites=[])
     _flatten(plan, net, behaviours, path="", parent=-1, ports={})
     _link(plan)
+    plan.unknown = [transition.index for transition in plan.transitions if transition.behaviour is None]
     return plan
 
 

@@ -1,1 +1,1 @@
-"""The command `placet`."""
+"""The command `placet`: runs workflows, shows them, and lets people step in."""

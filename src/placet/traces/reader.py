@@ -34,8 +34,7 @@ def load_trace(path: Path | str) -> Trace:
         name=document.name,
         file=str(file),
         tasks=tuple(
-            TraceTask(id=task.id, name=task.name, parents=task.parents, runtime_s=runtimes_s[task.id])
-            for task in tasks
+            TraceTask(id=task.id, name=task.name, parents=task.parents, runtime_s=runtimes_s[task.id]) for task in tasks
         ),
     )
 
@@ -65,12 +64,9 @@ class _Checks:
     def edges(self, tasks: Sequence[TaskSpecification]) -> None:
         """Raise unless parents and children are known, named once, and say the same."""
         positions = {task.id: position for position, task in enumerate(tasks)}
-        for key, named in (
-            ("parents", {task.id: task.parents for task in tasks}),
-            ("children", {task.id: task.children for task in tasks}),
-        ):
-            for task, others in named.items():
-                self._named(key, task, others, positions)
+        for task in tasks:
+            self._named("parents", task.id, task.parents, positions)
+            self._named("children", task.id, task.children, positions)
         children = {task.id: frozenset(task.children) for task in tasks}
         parents = {task.id: frozenset(task.parents) for task in tasks}
         for task in tasks:

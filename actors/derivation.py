@@ -1,0 +1,106 @@
+"""The state of an instance, derived from its marking, its firings and what people asked of it."""
+
+from typing import TYPE_CHECKING
+
+from placet.actors.effects import StateChanged
+from placet.actors.lifecycle import TERMINAL, InstanceState, Intent, check_move
+from placet.actors.records import Phase
+from placet.actors.turn import Turn
+from placet.petri.plan import TransitionPlan
+
+if TYPE_CHECKING:
+    from placet.actors.workflow import WorkflowActor
+
+_S = InstanceState
+
+
+def derive(workflow: "WorkflowActor", turn: Turn) -> None:
+    """Bring the header's state up to date; a state that changed is recorded and told."""
+    header = workflow.header
+    if header.state in TERMINAL:
+        return
+    workflow.offer_dirty()
+    state = _state(workflow)
+    header.awake = _is_awake(workflow, state)
+    if state is not header.state:
+        check_move(header.state, state)
+        header.state = state
+        header.changed_at = turn.now
+        _record(workflow, turn, state)
+        turn.rare().changes.append(
+            StateChanged(instance=header.instance, root=workflow.root, state=state.value, at=turn.now)
+        )
+
+
+def _state(workflow: "WorkflowActor") -> InstanceState:
+    intent, counts = workflow.header.intent, workflow.counts
+    busy = counts[Phase.RUNNING]
+    if intent is Intent.CANCEL or intent is Intent.FAIL:
+        if busy:
+            return _S.CANCELLING
+        return _S.CANCELLED if intent is Intent.CANCEL else _S.FAILED
+    if intent is Intent.PAUSE:
+        return _S.PAUSED
+    if workflow.open_incidents:
+        return _S.INCIDENT
+    if busy or workflow.wants() or counts[Phase.SUSPECT]:
+        return _S.RUNNING
+    if counts[Phase.BACKOFF] or counts[Phase.READY] or unknown_handlers(workflow):
+        return _S.WAITING
+    return _S.STUCK if workflow.inner else _S.COMPLETED
+
+
+def _is_awake(workflow: "WorkflowActor", state: InstanceState) -> bool:
+    """Whether something can move without a timer or a person: what recovery must wake."""
+    if state in TERMINAL:
+        return False
+    counts = workflow.counts
+    if counts[Phase.RUNNING]:
+        return True
+    return workflow.header.intent is Intent.RUN and bool(workflow.wants() or counts[Phase.SUSPECT])
+
+
+def _record(workflow: "WorkflowActor", turn: Turn, state: InstanceState) -> None:
+    if state in TERMINAL:
+        workflow.note(turn, state.value)
+    elif state is _S.STUCK:
+        workflow.note(turn, state.value, **lacking(workflow))
+    elif state is _S.WAITING and (unknown := unknown_handlers(workflow)):
+        workflow.note(turn, state.value, reason="no handler in this process for " + ", ".join(unknown))
+
+
+def unknown_handlers(workflow: "WorkflowActor") -> list[str]:
+    """Return the transitions that could fire, had this process a handler for them."""
+    transitions = [workflow.plan.transitions[index] for index in workflow.plan.unknown]
+    if not transitions:
+        return []
+    chosen = {
+        composite.firings[number].transition
+        for numbers in workflow.ready.values()
+        for number, composite in numbers.items()
+    }
+    return [t.path for t in transitions if t.index in chosen or _has_tokens(workflow, t)]
+
+
+def _has_tokens(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
+    return all(len(workflow.place(arc.place).tokens) >= arc.weight for arc in transition.inputs)
+
+
+def lacking(workflow: "WorkflowActor") -> dict[str, str]:
+    """Return what each transition lacks to fire, for those that have some of what they need."""
+    held = [place for index in range(len(workflow.places)) if (place := workflow.place(index)).tokens]
+    reached = {index for place in held for index in place.plan.consumers}
+    transitions = workflow.plan.transitions
+    return {transitions[index].path: "; ".join(_lacks(workflow, transitions[index])) for index in sorted(reached)}
+
+
+def _lacks(workflow: "WorkflowActor", transition: TransitionPlan) -> list[str]:
+    reasons: list[str] = []
+    for arc in transition.inputs:
+        place = workflow.place(arc.place)
+        held = len(place.tokens)
+        if held < arc.weight:
+            reasons.append(f"needs {arc.weight} in {place.plan.path}, which has {held}")
+        elif arc.queue >= 0 and (passing := len(place.queues[arc.queue])) < arc.weight:
+            reasons.append(f"needs {arc.weight} in {place.plan.path} that pass its guard; of {held}, {passing} do")
+    return reasons

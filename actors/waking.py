@@ -1,0 +1,74 @@
+"""How an instance comes into memory: spawned with its first tokens, or read back from its entries."""
+
+from collections.abc import Iterable
+
+from placet.actors.records import (
+    Header,
+    Phase,
+    decode_firing,
+    decode_guard_incident,
+    decode_header,
+    decode_parked,
+)
+from placet.actors.services import Waking
+from placet.actors.turn import Turn
+from placet.actors.workflow import WorkflowActor
+from placet.persistence.blobs import BLOB_ACTOR
+from placet.persistence.errors import StoreDamaged
+from placet.persistence.keys import FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, TOKEN, split_entry
+
+
+def spawn(
+    root: bytes, header: Header, tokens: tuple[tuple[int, bytes], ...], turn: Turn, services: Waking
+) -> WorkflowActor:
+    """Make a new instance with its first tokens, each (place, value)."""
+    workflow = WorkflowActor(root, header, services.plan(header), services, turn, new=True)
+    produced = tuple([workflow.deposit(turn, place, value) for place, value in tokens])
+    detail = {"workflow": header.workflow, "version": header.version}
+    workflow.record(turn, "spawned", produced=produced, detail={**detail})
+    return workflow
+
+
+def wake(root: bytes, entries: Iterable[tuple[bytes, bytes]], turn: Turn, services: Waking) -> WorkflowActor:
+    """Bring an instance back from its entries, in key order. Raises `StoreDamaged` where the header is missing."""
+    iterator = iter(entries)
+    key, value = next(iterator, (b"", b""))
+    if not key or split_entry(key) != (0, HEADER, 0):
+        raise StoreDamaged(f"instance {root.hex()} has no header")
+    header = decode_header(value)
+    workflow = WorkflowActor(root, header, services.plan(header), services, turn, new=False)
+    tokens: list[tuple[int, int, bytes]] = []
+    for key, value in iterator:
+        actor, kind, number = split_entry(key)
+        if actor == BLOB_ACTOR:
+            break  # chunks of large values: read when needed
+        if kind == TOKEN:
+            tokens.append((actor - FIRST_PLACE, number, value))
+        else:
+            _load(workflow, actor, kind, number, value)
+    workflow.forget_unwritten()
+    for index, token, value in tokens:  # after the guard incidents: what is known to raise is not asked again
+        place = workflow.place(index)
+        place.load(token, value)
+        workflow.inner += not place.plan.is_exit
+    for place in workflow.places:
+        if place is not None and place.tokens:
+            workflow.dirty += place.plan.consumers
+    return workflow
+
+
+def _load(workflow: WorkflowActor, actor: int, kind: int, number: int, value: bytes) -> None:
+    if kind == FIRING:
+        firing, composite = decode_firing(value), workflow.composites[actor]
+        composite.firings[firing.number] = firing
+        workflow.counts[firing.phase] += 1
+        if firing.phase is Phase.READY:
+            workflow.note_ready(firing, composite)
+        workflow.serial = max(workflow.serial, firing.serial)
+        workflow.link = max(workflow.link, firing.link)
+        workflow.fired = max(workflow.fired, firing.fired)
+    elif kind == GUARD_INCIDENT:
+        incident = decode_guard_incident(value)
+        workflow.guard_incidents[incident.transition, incident.token] = incident
+    elif kind == PARKED:
+        workflow.parked[number] = decode_parked(value)

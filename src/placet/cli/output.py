@@ -1,0 +1,50 @@
+"""Where a command writes: results to standard output, everything else to standard error, one line each."""
+
+import json
+import os
+import sys
+from typing import TextIO
+
+from placet.petri.errors import printable
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """True when a person watches the stream on a terminal that can move its cursor."""
+    try:
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
+    except ValueError:  # it is closed
+        return False
+
+
+def wants_colour() -> bool:
+    """True unless `NO_COLOR` is set (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR")
+
+
+def say(text: str) -> None:
+    """Write one line of a result; what could move a cursor is written as an escape."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def say_lines(text: str) -> None:
+    """Write a result of several lines."""
+    for line in text.splitlines():
+        say(line)
+
+
+def say_json(value: object) -> None:
+    """Write one JSON object on one line, in ASCII, and pass it on at once."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Write one line for people to standard error."""
+    sys.stderr.write(f"placet: {printable(text)}\n")
+    sys.stderr.flush()
+
+
+def shown(value: object, longest: int = 200) -> str:
+    """Return a plain value on one line for people, cut where it is long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"

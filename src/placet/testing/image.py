@@ -1,0 +1,166 @@
+"""An instance as its store shows it, and what follows from that alone, worked out apart from the kernel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
+from placet.actors.records import (
+    Firing,
+    GuardIncident,
+    Header,
+    Parked,
+    Phase,
+    decode_firing,
+    decode_guard_incident,
+    decode_header,
+    decode_parked,
+)
+from placet.persistence.blobs import is_ref, join
+from placet.persistence.keys import FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, REQUEST, TOKEN, split_entry
+from placet.persistence.store import View
+from placet.persistence.values import decode
+from placet.petri.behaviour import INLINE
+from placet.petri.enabling import is_enabled
+from placet.petri.plan import Plan, TransitionPlan
+
+Tokens = dict[int, bytes]  # stored value by id
+
+
+@dataclass(slots=True)
+class Image:
+    """What the store holds of one instance."""
+
+    root: bytes
+    header: Header
+    firings: dict[int, Firing] = field(default_factory=dict[int, Firing])
+    places: dict[int, Tokens] = field(default_factory=dict[int, Tokens])
+    guard_incidents: list[GuardIncident] = field(default_factory=list[GuardIncident])
+    parked: list[Parked] = field(default_factory=list[Parked])
+    requests: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """True when the instance has ended."""
+        return self.header.state in TERMINAL
+
+    @property
+    def last_link(self) -> int:
+        """The newest history record, wherever that is noted."""
+        return max(self.header.link, *(firing.link for firing in self.firings.values()), 0)
+
+    def phases(self, phase: Phase) -> list[Firing]:
+        """Return the firings in one phase."""
+        return [firing for firing in self.firings.values() if firing.phase is phase]
+
+    @property
+    def incidents(self) -> list[int]:
+        """The numbers of all open incidents."""
+        found = [firing.number for firing in self.phases(Phase.INCIDENT)]
+        return found + [incident.number for incident in (*self.guard_incidents, *self.parked)]
+
+
+def read_image(view: View, root: bytes) -> Image | None:
+    """Return what the store holds of an instance, or None if it has no header."""
+    image: Image | None = None
+    for key, value in view.scan(root):
+        actor, kind, number = split_entry(key)
+        if image is None:
+            if (actor, kind) != (0, HEADER):
+                return None
+            image = Image(root=root, header=decode_header(value))
+        elif kind == FIRING:
+            image.firings[number] = decode_firing(value)
+        elif kind == TOKEN:
+            image.places.setdefault(actor - FIRST_PLACE, {})[number] = value
+        elif kind == GUARD_INCIDENT:
+            image.guard_incidents.append(decode_guard_incident(value))
+        elif kind == PARKED:
+            image.parked.append(decode_parked(value))
+        elif kind == REQUEST:
+            image.requests += 1
+    return image
+
+
+def value_of(view: View, root: bytes, stored: bytes) -> object:
+    """Return the value of a stored token."""
+    return decode(join(view, root, stored) if is_ref(stored) else stored)
+
+
+Marking = Mapping[int, list[tuple[int, object]]]
+
+
+def marking_of(view: View, image: Image) -> Marking:
+    """Return the free tokens, with their values, by place."""
+    return {
+        place: [(token, value_of(view, image.root, stored)) for token, stored in tokens.items()]
+        for place, tokens in image.places.items()
+    }
+
+
+@dataclass(slots=True, kw_only=True)
+class Outlook:
+    """What an instance could do next."""
+
+    image: Image
+    enabled: list[TransitionPlan]  # in the committed marking, with the code this process knows
+    startable: list[TransitionPlan]  # of firings that wait to be started, where the code is known
+    unknown: bool  # something could move, had this process the code
+    inner: bool  # a token lies where transitions take from
+
+    @property
+    def inline(self) -> bool:
+        """True when something can happen in the kernel itself."""
+        return any(one.executor == INLINE for one in (*self.enabled, *self.startable))
+
+    def executors(self) -> list[str]:
+        """Return the executors something wants a slot of."""
+        return sorted({one.executor for one in (*self.enabled, *self.startable)} - {INLINE})
+
+    def state(self) -> InstanceState:
+        """Return the state the instance must have."""
+        image = self.image
+        busy = bool(image.phases(Phase.RUNNING))
+        match image.header.intent:
+            case Intent.CANCEL:
+                return InstanceState.CANCELLING if busy else InstanceState.CANCELLED
+            case Intent.FAIL:
+                return InstanceState.CANCELLING if busy else InstanceState.FAILED
+            case Intent.PAUSE:
+                return InstanceState.PAUSED
+            case Intent.RUN:
+                pass
+        if image.incidents:
+            return InstanceState.INCIDENT
+        if busy or self.startable or self.enabled:
+            return InstanceState.RUNNING
+        if image.firings or self.unknown:
+            return InstanceState.WAITING
+        return InstanceState.STUCK if self.inner else InstanceState.COMPLETED
+
+    @property
+    def moves(self) -> bool:
+        """True when something can happen without a timer or a person: a start of the engine must see to it."""
+        image = self.image
+        if image.is_over:
+            return False
+        if image.phases(Phase.RUNNING):
+            return True
+        return image.header.intent is Intent.RUN and bool(self.startable or self.enabled)
+
+
+def outlook_of(view: View, image: Image, plan: Plan) -> Outlook:
+    """Work out what an instance could do next."""
+    marking = marking_of(view, image)
+    waiting = image.phases(Phase.READY) + image.phases(Phase.SUSPECT)
+    planned = [plan.transitions[firing.transition] for firing in waiting]
+    return Outlook(
+        image=image,
+        enabled=[one for one in plan.transitions if is_enabled(one, marking)],
+        startable=[one for one in planned if one.behaviour is not None],
+        unknown=any(one.behaviour is None and _has_tokens(one, image) for one in plan.transitions),
+        inner=any(tokens and not plan.places[place].is_exit for place, tokens in image.places.items()),
+    )
+
+
+def _has_tokens(transition: TransitionPlan, image: Image) -> bool:
+    return all(len(image.places.get(arc.place, ())) >= arc.weight for arc in transition.inputs)

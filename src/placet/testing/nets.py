@@ -1,0 +1,151 @@
+"""Seeded workflows: every construct a net can have, in shapes that always end.
+
+Places are laid out in a row, and transitions lead onward along it, so that tokens run out of places to go; only
+a choice may lead back, and each way back burns fuel (`functions`).
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from placet.petri.behaviour import INLINE, THREAD, Definition, Guard, Source
+from placet.petri.errors import DefinitionError
+from placet.petri.expression import Flow, PlaceRef
+from placet.petri.workflow import Workflow
+from placet.supervision.retry import Retry
+from placet.testing.functions import TAGS, HopelessMisfortune, Step, TagGuard, World
+
+_SHAPES = ("step", "step", "join", "fork", "choice", "loop", "weighted", "sink", "passing", "gather")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taste:
+    """What one simulation's nets are like; each is a share from 0.0 to 1.0."""
+
+    inline: float
+    guarded: float
+    raising: float
+    retried: float
+    timed: float
+    bulky: float
+    weighted: float
+    nested: float
+
+    @staticmethod
+    def draw(random: Random) -> "Taste":
+        """Return a taste; extremes are common, since they find what the middle hides."""
+        draw = lambda: random.choice((0.0, 0.1, 0.3, 0.6, 1.0))  # noqa: E731  eight uses in the next lines
+        return Taste(
+            inline=draw(),
+            guarded=draw() * 0.6,
+            raising=draw() * 0.3,
+            retried=draw(),
+            timed=draw(),
+            bulky=random.choice((0.0,) * 12 + (0.5,)),
+            weighted=draw() * 0.5,
+            nested=draw(),
+        )
+
+
+def random_definition(random: Random, name: str, world: World, taste: Taste) -> Definition:
+    """Return a workflow that passes all checks of definitions."""
+    while True:
+        try:
+            return _Maker(random, world, taste).workflow(name, depth=0).definition()
+        except DefinitionError:  # a net that cannot reach all of itself: draw another
+            continue
+
+
+class _Maker:
+    """Draws one workflow and those inside it."""
+
+    def __init__(self, random: Random, world: World, taste: Taste) -> None:
+        self._random = random
+        self._world = world
+        self._taste = taste
+
+    def workflow(self, name: str, depth: int) -> Workflow:
+        random = self._random
+        workflow = Workflow(name, source=Source(module=__name__, name=name))
+        count = random.randint(2, 3) if depth else random.randint(2, 6)
+        places = [workflow.place(f"p{number}", entry=random.random() < 0.1) for number in range(count)]
+        for number in range(count - 1):
+            for twin in range(1 if random.random() < 0.7 else 2):
+                self._transition(workflow, places, number, f"t{number}{'ab'[twin]}")
+        if depth < 2 and count > 2 and random.random() < self._taste.nested / (depth + 1):
+            inner = self.workflow(f"{name}i", depth + 1)
+            first, last = sorted(random.sample(range(count), 2))
+            names = list(inner.declared.places)
+            workflow.composite("c", inner, {names[0]: places[first].name, names[-1]: places[last].name})
+            if random.random() < 0.2:
+                workflow.composite("d", inner, {names[0]: places[first].name})
+        return workflow
+
+    def _transition(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:
+        random = self._random
+        shape = random.choice(_SHAPES)
+        inputs, later = [places[number]], places[number + 1 :]
+        if shape in ("join", "gather") and number:
+            inputs.append(places[random.randrange(number)])
+            random.shuffle(inputs)
+        outputs = random.sample(later, min(len(later), 2)) if shape in ("fork", "choice") else [random.choice(later)]
+        back = random.choice(places[: number + 1]) if shape == "loop" else None
+        outputs = [] if shape == "sink" else outputs + ([back] if back else [])
+        choice = len(outputs) > 1 and shape in ("choice", "loop")
+        flow = Flow(
+            tuple((place, self._weight()) for place in inputs),
+            tuple((place, 1 if choice and place is back else self._weight()) for place in outputs),
+            choice,
+        )
+        self._declare(workflow, flow, name, shape, back)
+
+    def _weight(self) -> int:
+        return self._random.choice((2, 2, 3)) if self._random.random() < self._taste.weighted * 0.4 else 1
+
+    def _declare(self, workflow: Workflow, flow: Flow, name: str, shape: str, back: PlaceRef | None) -> None:
+        random, taste = self._random, self._taste
+        guards = {place: self._guard() for place, _ in flow.inputs if random.random() < taste.guarded}
+        mapping: dict[PlaceRef, Guard] = dict(guards)
+        priority = random.choice((0, 0, 0, 1, 5))
+        if shape == "passing":
+            workflow.transition(flow, name, guard=mapping or None, priority=priority)
+            return
+        inline = random.random() < taste.inline
+        step = Step(
+            world=self._world,
+            name=f"{workflow.name}.{name}",
+            guards=tuple(guards.get(place) for place, _ in flow.inputs),
+            outputs=flow.outputs,
+            back=next((output for output in flow.outputs if output[0] is back), None) if flow.choice else None,
+            choice=flow.choice,
+            bulky=random.random() < taste.bulky,
+            effects=not inline,
+        )
+        workflow.transition(
+            flow,
+            name,
+            handler=step,
+            guard=mapping or None,
+            run=INLINE if inline else THREAD,
+            retry=self._retry() if random.random() < taste.retried else None,
+            timeout_s=random.choice((2.0, 8.0, 30.0)) if not inline and random.random() < taste.timed else None,
+            priority=priority,
+        )
+
+    def _guard(self) -> TagGuard:
+        random = self._random
+        modulus = random.choice((2, 3, 3, 5, 1_000))
+        raises_at = random.randrange(TAGS) if random.random() < self._taste.raising else -1
+        return TagGuard(modulus=modulus, refused=random.randrange(modulus), raises_at=raises_at)
+
+    def _retry(self) -> Retry:
+        random = self._random
+        return Retry(
+            attempts=random.choice((1, 2, 3, 5)),
+            first_s=random.choice((0.0, 0.5, 3.0)),
+            factor=random.choice((1.0, 2.0)),
+            most_s=10.0,
+            jitter=random.choice((0.0, 0.1, 1.0)),
+            never=(HopelessMisfortune,) if random.random() < 0.5 else (),
+        )
+
+

@@ -1,0 +1,123 @@
+"""Where a simulation reaches into a kernel: to see what it handles, to crash it there, to make its actors raise."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+from placet.actors.composite import CompositeActor
+from placet.actors.kernel import Kernel
+from placet.actors.messages import KernelMessage
+from placet.actors.place import PlaceActor
+from placet.actors.workflow import WorkflowActor
+from placet.testing.store import Crashed
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PROBED: tuple[tuple[type, str], ...] = (
+    (PlaceActor, "deposit"),
+    (PlaceActor, "take"),
+    (PlaceActor, "restore"),
+    (CompositeActor, "fire"),
+    (CompositeActor, "start_again"),
+    (CompositeActor, "finish"),
+    (CompositeActor, "fail"),
+    (CompositeActor, "lost"),
+    (CompositeActor, "put_back"),
+    (CompositeActor, "set_phase"),
+    (WorkflowActor, "deposit"),
+    (WorkflowActor, "record"),
+    (WorkflowActor, "settle"),
+)
+
+
+class ActorFault(Exception):  # noqa: N818  a fault is what the kernel's ladder calls it
+    """An actor's code raised: planted by a simulation."""
+
+
+class Probe:
+    """Says which call into an actor raises. Calls are counted over all actors of a kernel."""
+
+    def __init__(self) -> None:
+        self._calls_left = -1
+        self._period = 1
+        self._faults_left = 0
+        self.raised = 0
+
+    def arm(self, *, after_calls: int, faults: int, period: int = 1) -> None:
+        """Let the call after the next `after_calls` raise, and every `period`-th one from there, `faults` in all."""
+        self._calls_left, self._faults_left, self._period = after_calls, faults, period
+
+    def disarm(self) -> None:
+        """Raise no more."""
+        self._calls_left = -1
+
+    def call(self) -> None:
+        """Be told of one call. Raises `ActorFault` when it is that call's turn."""
+        if self._calls_left < 0:
+            return
+        if self._calls_left:
+            self._calls_left -= 1
+            return
+        self._faults_left -= 1
+        self._calls_left = self._period - 1 if self._faults_left > 0 else -1
+        self.raised += 1
+        raise ActorFault("planted")
+
+
+@contextmanager
+def probed(probe: Probe) -> Iterator[None]:
+    """Tell `probe` of every call into an actor, half of the time once it has done its work."""
+    originals = [(kind, name, vars(kind)[name]) for kind, name in _PROBED]
+    try:
+        for number, (kind, name, original) in enumerate(originals):
+            setattr(kind, name, _wrapped(original, probe, after=number % 2 == 1))
+        yield
+    finally:
+        for kind, name, original in originals:
+            setattr(kind, name, original)
+
+
+def _wrapped(original: Callable[P, T], probe: Probe, *, after: bool) -> Callable[P, T]:
+    def before_call(*args: P.args, **kwargs: P.kwargs) -> T:
+        probe.call()
+        return original(*args, **kwargs)
+
+    def after_call(*args: P.args, **kwargs: P.kwargs) -> T:
+        result = original(*args, **kwargs)
+        probe.call()
+        return result
+
+    return after_call if after else before_call
+
+
+class ProbedKernel(Kernel):
+    """A kernel that says what it handles, and can end its process before any message."""
+
+    handled: list[KernelMessage]  # in the order of this batch
+    crash_after: int = -1  # messages of this batch; -1 never
+    next_message: KernelMessage | None = None  # the one at hand when it crashed
+
+    def begin_batch(self, crash_after: int) -> None:
+        """Forget the last batch; crash once `crash_after` messages are handled (-1: not)."""
+        self.handled = []
+        self.crash_after = crash_after
+
+    def _handle(self, message: KernelMessage) -> int:
+        if len(self.handled) == self.crash_after:
+            self.next_message = message
+            raise Crashed("between two messages")
+        self.handled.append(message)
+        return super()._handle(message)
+
+    def in_memory(self) -> dict[bytes, WorkflowActor]:
+        """Return the instances that are awake."""
+        return self._roots
+
+    def waiting_messages(self) -> dict[bytes | str, list[KernelMessage]]:
+        """Return what is queued, by mailbox."""
+        return {address: list(mailbox) for address, mailbox in self._mail.items()}
+
+    def broken(self) -> set[bytes]:
+        """Return the instances whose actors could not be brought back."""
+        return set(self._faults.broken)

@@ -1,0 +1,47 @@
+"""The examples run, say what a person understands, and say the same when they are run again."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.project.sources import ROOT
+
+SAID = {
+    "orders": ["order-17 shipped: worth 1800, from shelf B2, insured, at attempt 2", "order-18 shipped: worth 900"],
+    "booking": ["booked flight to Lisbon", "hotel to Lisbon", "gave back flight to Oslo", "no hotel left"],
+    "science": ["level 2: 18 × mDiffFit", "4 pictures: mViewer", "58 of 58 tasks counted, none more often than 1 time"],
+}
+
+
+def run(name: str, state: Path) -> str:
+    answer = subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "examples" / f"{name}.py"), str(state)],
+        env=os.environ | {"PYTHONUTF8": "1", "TMPDIR": str(state.parent)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def without_paths(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith("wrote ")]
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_an_example_runs_and_a_second_run_finds_its_instances(name: str, tmp_path: Path) -> None:
+    first = run(name, tmp_path / "state")
+    assert [part for part in SAID[name] if part not in first] == []
+    assert without_paths(run(name, tmp_path / "state")) == without_paths(first)
+
+
+def test_every_example_is_tested_and_short() -> None:
+    files = {path.stem: path for path in (ROOT / "examples").glob("*.py")}
+    assert set(files) == {*SAID, "demo"}
+    for name in SAID:
+        assert len([line for line in files[name].read_text(encoding="utf-8").splitlines() if line.strip()]) <= 60
