@@ -8,6 +8,7 @@ from placet.actors.place import TakenToken
 from placet.actors.records import KEPT_FAILURES, Failure, Firing, Phase
 from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs, pass_through, run_handler
+from placet.persistence.blobs import TAG
 from placet.persistence.history import Detail
 from placet.persistence.keys import FIRING, kind_prefix, pack_id
 from placet.petri.behaviour import INLINE
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 ASK_AGAIN_S = 1.0  # an executor that has not answered for an expired firing is asked again
 
+RUNNING = int(Phase.RUNNING)  # a plain index: an enum costs a look-up each time
+REF = TAG[0]  # first byte of what stands for a large value
+
 
 class CompositeActor:
     """The firings of one composite; index 0 is the root's own.
@@ -26,26 +30,27 @@ class CompositeActor:
     Durable entries: `FIRING` | firing number -> `records.Firing`.
     """
 
-    __slots__ = ("_prefix", "firings", "plan", "workflow")
+    __slots__ = ("firings", "plan", "prefix", "workflow")
 
     def __init__(self, plan: CompositePlan, workflow: "WorkflowActor") -> None:
         self.plan = plan
         self.workflow = workflow
-        self._prefix = kind_prefix(workflow.root, plan.index, FIRING)
+        self.prefix = kind_prefix(workflow.root, plan.index, FIRING)
         self.firings: dict[int, Firing] = {}
-
-    def key(self, number: int) -> bytes:
-        """Return the key of a firing's entry."""
-        return self._prefix + pack_id(number)
 
     # -- choosing ------------------------------------------------------------------------------------------
 
-    def fire(self, turn: Turn, transition: TransitionPlan) -> None:
-        """Take the tokens of an enabled transition and fire it."""
+    def fire(self, turn: Turn, transition: TransitionPlan) -> bool:
+        """Take the tokens of an enabled transition and fire it; return whether it may be enabled again."""
         workflow = self.workflow
         taken: list[TakenToken] = []
+        places = workflow.places
+        again = True
         for arc in transition.inputs:
-            workflow.place(arc.place).take(turn, arc.queue, arc.weight, taken)
+            place = places[arc.place] or workflow.place(arc.place)
+            place.take(turn, arc.queue, arc.weight, taken)
+            if len(place.tokens) < arc.weight:
+                again = False
         workflow.inner -= len(taken)
         workflow.serial = number = workflow.serial + 1
         firing = Firing(number, transition.index, tuple(taken), Phase.RUNNING)
@@ -54,9 +59,10 @@ class CompositeActor:
             self._run_inline(turn, firing, transition, born=True)
         else:
             self.firings[number] = firing
-            workflow.counts[Phase.RUNNING] += 1
+            workflow.counts[RUNNING] += 1
             turn.firings[number] = (self, firing, True)
             self._start(turn, firing, transition)
+        return again
 
     def start_again(self, turn: Turn, firing: Firing) -> None:
         """Start a firing that was chosen before: after a back-off, a loss or an intervention."""
@@ -75,8 +81,7 @@ class CompositeActor:
             firing.due = turn.now + behaviour.timeout_s
             turn.timers[firing.number] = (firing.due, transition.index)
         workflow = self.workflow
-        shares = turn.shares
-        shares[transition.executor] = shares.get(transition.executor, 0) - 1
+        turn.shares[transition.executor] = turn.shares.get(transition.executor, 0) - 1
         turn.starts.append(
             Start(
                 root=workflow.root,
@@ -95,7 +100,7 @@ class CompositeActor:
         turn.inline_left -= 1
         result = self._inline_result(firing, transition)
         if not isinstance(result, Failure):
-            self.finish(turn, firing, result, born=born)
+            self.finish(turn, firing, transition, result, born=born)
             return
         if born:
             self.firings[firing.number] = firing
@@ -110,28 +115,36 @@ class CompositeActor:
         if transition.behaviour.handler is None:
             return pass_through(transition, tokens)
         header = workflow.header
-        if not workflow.services.enter_user_code(workflow.mark, transition.path):
+        services = workflow.services
+        if services.suspects.known and services.suspects.is_guilty(header.instance, transition.path):
             return Failure(type="CrashSuspect", message="its process ended twice while this handler ran in the kernel")
+        services.marker.enter(workflow.mark, transition.path)
         result = run_handler(
             transition, tokens, header.instance, header.incarnation, firing.number, firing.attempt
         )
-        workflow.services.leave_user_code()
+        services.marker.leave()
         return result
 
     # -- what came of it -----------------------------------------------------------------------------------
 
-    def finish(self, turn: Turn, firing: Firing, outputs: Outputs, *, born: bool = False) -> None:
+    def finish(
+        self, turn: Turn, firing: Firing, transition: TransitionPlan, outputs: Outputs, *, born: bool = False
+    ) -> None:
         """Count a result: the firing and its tokens go, the outputs are deposited."""
         workflow = self.workflow
-        transition = workflow.plan.transitions[firing.transition]
         if not born:
             self._drop(turn, firing)
-        workflow.discard(turn, firing.tokens)
+        consumed: list[int] = []
+        for _, token, value in firing.tokens:
+            consumed.append(token)
+            if value[0] == REF:
+                workflow.discard(turn, value)
         targets = transition.outputs
-        produced = tuple([workflow.deposit(turn, targets[position][0], value) for position, value in outputs])
+        produced: list[int] = []
+        for position, value in outputs:
+            produced.append(workflow.deposit(turn, targets[position][0], value))
         workflow.fired += 1
         turn.fired += 1
-        consumed = tuple([token for _, token, _ in firing.tokens])
         workflow.record(turn, "fired", transition.path, firing.number, firing.attempt, consumed, produced)
 
     def fail(self, turn: Turn, firing: Firing, failure: Failure, retry_after_s: float | None = None) -> None:
@@ -216,13 +229,13 @@ class CompositeActor:
         del self.firings[firing.number]
         workflow = self.workflow
         workflow.counts[firing.phase] -= 1
-        if firing.phase is Phase.READY:
+        if workflow.ready:
             workflow.forget_ready(firing)
         if firing.due:
             turn.timers[firing.number] = (0.0, firing.transition)
         if turn.firings:
             turn.firings.pop(firing.number, None)
-        turn.delete(self._prefix + pack_id(firing.number))
+        turn.delete(self.prefix + pack_id(firing.number))
 
 
 def _dated(failure: Failure, attempt: int, now: float) -> Failure:

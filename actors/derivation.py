@@ -45,6 +45,8 @@ def _state(workflow: "WorkflowActor") -> InstanceState:
         return _S.INCIDENT
     if busy or workflow.wants() or counts[Phase.SUSPECT]:
         return _S.RUNNING
+    if workflow.services.visiting and unknown_handlers(workflow):
+        return _S.RUNNING  # the next engine has its handlers
     if counts[Phase.BACKOFF] or counts[Phase.READY] or unknown_handlers(workflow):
         return _S.WAITING
     return _S.STUCK if workflow.inner else _S.COMPLETED
@@ -57,7 +59,10 @@ def _is_awake(workflow: "WorkflowActor", state: InstanceState) -> bool:
     counts = workflow.counts
     if counts[Phase.RUNNING]:
         return True
-    return workflow.header.intent is Intent.RUN and bool(workflow.wants() or counts[Phase.SUSPECT])
+    if workflow.header.intent is not Intent.RUN:
+        return False
+    # What lacks its handler now may have one at the next start.
+    return bool(workflow.wants() or counts[Phase.SUSPECT] or unknown_handlers(workflow))
 
 
 def _record(workflow: "WorkflowActor", turn: Turn, state: InstanceState) -> None:

@@ -29,23 +29,18 @@ class Faults:
     """Recent restarts by instance."""
 
     def __init__(self) -> None:
-        self._past: dict[bytes, tuple[float, ...]] = {}
+        self.past: dict[bytes, tuple[float, ...]] = {}
         self.broken: dict[bytes, str] = {}  # instances that cannot be brought back -> why
         self.restarts = 0
-
-    def forgive(self, root: bytes) -> None:
-        """A turn of the instance went well."""
-        if self._past:
-            self._past.pop(root, None)
 
     def judge(self, root: bytes, message: KernelMessage, error: Exception, now: float) -> Verdict:
         """Decide what becomes of a message whose turn raised."""
         self.restarts += 1
-        past = BUDGET.spend(self._past.get(root, ()), now)
+        past = BUDGET.spend(self.past.get(root, ()), now)
         if past is not None:
-            self._past[root] = past
+            self.past[root] = past
             return Verdict(again=message)
-        self._past.pop(root, None)
+        self.past.pop(root, None)
         if not isinstance(message, Park):
             return Verdict(again=_parking(root, message, error))
         self.broken[root] = repr(error)

@@ -183,7 +183,7 @@ def _skip(workflow: WorkflowActor, turn: Turn, message: SkipIncident) -> Answer:
     receipt = _accept(workflow, turn, message, "skipped", incident=message.incident)
     composite, _ = workflow.firing(incident.transition, incident.number)
     _drop_parked_result(workflow, turn, incident.number)
-    composite.finish(turn, incident, outputs)
+    composite.finish(turn, incident, transition, outputs)
     return receipt
 
 

@@ -30,7 +30,7 @@ from placet.actors.messages import (
 )
 from placet.actors.pending import Pending
 from placet.actors.receive import RECEIVERS
-from placet.actors.records import Header, decode_header
+from placet.actors.records import Header, Phase, decode_header
 from placet.actors.recovery import Found, find_work
 from placet.actors.roots import Roots
 from placet.actors.slots import FlightKey, Slots
@@ -48,6 +48,7 @@ from placet.petri.plan import Plan
 BUDGET = 1_000  # messages and inline firings a batch
 INLINE_A_TURN = 64  # inline firings a turn, so that no instance holds the kernel
 
+RUNNING = int(Phase.RUNNING)
 _ANSWERS = frozenset({Done, Failed, Withdrawn})
 _OF_ROOTS = frozenset(RECEIVERS) - frozenset(k for k in RECEIVERS if issubclass(k, Request))
 
@@ -55,14 +56,18 @@ _OF_ROOTS = frozenset(RECEIVERS) - frozenset(k for k in RECEIVERS if issubclass(
 class Kernel:
     """Runs the actors of one engine over a view of its store."""
 
-    def __init__(self, view: View, catalog: Catalog, marker: Marker | None = None) -> None:
+    def __init__(
+        self, view: View, catalog: Catalog, marker: Marker | None = None, *, visiting: bool = False
+    ) -> None:
+        self.visiting = visiting  # for one message of a person, beside no engine: nothing is recovered or chosen
         self._view = view
         self._catalog = catalog
-        self._marker = marker or NoMarker()
+        self.marker: Marker = marker or NoMarker()
         self._pending = Pending()
         self._batch = Batch()
         self._memory = Memory()
-        self._mail: dict[bytes | str, deque[KernelMessage]] = {}  # by root, or by id where the root is not known
+        # By root, or by id where the root is not known. Most mailboxes hold one message: it stands for itself.
+        self._mail: dict[bytes | str, KernelMessage | deque[KernelMessage]] = {}
         self._ready: deque[bytes | str] = deque()
         self._alone: dict[FlightKey, int] = {}  # firings to be run alone -> transition
         self._roots = Roots()
@@ -76,7 +81,7 @@ class Kernel:
         self.history = self.stamp.history
         self._now = self.stamp.engine_s
         self.queued = 0  # messages not handled yet
-        self.draining = False  # a clean stop is under way: nothing new is chosen, inline neither
+        self.draining = visiting  # a clean stop is under way: nothing new is chosen, inline neither
 
     # -- in ------------------------------------------------------------------------------------------------
 
@@ -96,21 +101,26 @@ class Kernel:
     def deliver(self, message: KernelMessage) -> None:
         """Queue one message."""
         address = message.root if type(message) in _OF_ROOTS else message.instance  # type: ignore[union-attr]  # by the set
-        mailbox = self._mail.get(address)
-        if mailbox is None:
-            self._mail[address] = deque((message,))
+        if address not in self._mail:
+            self._mail[address] = message
             self._ready.append(address)
         else:
-            mailbox.append(message)
+            self._mailbox(address).append(message)
         self.queued += 1
 
+    def _mailbox(self, address: bytes | str) -> deque[KernelMessage]:
+        held = self._mail[address]
+        if isinstance(held, deque):
+            return held
+        mailbox = self._mail[address] = deque((held,))
+        return mailbox
+
     def _put_first(self, root: bytes, message: KernelMessage) -> None:
-        mailbox = self._mail.get(root)
-        if mailbox is None:
-            self._mail[root] = deque((message,))
+        if root not in self._mail:
+            self._mail[root] = message
             self._ready.append(root)
         else:
-            mailbox.appendleft(message)
+            self._mailbox(root).appendleft(message)
         self.queued += 1
 
     # -- run -----------------------------------------------------------------------------------------------
@@ -145,7 +155,7 @@ class Kernel:
             else:
                 spent += self._handle_request(message)  # type: ignore[arg-type]  # all that is left
         self._memory.put_to_sleep()
-        return self._finish(wall, clean=False)
+        return self._finish(wall, clean=self.visiting and self.stamp.clean)  # a visit leaves that as it found it
 
     def stop(self, now: float, wall: float = 0.0) -> Batch:
         """Return the last batch of a clean stop: what is in flight will not count as lost."""
@@ -171,18 +181,20 @@ class Kernel:
         self._pending = Pending()
 
     def _next(self) -> KernelMessage | None:
-        root = self.slots.next_waiting()
-        if root is not None:
-            return Grant(root=root)
+        if self.slots.has_queue:
+            root = self.slots.next_waiting()
+            if root is not None:
+                return Grant(root=root)
         if self._ready:
             address = self._ready.popleft()
-            mailbox = self._mail[address]
-            message = mailbox.popleft()
-            if mailbox:
-                self._ready.append(address)
-            else:
-                del self._mail[address]
             self.queued -= 1
+            held = self._mail.pop(address)
+            if not isinstance(held, deque):
+                return held
+            message = held.popleft()
+            if held:
+                self._mail[address] = held
+                self._ready.append(address)
             return message
         return self._next_alone()
 
@@ -239,7 +251,7 @@ class Kernel:
         root = turn.root
         batch = self._batch
         self._pending.merge(turn)
-        self.history += turn.records
+        self.history += len(turn.log)
         batch.fired += turn.fired
         for start in turn.starts:
             executor = start.transition.executor
@@ -249,24 +261,30 @@ class Kernel:
                 batch.starts[executor] = [start]
             else:
                 starts.append(start)
-        for number, (due, transition) in turn.timers.items():
-            if due:
-                self.timers.set((root, number), due, transition)
-            else:
-                self.timers.clear((root, number))
+        if turn.timers:
+            self._set_timers(root, turn.timers)
         if turn.aside is not None:
             self._merge_aside(root, turn.aside, message)
-        self._faults.forgive(root)
-        wanted = workflow.wants()
+        if self._faults.past:
+            self._faults.past.pop(root, None)  # a turn went well: its earlier faults do not count
+        wanted = workflow.wants() if workflow.agenda.queued or workflow.ready else []
         if wanted:
             self._queue_for_slots(root, wanted, turn)
         if turn.aside is not None and turn.aside.forget:
             self._memory.forget(root)
-        else:
+        elif not workflow.counts[RUNNING] or self._memory.is_resting:
             self._memory.keep(workflow, waits=bool(wanted))
+
+    def _set_timers(self, root: bytes, timers: dict[int, tuple[float, int]]) -> None:
+        for number, (due, transition) in timers.items():
+            if due:
+                self.timers.set((root, number), due, transition)
+            else:
+                self.timers.clear((root, number))
 
     def _merge_aside(self, root: bytes, aside: Aside, message: KernelMessage) -> None:
         batch = self._batch
+        self._pending.engine.update(aside.engine_writes)
         batch.changes += aside.changes
         batch.expires += aside.expires
         batch.progress += aside.progress
@@ -300,7 +318,7 @@ class Kernel:
         try:
             self._store_net(message.net, turn)
             workflow = spawn(root, _first_header(message, self._now), message.tokens, turn, self)
-            turn.engine_writes[key] = root
+            turn.rare().engine_writes[key] = root
             turn.rare().answer = Spawned(instance=message.instance, root=root)
             self._memory.roots[root] = workflow
             workflow.settle(turn)
@@ -327,7 +345,7 @@ class Kernel:
             data = self._catalog.bytes_of(digest)
             if data is None:
                 raise LookupError(f"net {digest.hex()} is not registered")
-            turn.engine_writes[key] = data
+            turn.rare().engine_writes[key] = data
 
     # -- faults --------------------------------------------------------------------------------------------
 
@@ -362,17 +380,6 @@ class Kernel:
         if stored is None:
             raise LookupError(f"the net of {header.instance} is not in the store")
         return self._catalog.plan(header, stored)
-
-    def enter_user_code(self, mark: bytes, path: str) -> bool:
-        """Leave the mark; False for what ended its process twice."""
-        if not self.suspects.is_empty and self.suspects.is_guilty(mark[:-1].decode(), path):
-            return False
-        self._marker.enter(mark, path)
-        return True
-
-    def leave_user_code(self) -> None:
-        """Remove the mark."""
-        self._marker.leave()
 
 
 def _first_header(message: Spawn, now: float) -> Header:

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -65,19 +66,50 @@ def load(source: Source, workflow: str) -> Definition:
 
 def _module(source: Source) -> ModuleType:
     if source.module and source.module != "__main__":
-        return importlib.import_module(source.module)
+        module = _importable(source.module, source.file)
+        if module is not None:
+            return module
     if source.file:
         return load_file(Path(source.file))
     raise LookupError("it was not recorded where it is defined; pass it to Runtime(workflows=[…])")
 
 
+def _importable(name: str, file: str) -> ModuleType | None:
+    """Return the module of that name; None where there is none, or it is another file's and the file is known."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # no parent package, or a module that was put together by hand
+        spec = None
+    if spec is None:
+        return None if file else importlib.import_module(name)
+    return importlib.import_module(name) if not file or _is_same_file(spec.origin, file) else None
+
+
+def _is_same_file(one: object, other: str | Path) -> bool:
+    return isinstance(one, str) and os.path.realpath(one) == os.path.realpath(other)
+
+
 def load_file(path: Path) -> ModuleType:
-    """Run a Python file as a module of its own name (never `__main__`) and return it."""
-    name = f"placet_file_{path.stem}"
+    """Run a Python file as a module named by its stem (never `__main__`) and return it; once a process.
+
+    Its folder is put first on `sys.path`, as for a script. Where another module has that name already, the
+    file's gets another one. Raises `LookupError` for what is no Python file, and whatever running it raises.
+    """
+    path = path.absolute()
+    loaded = sys.modules.get(path.stem)
+    if loaded is not None and _is_same_file(getattr(loaded, "__file__", None), path):
+        return loaded
+    name = path.stem if loaded is None else f"placet_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise LookupError(f"{path} is not a Python file")
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]  # half a module helps nobody
+        raise
     return module

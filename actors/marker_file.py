@@ -25,11 +25,7 @@ class MarkerFile:
 
     def found(self) -> tuple[str, str] | None:
         """Return (instance, path) of what ran when the last process died, or None."""
-        length = int.from_bytes(self._page[:2], "big")
-        if not 0 < length <= SIZE_BYTES - 2:
-            return None
-        instance, _, path = self._page[2 : 2 + length].decode(errors="replace").partition("\0")
-        return instance, path
+        return _read(self._page[:])
 
     def enter(self, mark: bytes, path: str) -> None:
         """Name what is about to run: an instance's id and NUL, then a transition."""
@@ -46,3 +42,22 @@ class MarkerFile:
     def close(self) -> None:
         """Let go of the file; closing twice is harmless."""
         self._page.close()
+
+
+def marked(directory: Path) -> tuple[str, str] | None:
+    """Return (instance, path) of the user code that runs in the kernel now, or ran when its process died, or None.
+
+    Only reads the file: for a look from another process.
+    """
+    try:
+        return _read((directory / RUNNING).read_bytes())
+    except OSError:
+        return None
+
+
+def _read(page: bytes) -> tuple[str, str] | None:
+    length = int.from_bytes(page[:2], "big")
+    if not 0 < length <= SIZE_BYTES - 2:
+        return None
+    instance, _, path = page[2 : 2 + length].decode(errors="replace").partition("\0")
+    return instance, path

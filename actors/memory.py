@@ -10,6 +10,9 @@ IDLE_ROOTS = 256  # instances with nothing to do kept in memory
 WAITING_ROOTS = 4_096  # instances kept in memory while they wait for a slot
 
 
+RUNNING = int(Phase.RUNNING)
+
+
 class Memory:
     """Instances by root. Any of them can be dropped at any time between turns: all of it is on disk."""
 
@@ -18,27 +21,35 @@ class Memory:
         self._idle: OrderedDict[bytes, None] = OrderedDict()  # least recently used first
         self._waiting: OrderedDict[bytes, None] = OrderedDict()
 
+    @property
+    def is_resting(self) -> bool:
+        """True when some instance is in memory without need."""
+        return bool(self._idle or self._waiting)
+
     def keep(self, workflow: WorkflowActor, *, waits: bool) -> None:
         """Note, after a turn, whether an instance may be put to sleep."""
         root = workflow.root
-        if workflow.counts[Phase.RUNNING]:
-            if self._idle:
-                self._idle.pop(root, None)
-            if self._waiting:
-                self._waiting.pop(root, None)
+        if workflow.counts[RUNNING]:
+            self._no_longer_rests(root)
         elif workflow.header.state in TERMINAL:
             self.forget(root)
         else:
-            (self._idle if waits else self._waiting).pop(root, None)
+            self._no_longer_rests(root)
             pool = self._waiting if waits else self._idle
             pool[root] = None
-            pool.move_to_end(root)
+
+    def _no_longer_rests(self, root: bytes) -> None:
+        if self._idle:
+            self._idle.pop(root, None)
+        if self._waiting:
+            self._waiting.pop(root, None)
 
     def forget(self, root: bytes) -> None:
         """Drop an instance from memory."""
-        self.roots.pop(root, None)
-        self._idle.pop(root, None)
-        self._waiting.pop(root, None)
+        workflow = self.roots.pop(root, None)
+        if workflow is not None:
+            workflow.dispose()
+        self._no_longer_rests(root)
 
     def put_to_sleep(self) -> None:
         """Drop the least recently used of those that run nothing, beyond the limits."""

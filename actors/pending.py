@@ -17,17 +17,17 @@ class Pending:
     other delete must reach the store.
     """
 
-    __slots__ = ("_born", "_changed", "engine")
+    __slots__ = ("_born", "_changed", "engine", "log")
 
     def __init__(self) -> None:
         self._born: dict[bytes, dict[bytes, bytes]] = {}
         self._changed: dict[bytes, dict[bytes, bytes | None]] = {}
         self.engine: dict[bytes, bytes | None] = {}  # outside of instances
+        self.log: list[tuple[bytes, bytes]] = []  # history records: nobody reads them before they are committed
 
     def merge(self, turn: Turn) -> None:
         """Add what a turn wrote."""
-        if turn.engine_writes:
-            self.engine.update(turn.engine_writes)
+        self.log += turn.log
         root = turn.root
         born = self._born.get(root)
         changed = self._changed.get(root)
@@ -81,13 +81,13 @@ class Pending:
     @property
     def is_empty(self) -> bool:
         """True when nothing is to be written."""
-        if self.engine:
+        if self.engine or self.log:
             return False
         return not any(self._born.values()) and not any(self._changed.values())
 
     def writes(self) -> list[Write]:
         """Return all writes, each key once, in no particular order."""
-        writes: list[Write] = list(self.engine.items())
+        writes: list[Write] = [*self.engine.items(), *self.log]
         for born in self._born.values():
             writes += born.items()
         for changed in self._changed.values():

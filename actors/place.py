@@ -1,17 +1,19 @@
 """The place actor: holds the tokens of one place, and lets its composites see and take them, oldest first."""
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from placet.actors.guards import judge
 from placet.actors.turn import Turn
 from placet.persistence.keys import FIRST_PLACE, TOKEN, pack_id
 from placet.petri.plan import PlacePlan
 
-TakenToken: TypeAlias = tuple[int, int, bytes]  # (place, token id, value)
-# (place, position among its guarded arcs, token, value) -> may the token be taken through that arc?
-Judge: TypeAlias = Callable[[PlacePlan, int, int, bytes], bool]
+if TYPE_CHECKING:
+    from placet.actors.workflow import WorkflowActor
 
+TakenToken: TypeAlias = tuple[int, int, bytes]  # (place, token id, value)
+
+_NONE: list[OrderedDict[int, None]] = []  # shared by places without guarded arcs; never added to
 _suffixes: dict[int, bytes] = {}
 
 
@@ -30,33 +32,27 @@ class PlaceActor:
     once a token. Ordered dicts, since plain ones are slow to give up their first key again and again.
     """
 
-    __slots__ = ("_judge", "_prefix", "plan", "queues", "tokens")
+    __slots__ = ("_prefix", "_workflow", "plan", "queues", "tokens")
 
-    def __init__(self, plan: PlacePlan, root: bytes, judge: Judge) -> None:
+    def __init__(self, plan: PlacePlan, workflow: "WorkflowActor") -> None:
         self.plan = plan
-        self._prefix = root + _suffix(plan.index)
-        self._judge = judge
+        self._prefix = workflow.root + _suffix(plan.index)
+        self._workflow = workflow
         self.tokens: OrderedDict[int, bytes] = OrderedDict()
-        self.queues: list[OrderedDict[int, None]] = [OrderedDict() for _ in plan.guarded]
+        self.queues: list[OrderedDict[int, None]] = [OrderedDict() for _ in plan.guarded] if plan.guarded else _NONE
 
     def deposit(self, turn: Turn, token: int, value: bytes) -> None:
         """Store a new token."""
         turn.born[self._prefix + pack_id(token)] = value
         self.tokens[token] = value
         if self.queues:
-            self._ask_guards(token, value)
+            judge(self._workflow, self, token, value)
 
     def load(self, token: int, value: bytes) -> None:
         """Hold a token that is in the store; tokens come in the order of age."""
         self.tokens[token] = value
         if self.queues:
-            self._ask_guards(token, value)
-
-    def _ask_guards(self, token: int, value: bytes) -> None:
-        judge, plan = self._judge, self.plan
-        for position, queue in enumerate(self.queues):
-            if judge(plan, position, token, value):
-                queue[token] = None
+            judge(self._workflow, self, token, value)
 
     def restore(self, turn: Turn, token: int, value: bytes) -> None:
         """Put back a token that a firing had taken; it keeps its age."""
@@ -67,8 +63,8 @@ class PlaceActor:
 
     def rejudge(self, position: int, token: int) -> None:
         """Ask a guard again about one token."""
-        if token in self.tokens and self._judge(self.plan, position, token, self.tokens[token]):
-            self.queues[position][token] = None
+        if token in self.tokens:
+            judge(self._workflow, self, token, self.tokens[token], only=position)
             _sort_in(self.queues[position], token)
 
     def take(self, turn: Turn, queue: int, weight: int, taken: list[TakenToken]) -> None:
@@ -80,9 +76,12 @@ class PlaceActor:
             else:
                 token, _ = queues[queue].popitem(last=False)
                 value = tokens.pop(token)
-            for other in queues:
-                other.pop(token, None)
-            turn.delete(self._prefix + pack_id(token))
+            if len(queues) > 1 or queue < 0:
+                for other in queues:
+                    other.pop(token, None)
+            key = self._prefix + pack_id(token)
+            if turn.born.pop(key, None) is None:
+                turn.changed[key] = None
             taken.append((index, token, value))
 
 

@@ -142,6 +142,20 @@ class StateReader:
             incidents=tuple(sorted(incidents, key=lambda incident: incident.number)),
         )
 
+    def fired(self, instance: str) -> int:
+        """Return how many results of an instance have counted; reads its firings, not its tokens."""
+        root = self.root(instance)
+        fired = 0
+        for key, value in self._view.scan(root) if root else ():
+            actor, kind, _ = split_entry(key)
+            if actor >= FIRST_PLACE:
+                break
+            if kind == HEADER:
+                fired = max(fired, decode_header(value).fired)
+            elif kind == FIRING:
+                fired = max(fired, decode_firing(value).fired)
+        return fired
+
     def value(self, root: bytes, stored: bytes) -> bytes:
         """Return a token's encoded value; a large one is put together from its chunks."""
         return join(self._view, root, stored) if is_ref(stored) else stored

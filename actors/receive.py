@@ -35,6 +35,9 @@ from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import FIRST_PLACE, PARKED, entry_key, split_entry
 
 
+RUNNING = int(Phase.RUNNING)
+
+
 def _running(workflow: WorkflowActor, turn: Turn, message: Done | Failed | Withdrawn) -> tuple[CompositeActor, Firing] | None:
     """Return the firing an answer is for; one that is no longer asked for is recorded and dropped."""
     composite, firing = workflow.firing(message.transition, message.number)
@@ -46,11 +49,13 @@ def _running(workflow: WorkflowActor, turn: Turn, message: Done | Failed | Withd
 
 
 def _done(workflow: WorkflowActor, turn: Turn, message: Done) -> None:
-    composite, firing = workflow.firing(message.transition, message.number)
-    if firing is None or firing.attempt != message.attempt or firing.phase is not Phase.RUNNING:
+    transition = workflow.plan.transitions[message.transition]
+    composite = workflow.composites[transition.composite]
+    firing = composite.firings.get(message.number)
+    if firing is None or firing.attempt != message.attempt or firing.phase != RUNNING:
         _running(workflow, turn, message)
-        return
-    composite.finish(turn, firing, message.outputs)
+    else:
+        composite.finish(turn, firing, transition, message.outputs)
 
 
 def _failed(workflow: WorkflowActor, turn: Turn, message: Failed) -> None:

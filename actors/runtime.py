@@ -35,7 +35,7 @@ from placet.petri.expression import PlaceRef
 from placet.petri.plan import Plan, make_plan
 
 if TYPE_CHECKING:
-    from placet.actors.executors.base import Executor
+    from placet.actors.executors.base import Executor, RunningHandler
 
 T = TypeVar("T")
 Tokens = Mapping[PlaceRef | str, Sequence[object]] | Mapping[PlaceRef, Sequence[object]] | Mapping[str, Sequence[object]]
@@ -297,6 +297,11 @@ class Runtime:
     def health(self) -> Health:
         """How the engine is."""
         return self.engine.health
+
+    def running(self) -> "Sequence[RunningHandler]":
+        """Return the handlers that run now, longest first."""
+        found = [handler for executor in self.engine.executors.values() for handler in executor.running()]
+        return sorted(found, key=lambda handler: -handler.since_s)
 
 
 def check_id(instance: str) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Protocol
 
+from placet.actors.marker import Marker
 from placet.actors.records import Header
 from placet.actors.slots import Slots
+from placet.actors.suspects import Suspects
 from placet.petri.plan import Plan
 
 
@@ -13,6 +15,9 @@ class Services(Protocol):
 
     history: int  # sequence number of the last history record of turns that counted
     slots: Slots
+    marker: Marker  # names the user code that is about to run in the kernel
+    suspects: Suspects  # user code during which the process ended: twice, and it must not run again
+    visiting: bool  # this process has no handlers, and an engine that has them comes later
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield the entries below `prefix`: committed ones overlaid by those of this batch, but not of this turn."""
@@ -20,17 +25,6 @@ class Services(Protocol):
 
     def get(self, key: bytes) -> bytes | None:
         """Return one entry, read in the same way as `scan` does."""
-        ...
-
-    def enter_user_code(self, mark: bytes, path: str) -> bool:
-        """Leave a mark that survives a crash, naming what is about to run: an instance's mark and a transition.
-
-        False, and no mark, when it was found there twice after a crash: it must not run again.
-        """
-        ...
-
-    def leave_user_code(self) -> None:
-        """Remove the mark."""
         ...
 
 

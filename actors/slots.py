@@ -27,17 +27,6 @@ class Pool:
         """How many firings may be started now."""
         return self.capacity - len(self.in_flight)
 
-    def share(self, root: bytes, now: float, slice_end: float) -> int:
-        """Return how many slots `root` may take in this turn."""
-        free = self.capacity - len(self.in_flight)
-        if not self.waiting or free <= 0:
-            return free
-        if root in self.waiting and len(self.waiting) == 1:
-            return free
-        if now > slice_end:
-            return 0
-        return max(1, free // (len(self.waiting) + 1))
-
 
 class Slots:
     """The pools of all executors of an engine."""
@@ -57,13 +46,28 @@ class Slots:
 
     def share(self, executor: str, root: bytes, now: float, slice_end: float) -> int:
         """Return how many firings `root` may start on `executor` in this turn."""
-        if self.alone:
+        pool = self.pools.get(executor)
+        if pool is None or self.alone:
             return 0
-        return self.pool(executor).share(root, now, slice_end)
+        free = pool.capacity - len(pool.in_flight)
+        waiting = pool.waiting
+        if not waiting or free <= 0 or (len(waiting) == 1 and root in waiting):
+            return free
+        if now > slice_end:
+            return 0
+        return max(1, free // (len(waiting) + 1))
 
     def in_flight(self) -> int:
         """Return how many firings are out, over all executors."""
         return sum(len(pool.in_flight) for pool in self.pools.values())
+
+    @property
+    def has_queue(self) -> bool:
+        """True when some instance waits for a slot, free or not."""
+        for pool in self.pools.values():  # one or two: cheaper than a generator
+            if pool.waiting:
+                return True
+        return False
 
     def next_waiting(self) -> bytes | None:
         """Return the root whose turn it is where a slot is free, and take it off every queue; or None."""

@@ -25,38 +25,33 @@ class Suspects:
     """How often the mark of a crash named each (instance, transition); durable with the next batch."""
 
     def __init__(self, view: View) -> None:
-        self._known: dict[tuple[str, str], _Suspect] = {}
+        self.known: dict[tuple[str, str], _Suspect] = {}
         for _, data in view.scan(_PREFIX):
             suspect = _decode(data)
-            self._known[suspect.instance, suspect.path] = suspect
+            self.known[suspect.instance, suspect.path] = suspect
         self._unsaved: set[tuple[str, str]] = set()
-
-    @property
-    def is_empty(self) -> bool:
-        """True when nothing is suspected."""
-        return not self._known
 
     def add(self, instance: str, path: str) -> int:
         """Count one more crash with this mark; return how many there have been."""
-        suspect = self._known.setdefault((instance, path), _Suspect(instance, path, 0))
+        suspect = self.known.setdefault((instance, path), _Suspect(instance, path, 0))
         suspect.found += 1
         self._unsaved.add((instance, path))
         return suspect.found
 
     def is_guilty(self, instance: str, path: str) -> bool:
         """True when this must not run again until a person says so."""
-        suspect = self._known.get((instance, path))
+        suspect = self.known.get((instance, path))
         return suspect is not None and suspect.found >= GUILTY_AT
 
     def clear(self, instance: str, path: str) -> None:
         """Forget: a person wants it tried again."""
-        if self._known.pop((instance, path), None) is not None:
+        if self.known.pop((instance, path), None) is not None:
             self._unsaved.add((instance, path))
 
     def write(self, writes: dict[bytes, bytes | None]) -> None:
         """Add what changed to a batch."""
         for key in self._unsaved:
             name = _PREFIX + hashlib.blake2b("\0".join(key).encode(), digest_size=16).digest()
-            suspect = self._known.get(key)
+            suspect = self.known.get(key)
             writes[name] = _encode(suspect) if suspect else None
         self._unsaved.clear()

@@ -20,6 +20,7 @@ class Aside:
     """What few turns bring about."""
 
     answer: Answer | None = None
+    engine_writes: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])  # outside of the instance
     forget: bool = False  # drop the instance from memory after this turn
     changes: list[StateChanged] = field(default_factory=list[StateChanged])
     expires: list[Expire] = field(default_factory=list[Expire])
@@ -36,13 +37,12 @@ class Turn:
         "aside",
         "born",
         "changed",
-        "engine_writes",
         "fired",
         "firings",
         "inline_left",
+        "log",
         "now",
         "observed",
-        "records",
         "root",
         "shares",
         "starts",
@@ -56,9 +56,8 @@ class Turn:
         self.observed = observed  # somebody follows this instance: emit progress
         self.born: dict[bytes, bytes] = {}  # keys that were not in the store before
         self.changed: dict[bytes, bytes | None] = {}  # keys that were; None deletes
-        self.engine_writes: dict[bytes, bytes | None] = {}  # outside of the instance
+        self.log: list[tuple[bytes, bytes]] = []  # history records
         self.firings: dict[int, tuple[CompositeActor, Firing, bool]] = {}  # to be written at the end; True: born
-        self.records = 0  # history records written so far
         self.starts: list[Start] = []
         self.timers: dict[int, tuple[float, int]] = {}  # firing -> (due or 0.0 to clear, transition)
         self.shares: dict[str, int] = {}  # slots left for this turn, by executor

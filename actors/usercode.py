@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 from placet.actors.records import Failure
 from placet.persistence.values import decode, encode
-from placet.petri.behaviour import Guard
 from placet.petri.plan import TransitionPlan
 from placet.petri.result import passed_through
 from placet.supervision.retry import qualified_name
@@ -98,11 +97,3 @@ def pass_through(transition: TransitionPlan, tokens: Sequence[tuple[int, int, by
         except Exception as error:  # decoding runs user code: classes' own hooks
             return failure_of(error)
     return tuple((position, value) for position, (_, weight) in enumerate(transition.outputs) for _ in range(weight))
-
-
-def passes(guard: Guard, value: bytes) -> bool | Failure:
-    """Ask a guard about one value: its verdict, or why it has none."""
-    try:
-        return bool(guard(decode(value)))
-    except Exception as error:  # user code may raise anything
-        return failure_of(error)

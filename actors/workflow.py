@@ -1,20 +1,24 @@
 """The workflow actor: one instance. It holds the header, owns places and composites, and chooses what fires."""
 
+from collections.abc import Sequence
+
 from placet.actors.composite import CompositeActor
 from placet.actors.derivation import derive
 from placet.actors.effects import Progress
-from placet.actors.guards import judge
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.place import PlaceActor, TakenToken
 from placet.actors.records import Firing, GuardIncident, Header, Parked, Phase, encode
 from placet.actors.services import Services
 from placet.actors.turn import Turn
-from placet.persistence.blobs import INLINE_BYTES, chunk_keys, decode_ref, is_ref, join, split
-from placet.persistence.history import Detail, Record, encode_record
-from placet.persistence.keys import FIRST_PLACE, HEADER, TOKEN, entry_key, history_key, kind_prefix, split_entry
+from placet.persistence.blobs import INLINE_BYTES, TAG, chunk_keys, decode_ref, is_ref, join, split
+from placet.persistence.history import Detail, encode_record
+from placet.persistence.keys import FIRST_PLACE, HEADER, TOKEN, entry_key, history_key, kind_prefix, pack_id, split_entry
 from placet.petri.agenda import NOT_ENABLED, Agenda
 from placet.petri.behaviour import INLINE
-from placet.petri.plan import PlacePlan, Plan, TransitionPlan
+from placet.petri.plan import Plan, TransitionPlan
+
+RUNNING, INCIDENT = int(Phase.RUNNING), int(Phase.INCIDENT)  # plain indices: an enum costs a look-up each time
+REF = TAG[0]  # first byte of what stands for a large value
 
 
 class WorkflowActor:
@@ -82,15 +86,12 @@ class WorkflowActor:
         """Return the place actor, waking or making it if it is not in memory."""
         place = self.places[index]
         if place is None:
-            place = self.places[index] = PlaceActor(self.plan.places[index], self.root, self._judge)
-            if index in self._asleep:
+            place = self.places[index] = PlaceActor(self.plan.places[index], self)
+            if self._asleep and index in self._asleep:
                 self._asleep.discard(index)
                 for key, value in self.services.scan(kind_prefix(self.root, FIRST_PLACE + index, TOKEN)):
                     place.load(split_entry(key)[2], value)
         return place
-
-    def _judge(self, plan: PlacePlan, position: int, token: int, stored: bytes) -> bool:
-        return judge(self, plan, position, token, stored)
 
     def sleep_place(self, index: int) -> None:
         """Drop a place from memory; the next message to it, or look at it, wakes it."""
@@ -122,7 +123,7 @@ class WorkflowActor:
     def loaded(self, tokens: tuple[TakenToken, ...]) -> tuple[TakenToken, ...]:
         """Return tokens with their values, large ones read from their chunks."""
         for _, _, value in tokens:
-            if is_ref(value):
+            if value[0] == REF:
                 return tuple((place, token, self.value(stored)) for place, token, stored in tokens)
         return tokens
 
@@ -130,12 +131,10 @@ class WorkflowActor:
         """Return a token's encoded value, a large one from its chunks."""
         return join(self.services, self.root, stored) if is_ref(stored) else stored
 
-    def discard(self, turn: Turn, tokens: tuple[TakenToken, ...]) -> None:
-        """Remove what consumed tokens leave beside their entry: the chunks of large values."""
-        for _, _, value in tokens:
-            if is_ref(value):
-                for key in chunk_keys(self.root, decode_ref(value)):
-                    turn.delete(key)
+    def discard(self, turn: Turn, reference: bytes) -> None:
+        """Remove the chunks of a large value whose token was consumed."""
+        for key in chunk_keys(self.root, decode_ref(reference)):
+            turn.delete(key)
 
     # -- history -------------------------------------------------------------------------------------------
 
@@ -151,27 +150,15 @@ class WorkflowActor:
         transition: str = "",
         number: int = 0,
         attempt: int = 0,
-        consumed: tuple[int, ...] = (),
-        produced: tuple[int, ...] = (),
+        consumed: Sequence[int] = (),
+        produced: Sequence[int] = (),
         detail: Detail | None = None,
     ) -> None:
         """Append a record to the history."""
-        turn.records += 1
-        sequence = self.services.history + turn.records
-        record = Record(
-            root=self.root,
-            link=self.link,
-            at=turn.now,
-            kind=kind,
-            transition=transition,
-            firing=number,
-            attempt=attempt,
-            consumed=consumed,
-            produced=produced,
-            detail=detail,
-        )
+        sequence = self.services.history + len(turn.log) + 1
+        fields = (self.root, self.link, turn.now, kind, transition, number, attempt, consumed, produced, detail)
         self.link = sequence
-        turn.engine_writes[history_key(sequence)] = encode_record(record)
+        turn.log.append((history_key(sequence), encode_record(fields)))  # the fields of `history.Record`
         if turn.observed:
             self.progress(turn, kind, transition, number, attempt)
 
@@ -229,12 +216,9 @@ class WorkflowActor:
             if self.ready:
                 self._start_ready(turn)
             self._choose(turn)
-        if (
-            self.counts[Phase.RUNNING] == 0
-            or header.state is not InstanceState.RUNNING
-            or header.intent is not Intent.RUN
-            or self.open_incidents
-        ):
+        if self.counts[RUNNING] == 0 or header.state is not InstanceState.RUNNING or header.intent is not Intent.RUN:
+            derive(self, turn)
+        elif self.counts[INCIDENT] or self.guard_incidents or self.parked:
             derive(self, turn)
         self._write(turn)
 
@@ -250,8 +234,8 @@ class WorkflowActor:
     def _choose(self, turn: Turn) -> None:
         """Fire what is enabled, best first, as far as slots and the turn's budget for inline firings go."""
         transitions, composites, agenda, dirty = self.plan.transitions, self.composites, self.agenda, self.dirty
-        while True:
-            if len(dirty) == 1 and agenda.is_empty:  # the common case, in which there is nothing to compare
+        while dirty or agenda.queued:
+            if len(dirty) == 1 and not agenda.queued:  # the common case, in which there is nothing to compare
                 transition = transitions[dirty.pop()]
                 if transition.behaviour is None or self.oldest(transition) == NOT_ENABLED:
                     continue
@@ -264,8 +248,8 @@ class WorkflowActor:
                 if executor is None:
                     return
                 transition = agenda.take(executor)
-            composites[transition.composite].fire(turn, transition)
-            dirty.append(transition.index)  # it may be enabled again
+            if composites[transition.composite].fire(turn, transition):
+                dirty.append(transition.index)
 
     def offer_dirty(self) -> None:
         """Bring the agenda up to date."""
@@ -303,11 +287,14 @@ class WorkflowActor:
             return turn.inline_left
         left = turn.shares.get(executor)
         if left is None:
-            left = turn.shares[executor] = self.services.slots.share(executor, self.root, turn.now, self.slice_end)
+            left = self.services.slots.share(executor, self.root, turn.now, self.slice_end)
+            turn.shares[executor] = left
         return left
 
     def wants(self) -> list[str]:
         """Return the executors this instance has something to start on, were there slots."""
+        if not self.agenda.queued and not self.ready:
+            return []
         if self.header.intent is not Intent.RUN or self.header.state in TERMINAL:
             return []
         wanted = self.agenda.executors()
@@ -321,6 +308,12 @@ class WorkflowActor:
                 wanted.append(executor)
         return wanted
 
+    def dispose(self) -> None:
+        """Let go of the actors below, so that no cycle keeps them for the garbage collector."""
+        self.places.clear()
+        self.composites.clear()
+        self.agenda.dispose()
+
     def forget_unwritten(self) -> None:
         """Take the counters as they are for those on disk: what waking ends with."""
         self._counters = (self.serial, self.link)
@@ -329,10 +322,11 @@ class WorkflowActor:
         wrote = False
         for composite, firing, born in turn.firings.values():
             firing.serial, firing.link, firing.fired = self.serial, self.link, self.fired
+            key = composite.prefix + pack_id(firing.number)
             if born:
-                turn.born[composite.key(firing.number)] = encode(firing)
+                turn.born[key] = encode(firing)
             else:
-                turn.put(composite.key(firing.number), encode(firing))
+                turn.put(key, encode(firing))
             wrote = True
         header = self.header
         stored = (header.state, header.intent, header.awake)

@@ -31,7 +31,7 @@ class StateLock:
             raise StateUnusable(str(directory), f"{error.strerror}; change its permissions") from error
         try:
             _lock(descriptor, directory)
-        except BaseException:
+        except BaseException:  # whatever it is, it goes on; only the handle must not stay open
             os.close(descriptor)
             raise
         os.ftruncate(descriptor, 0)

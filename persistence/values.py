@@ -43,7 +43,7 @@ def encode(value: object) -> bytes:
 def _encode_by_value(value: object, plain: bytes, cause: Exception | None) -> bytes:
     try:
         data: bytes = cloudpickle.dumps(value, 5)  # pyright: ignore[reportUnknownMemberType] - it has no annotations
-    except Exception as error:
+    except Exception as error:  # as above
         reason = cause or error
         raise ValueNotEncodable(_name(type(value)), f"{type(reason).__name__}: {reason}") from error
     if data == plain:

@@ -19,20 +19,15 @@ Oldest: TypeAlias = Callable[[TransitionPlan], int]  # id of the oldest token it
 class Agenda:
     """The possibly enabled transitions of one composite, in one heap for each executor."""
 
-    __slots__ = ("_fired", "_oldest", "_queued", "_stamp", "_transitions", "heaps")
+    __slots__ = ("_fired", "_oldest", "_stamp", "_transitions", "heaps", "queued")
 
     def __init__(self, transitions: list[TransitionPlan], oldest: Oldest) -> None:
         self._transitions = transitions
         self._oldest = oldest
-        self._queued: dict[int, Rank] = {}
+        self.queued: dict[int, Rank] = {}  # by transition
         self._fired: dict[int, int] = {}
         self._stamp = 0
         self.heaps: dict[str, list[Rank]] = {}
-
-    @property
-    def is_empty(self) -> bool:
-        """True when no transition is held."""
-        return not self._queued
 
     def offer(self, transition: TransitionPlan) -> None:
         """Consider `transition`, one of whose inputs has just been given a token."""
@@ -40,10 +35,10 @@ class Agenda:
         if oldest == NOT_ENABLED or transition.behaviour is None:
             return
         rank = (-transition.priority, oldest, self._fired.get(transition.index, 0), transition.index)
-        known = self._queued.get(transition.index)
+        known = self.queued.get(transition.index)
         if known is not None and known <= rank:
             return  # already queued at least as early; its rank is brought up to date when it comes up
-        self._queued[transition.index] = rank
+        self.queued[transition.index] = rank
         heap = self.heaps.get(transition.executor)
         if heap is None:
             self.heaps[transition.executor] = [rank]
@@ -56,7 +51,7 @@ class Agenda:
         while heap:
             rank = heap[0]
             index = rank[3]
-            if self._queued.get(index) != rank:  # outdated twin of a better entry
+            if self.queued.get(index) != rank:  # outdated twin of a better entry
                 heappop(heap)
                 continue
             transition = self._transitions[index]
@@ -64,7 +59,7 @@ class Agenda:
             if oldest == rank[1]:
                 return rank
             heappop(heap)
-            del self._queued[index]
+            del self.queued[index]
             if oldest != NOT_ENABLED:
                 self.offer(transition)
         return None
@@ -73,13 +68,21 @@ class Agenda:
         """Remove and return the transition that `peek(executor)` has just named."""
         rank = heappop(self.heaps[executor])
         index = rank[3]
-        del self._queued[index]
+        del self.queued[index]
         self._stamp += 1
         self._fired[index] = self._stamp
         return self._transitions[index]
 
     def executors(self) -> list[str]:
         """Return the executors for which a transition is enabled now."""
-        if not self._queued:
+        if not self.queued:
             return []
         return [name for name in self.heaps if self.peek(name) is not None]
+
+    def dispose(self) -> None:
+        """Let go of whoever answers how old a transition's tokens are."""
+        self._oldest = _never
+
+
+def _never(_transition: TransitionPlan) -> int:
+    return NOT_ENABLED

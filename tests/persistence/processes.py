@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -13,7 +13,7 @@ def finished(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def running(code: str, *arguments: object) -> Iterator["subprocess.Popen[str]"]:
+def running(code: str, *arguments: object) -> Generator["subprocess.Popen[str]", None, None]:
     """Run code beside the test; it is killed at the end of the block if it is still there."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -1,6 +1,5 @@
 """One owner at a time."""
 
-import multiprocessing
 import os
 from pathlib import Path
 from threading import Thread
@@ -63,23 +62,31 @@ def test_a_released_lock_does_not_end_the_next_owners(tmp_path: Path) -> None:
     second.release()
 
 
-def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
-    lock = StateLock.acquire(tmp_path)
-    context = multiprocessing.get_context("fork")
-    go_on = context.Event()
-    started = context.Event()
-    child = context.Process(target=wait_for, args=(started, go_on))
-    child.start()
-    assert started.wait(30)
-    lock.forget()  # what the kernel does when a process dies: the handle is closed, nothing else
-    StateLock.acquire(tmp_path).release()
-    go_on.set()
-    child.join()
+FORKS_AND_DIES = """
+import os, signal, sys
+from pathlib import Path
+from placet.persistence.lock import StateLock
+lock = StateLock.acquire(Path(sys.argv[1]))
+if os.fork() == 0:
+    print("forked", flush=True)
+    sys.stdin.readline()
+    os._exit(0)
+os.wait() if sys.argv[2] == "wait" else os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
-def wait_for(started: "multiprocessing.synchronize.Event", go_on: "multiprocessing.synchronize.Event") -> None:
-    started.set()
-    go_on.wait(30)
+def test_a_forked_child_that_outlives_its_engine_does_not_keep_the_lock(tmp_path: Path) -> None:
+    with running(FORKS_AND_DIES, tmp_path, "die") as process:
+        assert line(process) == "forked"
+        process.wait()
+        StateLock.acquire(tmp_path).release()
+
+
+def test_a_forked_child_does_not_give_the_lock_away(tmp_path: Path) -> None:
+    with running(FORKS_AND_DIES, tmp_path, "wait") as process:
+        assert line(process) == "forked"
+        with pytest.raises(StoreInUse):
+            StateLock.acquire(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"999999999\n"])

@@ -41,7 +41,7 @@ def test_a_tuple_comes_as_a_list() -> None:
 def test_values_of_portable_codecs_come_as_they_are() -> None:
     assert to_json(encode_json({"a": [1]})) == {"a": [1]}
     assert to_json(encode_msgpack({"a": [1]})) == {"a": [1]}
-    assert to_json(encode_msgpack({"a": b"1"})) == {"$type": "bytes", "bytes": 6}
+    assert to_json(encode_msgpack({"a": b"1"})) == {"$type": "bytes", "bytes": 7}
 
 
 def nested(levels: int) -> object:
@@ -69,7 +69,7 @@ def nested(levels: int) -> object:
         ({"\ud800": 1}, "dict"),
         (date(2026, 1, 2), "datetime.date"),
         ({"due": date(2026, 1, 2)}, "datetime.date"),
-        (OrderedDict(a=1), "collections.OrderedDict"),
+        (OrderedDict([("a", 1)]), "collections.OrderedDict"),
         (Grumpy("later"), "tests.persistence.test_values.Grumpy"),
         (nested(DEEPEST + 1), "int"),
     ],
@@ -121,8 +121,7 @@ def test_nothing_is_executed(tmp_path: Path) -> None:
     assert not (tmp_path / "proof").exists()
     pickle.loads(data)["a"].close()
     assert (tmp_path / "proof").exists()
-    assert isinstance(shown, dict)
-    assert shown["$type"].endswith("io.open")
+    assert shown == {"$type": "io.open", "bytes": len(data)}
 
 
 @given(st.binary(max_size=60).map(lambda tail: b"\x80\x05" + tail) | st.binary(max_size=60))

@@ -165,7 +165,7 @@ def test_the_newest_backup_is_named(filled: Path) -> None:
 def test_a_flipped_bit_is_found_by_the_full_check_and_named(filled: Path) -> None:
     data = (filled / "data.mdb").read_bytes()
     (filled / "data.mdb").write_bytes(data.replace(b"v" * 90, b"v" * 7 + b"w" + b"v" * 82))
-    with pytest.raises(StoreDamaged, match="history .* does not match its checksum"):
+    with pytest.raises(StoreDamaged, match=r"history .* does not match its checksum"):
         open_state(filled, full=True)
     open_state(filled).close()  # by default it is found when the value is read
 

@@ -41,9 +41,9 @@ def test_a_local_class_and_a_lambda_come_back() -> None:
 
     copy = decode(encode(Order()))
     assert vars(copy) == {"total": 3}
-    doubled = decode(encode(lambda number: number * 2))  # type: ignore[misc]  # a lambda is what is tested
-    assert callable(doubled)
-    assert doubled(4) == 8
+    eight = decode(encode(lambda: 8))
+    assert callable(eight)
+    assert eight() == 8
 
 
 MAIN_TYPE = """
@@ -70,7 +70,9 @@ def test_code_of_another_python_is_not_touched() -> None:
     data = encode(lambda: None)
     other = data[:2] + bytes((sys.version_info[1] + 1,)) + data[3:]
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    with pytest.raises(ValueNotLoadable, match=f"it holds code of Python 3.{sys.version_info[1] + 1}, this is {here}"):
+    with pytest.raises(
+        ValueNotLoadable, match=rf"it holds code of Python 3\.{sys.version_info[1] + 1}, this is {here}"
+    ):
         decode(other)
 
 
@@ -106,7 +108,7 @@ def test_the_words_of_the_users_type_are_in_the_errors() -> None:
 
 def test_a_type_that_is_gone_is_named() -> None:
     data = encode(date(2026, 1, 2)).replace(b"datetime", b"datetimf")
-    with pytest.raises(ValueNotLoadable, match="a stored value of type datetimf.date cannot be loaded"):
+    with pytest.raises(ValueNotLoadable, match=r"a stored value of type datetimf\.date cannot be loaded"):
         decode(data)
 
 

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placet.traces.errors import TraceError
@@ -14,6 +14,7 @@ from placet.traces.generator import MOST_TASKS, SHAPES, generate, generate_file,
 from placet.traces.reader import load_trace
 from placet.traces.trace import Trace
 
+FEW = settings(max_examples=40, deadline=None)
 SIZES = st.integers(min_value=1, max_value=400)
 LEVELS = {
     "montage": ["mProject", "mDiffFit", "mConcatFit", "mBgModel", "mBackground", "mImgtbl", "mAdd", "mViewer"],
@@ -36,6 +37,7 @@ def widths(trace: Trace) -> list[int]:
     return [len(level) for level in trace.levels()]
 
 
+@FEW
 @given(shape=st.sampled_from(sorted(SHAPES)), tasks=SIZES, seed=st.integers(min_value=0, max_value=1000))
 def test_every_generated_trace_can_be_read_and_has_the_levels_of_its_shape(shape: str, tasks: int, seed: int) -> None:
     trace = read_back(shape, tasks, seed)
@@ -45,6 +47,7 @@ def test_every_generated_trace_can_be_read_and_has_the_levels_of_its_shape(shape
     assert all(task.runtime_s > 0 for task in trace.tasks)
 
 
+@FEW
 @given(tasks=SIZES)
 def test_a_montage_has_a_background_an_image_and_a_mosaic_a_colour(tasks: int) -> None:
     trace = read_back("montage", tasks, 0)
@@ -55,6 +58,7 @@ def test_a_montage_has_a_background_an_image_and_a_mosaic_a_colour(tasks: int) -
     assert all(len(task.parents) == 2 for task in trace.tasks if task.name in {"mDiffFit", "mBackground"})
 
 
+@FEW
 @given(tasks=SIZES)
 def test_the_images_of_a_mosaic_hang_together(tasks: int) -> None:
     trace = read_back("montage", tasks, 0)
@@ -73,6 +77,7 @@ def test_the_images_of_a_mosaic_hang_together(tasks: int) -> None:
     assert len({leader(image) for image in group}) == sum(task.name == "mAdd" for task in trace.tasks)
 
 
+@FEW
 @given(tasks=SIZES)
 def test_the_chunks_of_an_epigenomics_are_shared_out_evenly(tasks: int) -> None:
     trace = read_back("epigenomics", tasks, 0)
@@ -81,6 +86,7 @@ def test_the_chunks_of_an_epigenomics_are_shared_out_evenly(tasks: int) -> None:
     assert len(lanes) <= 7
 
 
+@FEW
 @given(shape=st.sampled_from(sorted(SHAPES)), tasks=SIZES)
 def test_the_same_arguments_give_the_same_document(shape: str, tasks: int) -> None:
     assert generate(shape, tasks, 3) == generate(shape, tasks, 3)

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,13 +87,10 @@ def test_what_is_not_json_elsewhere_is_refused_too(tmp_path: Path, text: str) ->
     refusal(write(tmp_path, text))
 
 
-def remove(*path: str | int) -> Callable[[Document], None]:
-    def change(made: Document) -> None:
-        for step in path[:-1]:
-            made = made[step]
-        del made[path[-1]]
-
-    return change
+def remove(made: Any, path: tuple[str | int, ...]) -> None:
+    for step in path[:-1]:
+        made = made[step]
+    del made[path[-1]]
 
 
 _SPECIFICATION = ("workflow", "specification")
@@ -117,7 +115,7 @@ _SPECIFICATION = ("workflow", "specification")
 )
 def test_a_missing_key_is_named_with_its_place(tmp_path: Path, path: tuple[str | int, ...], where: str) -> None:
     made = diamond()
-    remove(*path)(made)
+    remove(made, path)
     error = refusal(write(tmp_path, made))
     assert error.problem == f"the key `{path[-1]}` is missing"
     assert error.where == f"`{where}`"

@@ -81,10 +81,11 @@ def read_document(path: Path) -> Document:
             problem = f'this is WfFormat "{version}", Placet reads "{VERSION}"'
             raise TraceError(problem, "convert it with the tools of WfCommons", str(path), "`$.schemaVersion`")
         return _decode_document(data)
-    except msgspec.ValidationError as error:
-        raise _misshapen(error, path) from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        _refuse_text(data, path, error)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        _check_text(data, path)  # a slip of the pen first: what follows from it would mislead
+        if isinstance(error, msgspec.ValidationError):
+            raise _misshapen(error, path) from error
+        raise TraceError(f"this is not JSON ({error})", "mend the file, or export it again", str(path)) from error
 
 
 def _misshapen(error: msgspec.ValidationError, path: Path) -> TraceError:
@@ -95,8 +96,8 @@ def _misshapen(error: msgspec.ValidationError, path: Path) -> TraceError:
     return TraceError(said, f"give it the form of WfFormat {VERSION}", str(path), where or "`$`")
 
 
-def _refuse_text(data: bytes, path: Path, reason: Exception) -> NoReturn:
-    """Say at which line and column a text stops being JSON: Python's own parser knows."""
+def _check_text(data: bytes, path: Path) -> None:
+    """Raise where a text stops being JSON, with line and column: Python's own parser knows."""
     remedy = "mend the file, or export it again"
     try:
         json.loads(data.decode(), parse_constant=_no_constant)
@@ -110,7 +111,6 @@ def _refuse_text(data: bytes, path: Path, reason: Exception) -> NoReturn:
         raise TraceError("this is not UTF-8 text", remedy, str(path), where) from error
     except (ValueError, RecursionError) as error:
         raise TraceError(f"this is not JSON ({error})", remedy, str(path)) from error
-    raise TraceError(f"this is not JSON ({reason})", remedy, str(path)) from reason
 
 
 def _no_constant(name: str) -> NoReturn:

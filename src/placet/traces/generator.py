@@ -41,10 +41,8 @@ class Generated:
     tasks: int  # tasks written
 
     def __str__(self) -> str:
-        why = (
-            "" if self.tasks == self.wanted else f" ({self.shape} has no form with {self.wanted}; this is the nearest)"
-        )
-        return f"wrote {self.shape} with {self.tasks} tasks to {self.file}{why}"
+        wrote = f"wrote {self.shape} with {self.tasks} tasks to {self.file}"
+        return wrote if self.tasks == self.wanted else f"{wrote}, the nearest to {self.wanted} there is"
 
 
 def generate(shape: str, tasks: int, seed: int = 0) -> dict[str, object]:

@@ -24,8 +24,8 @@ class TaskHandler:
         log = self.log or os.environ.get(LOG_VARIABLE)
         if log:
             append_line(log, {"task": self.task, "firing": context.firing_id, "attempt": context.attempt})
-        if self.sleep_s > 0:
-            threading.Event().wait(self.sleep_s)  # nobody sets it: a wait that is not the clock module's business
+        if self.sleep_s > 0:  # nobody sets the event: it is a wait and nothing else
+            threading.Event().wait(min(self.sleep_s, threading.TIMEOUT_MAX))
         return self.task
 
 

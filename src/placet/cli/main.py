@@ -1,0 +1,79 @@
+"""The entry of the command `placet`: parses, runs one command, and turns whatever comes of it into an exit code."""
+
+import os
+import sys
+import threading
+import traceback
+
+import typer
+
+from placet.cli.commands import app
+from placet.cli.errors import BROKEN_PIPE, INTERNAL, SIGNALLED, WrongUsage, error_face, exit_code
+from placet.cli.output import note, say_json
+from placet.petri.errors import PlacetError
+
+SIGINT = 2
+# The base of Typer's errors of usage: a public class of Click, of which newer versions of Typer carry their own copy.
+_CLICK_ERROR: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; never raises."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    own = given[: given.index("--")] if "--" in given else given
+    debug = "--debug" in own
+    is_json = "--json" in own
+    if not debug:
+        threading.excepthook = _hushed
+    try:
+        code = _run([argument for argument in given if argument != "--debug"])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+        return BROKEN_PIPE
+    except PlacetError as error:
+        return _failed(error, exit_code(error), debug=debug, is_json=is_json)
+    except KeyboardInterrupt:
+        note("stopped by SIGINT; run the same command again")
+        return SIGNALLED + SIGINT
+    except Exception as error:  # a bug of ours: still one line, and a code of its own
+        bug = WrongUsage(f"an error of its own, {error!r}", "please report it with the output of --debug")
+        return _failed(bug, INTERNAL, debug=debug, is_json=is_json)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result: object = app(args=arguments, prog_name="placet", standalone_mode=False)
+    except _CLICK_ERROR as error:
+        message = " ".join(str(getattr(error, "message", error) or error).split()).rstrip(".")
+        raise WrongUsage(message or "a command is missing", "placet --help lists commands and options") from error
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    return result if isinstance(result, int) else 0
+
+
+def _failed(error: PlacetError, code: int, *, debug: bool, is_json: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    try:
+        note(str(error))
+        if is_json:
+            say_json({"error": error_face(error)})
+    except BrokenPipeError:
+        _forget_stdout()
+    return code
+
+
+def _forget_stdout() -> None:
+    """Let the interpreter's last flush go nowhere: nobody reads on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _hushed(failure: threading.ExceptHookArgs) -> None:
+    """An engine that ended by an error says so in one line elsewhere; other threads show their traceback."""
+    if failure.thread is None or failure.thread.name != "placet-engine":
+        threading.__excepthook__(failure)
+
+
+

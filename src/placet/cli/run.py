@@ -1,0 +1,204 @@
+"""`placet run`: one instance from its file to its end, or to where a person or the machine stops it."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from placet.actors.clock import monotonic_s
+from placet.actors.effects import StateChanged
+from placet.actors.engine import Health
+from placet.actors.errors import EngineStopped, NotFound, SpawnConflict, WaitTimeout
+from placet.actors.given import by_place
+from placet.actors.inputs import fingerprint
+from placet.actors.instance import Instance
+from placet.actors.lifecycle import TERMINAL, InstanceState
+from placet.actors.reader import InstanceView
+from placet.actors.records import Header, Phase
+from placet.actors.runtime import Runtime, check_id
+from placet.cli.errors import WrongUsage
+from placet.cli.json_input import given_json
+from placet.cli.output import note
+from placet.cli.progress import Display, Standing, display, running_text
+from placet.cli.report import Ended, report, report_stopped
+from placet.cli.signals import Interrupted, Signals
+from placet.cli.source import Loaded, load
+
+TICK_S = 0.2  # how often a run is looked at; a change of its state is seen at once
+_S = InstanceState
+
+Tokens = Mapping[str, Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What `placet run` was asked for."""
+
+    file: str
+    state: Path
+    id: str
+    input: str | None  # JSON
+    is_json: bool
+    time_scale: float
+    threads: int
+    timeout_s: float | None
+    command: str  # to go on with, as one would type it
+
+
+def run(request: RunRequest) -> int:
+    """Run an instance to its end and return the exit code of the command."""
+    check_id(request.id)
+    loaded = load(request.file, request.time_scale)
+    tokens = _tokens(request, loaded)
+    begin_s = monotonic_s()
+    with Signals() as signals:
+        try:
+            with Runtime(request.state, [loaded.workflow], threads=request.threads) as runtime:
+                ended = _Run(runtime, request, loaded, tokens, signals).to_its_end(begin_s)
+        except (Interrupted, WaitTimeout) as stop:
+            return report_stopped(request.state, request.id, stop, request.command, begin_s, is_json=request.is_json)
+    return report(ended, request.command, is_json=request.is_json)
+
+
+def _tokens(request: RunRequest, loaded: Loaded) -> Tokens | None:
+    """Return the tokens to spawn with, or None when nothing was said about them."""
+    if request.input is None:
+        return loaded.tokens
+    if loaded.tokens is not None:
+        raise WrongUsage("a trace brings its own tokens", "leave out --input")
+    return by_place(given_json("--input", request.input), _entries(loaded))
+
+
+def _entries(loaded: Loaded) -> list[str]:
+    from placet.petri.plan import make_plan  # noqa: PLC0415 - of no use to a trace
+
+    return [place.path for place in make_plan(loaded.workflow.definition().net, {}).places if place.is_entry]
+
+
+class _Run:
+    """One instance while `placet run` watches it."""
+
+    def __init__(
+        self, runtime: Runtime, request: RunRequest, loaded: Loaded, tokens: Tokens | None, signals: Signals
+    ) -> None:
+        self._runtime = runtime
+        self._request = request
+        self._id = request.id
+        self._loaded = loaded
+        self._tokens = tokens
+        self._signals = signals
+        self._said = ""  # the last thing said about its state
+
+    def to_its_end(self, begin_s: float) -> Ended:
+        """Spawn the instance or find it, and watch it until nothing will happen any more."""
+        end_s = None if self._request.timeout_s is None else begin_s + self._request.timeout_s
+        for name, reason in self._runtime.unknown.items():
+            note(f"workflow {name}, of other instances, could not be loaded ({reason}); they wait")
+        self._runtime.engine.listen(self._changed)
+        with closing(display(self._id, is_json=self._request.is_json)) as shown:
+            spawned = self._spawn_or_find()
+            if spawned is not None:
+                spawned.add_done_callback(lambda _: self._signals.wake())
+            while (view := self._look(spawned, shown)) is None:
+                self._signals.wait(TICK_S)
+                if end_s is not None and monotonic_s() > end_s:
+                    raise WaitTimeout(self._id, f"{self._id} has not ended within {self._request.timeout_s:g} s")
+        return Ended(view=view, reason=self._runtime.explain(self._id), elapsed_s=monotonic_s() - begin_s)
+
+    def _changed(self, change: StateChanged) -> None:
+        if change.instance == self._id:
+            self._signals.wake()
+
+    # -- beginning -------------------------------------------------------------------------------------------------
+
+    def _spawn_or_find(self) -> "Future[Instance] | None":
+        header = self._runtime.reader.header(self._id)
+        definition = self._loaded.workflow.definition()
+        if header is not None:
+            if header.workflow != definition.name:
+                raise SpawnConflict(self._id, f"{self._id} is an instance of {header.workflow}; use another --id")
+            if header.version != definition.version:
+                self._keep_its_net(header)
+                return None
+            if self._tokens is None:
+                return None
+        elif self._tokens is None:
+            places = ", ".join(_entries(self._loaded))
+            raise WrongUsage(f"{definition.name} needs tokens in {places}", "give them with --input JSON")
+        return self._runtime.spawn_later(self._loaded.workflow, self._tokens, id=self._id)
+
+    def _keep_its_net(self, header: Header) -> None:
+        """An instance of an earlier version goes on with its stored net; its inputs must still be the same."""
+        note(f"warning: {self._loaded.workflow.name} has changed; {self._id} goes on with the net it was begun with")
+        plan = self._runtime.reader.plan(header)
+        tokens = self._tokens or {}
+        if not tokens or any(place not in plan.place_index for place in tokens):
+            return
+        values = [(plan.place_index[place], value) for place, several in tokens.items() for value in several]
+        if fingerprint(values) != header.inputs:
+            raise SpawnConflict(self._id, f"{self._id} was begun with other inputs; use another --id")
+
+    # -- watching --------------------------------------------------------------------------------------------------
+
+    def _look(self, spawned: "Future[Instance] | None", shown: Display) -> InstanceView | None:
+        """Show how far it is; return it once nothing will happen to it any more."""
+        self._tell_health()
+        if spawned is not None and spawned.done():
+            spawned.result()  # raises what came of it
+        header = self._runtime.reader.header(self._id)
+        if header is None:
+            if spawned is None:
+                raise NotFound(self._id, f"there is no instance {self._id}")
+            return None
+        shown.show(self._standing(header))
+        if header.state is _S.RUNNING or (spawned is not None and not spawned.done()):
+            return None
+        return self._settled()
+
+    def _standing(self, header: Header) -> Standing:
+        running = running_text(handler for handler in self._runtime.running() if handler.instance == self._id)
+        return Standing(
+            at_s=monotonic_s(),
+            state=header.state.value,
+            fired=self._runtime.reader.fired(self._id),
+            total=self._loaded.tasks,
+            running=running,
+        )
+
+    def _settled(self) -> InstanceView | None:
+        view = self._runtime.reader.instance(self._id)
+        assert view is not None, self._id
+        header = view.header
+        if header.state in TERMINAL or header.state is _S.STUCK:
+            return view
+        backing_off = [firing for firing in view.firings if firing.phase is Phase.BACKOFF]
+        if header.state in (_S.INCIDENT, _S.WAITING) and not header.awake and not backing_off:
+            return view  # it waits for a person, or for a handler that this process lacks
+        self._tell_state(view, [firing.transition for firing in backing_off])
+        return None
+
+    def _tell_state(self, view: InstanceView, backing_off: list[str]) -> None:
+        state = view.header.state
+        if state is _S.PAUSED:
+            self._tell(f"{self._id} is paused; placet resume {self._id} --state {self._request.state} lets it go on")
+        elif state is _S.WAITING:
+            self._tell(f"{self._id} waits for the next attempt of {', '.join(sorted(set(backing_off)))}")
+        elif state is _S.INCIDENT:
+            self._tell(f"{self._runtime.explain(self._id)}; the rest goes on")
+
+    def _tell_health(self) -> None:
+        health = self._runtime.health
+        if health is Health.FAILED:
+            raise EngineStopped(self._runtime.engine.problem)
+        if health is Health.FULL:
+            self._tell(f"{self._runtime.engine.problem}; waiting for room, nothing is lost")
+        elif self._said.endswith("nothing is lost"):
+            self._tell("there is room again; going on")
+
+    def _tell(self, text: str) -> None:
+        """Say something once, until something else is to be said."""
+        if text != self._said:
+            self._said = text
+            with suppress(BrokenPipeError):
+                note(text)

@@ -1,0 +1,109 @@
+"""The FILE of `placet run`: a Python file with a workflow in it, or a recorded trace."""
+
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from placet.cli.errors import BadFile
+from placet.petri.errors import PlacetError
+
+if TYPE_CHECKING:
+    from placet.petri.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A workflow out of a file."""
+
+    workflow: "Workflow"
+    tokens: Mapping[str, Sequence[object]] | None = None  # what a trace is spawned with; None: the user says
+    tasks: int = 0  # firings it takes to the end; 0: nobody knows
+
+
+def load(target: str, time_scale: float) -> Loaded:
+    """Return the workflow of `x.py`, `x.py:name` or `x.json`.
+
+    Raises `BadFile`, `TraceError` for a trace, and `DefinitionError` for a workflow.
+    """
+    path, name = split_target(target)
+    if path.suffix not in (".py", ".json"):
+        raise BadFile(target, "it is neither Python nor a trace", "give a file x.py, x.py:name or x.json")
+    if not path.is_file():
+        problem = "it is a folder" if path.is_dir() else "there is no such file"
+        raise BadFile(str(path), problem, "check the path")
+    return _trace(path, time_scale) if path.suffix == ".json" else _python(path, name)
+
+
+def split_target(target: str) -> tuple[Path, str]:
+    """Return (file, name) of `x.py:name`; the name may be empty."""
+    file, colon, name = target.rpartition(":")
+    return (Path(file), name) if colon and file.endswith(".py") else (Path(target), "")
+
+
+def _trace(path: Path, time_scale: float) -> Loaded:
+    from placet.traces.conversion import entry_tokens, trace_workflow  # noqa: PLC0415 - only traces need it
+    from placet.traces.reader import load_trace  # noqa: PLC0415
+
+    trace = load_trace(path)
+    workflow = trace_workflow(trace, time_scale=time_scale)
+    tokens = {place.name: values for place, values in entry_tokens(workflow).items()}
+    return Loaded(workflow=workflow, tokens=tokens, tasks=len(trace.tasks))
+
+
+def _python(path: Path, name: str) -> Loaded:
+    workflow = _chosen(_workflows(_run_file(path)), path, name)
+    workflow.definition()  # a mistake in it is the file's, and shown before anything starts
+    return Loaded(workflow=workflow)
+
+
+def _run_file(path: Path) -> ModuleType:
+    from placet.actors.loading import load_file  # noqa: PLC0415 - importing it takes a while
+
+    try:
+        return load_file(path)
+    except PlacetError:
+        raise  # a mistake in a definition says where it is
+    except SyntaxError as error:
+        raise BadFile(error.filename or str(path), error.msg, "mend it", error.lineno or 0) from error
+    except (Exception, SystemExit) as error:  # it is a user's module: it may raise anything
+        problem = f"loading it raised {type(error).__name__}: {error}"
+        raise BadFile(str(path), problem, "mend it; --debug shows the traceback", _line(error, path)) from error
+
+
+def _line(error: BaseException, path: Path) -> int:
+    """Return the innermost line of the file that an error came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or 0 for frame in reversed(frames) if frame.filename == str(path.absolute())), 0)
+
+
+def _workflows(module: ModuleType) -> dict[str, "Workflow"]:
+    """Return the workflows of a module by name, each once, without those that are parts of another."""
+    from placet.petri.workflow import Workflow  # noqa: PLC0415 - the module has loaded it
+
+    found: dict[int, tuple[str, Workflow]] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, Workflow):
+            found.setdefault(id(value), (name, value))
+    return dict(found.values())
+
+
+def _chosen(found: dict[str, "Workflow"], path: Path, name: str) -> "Workflow":
+    if name:
+        if name not in found:
+            raise BadFile(str(path), f"it has no workflow called {name}", _remedy(found, path))
+        return found[name]
+    inner = {part for one in found.values() for part in one.declared.parts() if part != id(one.declared)}
+    outer = {key: workflow for key, workflow in found.items() if id(workflow.declared) not in inner}
+    if len(outer) != 1:
+        problem = "it defines no workflow" if not outer else f"it defines {len(outer)} workflows"
+        raise BadFile(str(path), problem, _remedy(outer, path))
+    return next(iter(outer.values()))
+
+
+def _remedy(found: Mapping[str, object], path: Path) -> str:
+    if not found:
+        return "assign a placet.Workflow to a variable of the module"
+    return "say which: " + " or ".join(f"{path}:{name}" for name in found)

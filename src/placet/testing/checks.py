@@ -1,0 +1,228 @@
+"""What must hold of every committed state, found by reading the store: never by asking the kernel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from placet.actors.catalog import decode_stored_net, net_key
+from placet.actors.lifecycle import Intent
+from placet.actors.records import Firing, Phase
+from placet.persistence.history import Record, decode_record, walk
+from placet.persistence.keys import HISTORY, LIVE
+from placet.persistence.store import View, Write
+from placet.petri.behaviour import INLINE, Behaviour, Definition
+from placet.petri.invariants import place_invariants
+from placet.petri.plan import Plan, make_plan
+from placet.supervision.losses import ALONE_FROM, GUILTY_AFTER_ALONE
+from placet.testing.errors import require
+from placet.testing.functions import TagGuard, World
+from placet.testing.image import Image, Outlook, outlook_of, read_image, value_of
+from placet.testing.ledger import InstanceLedger, open_sums
+
+ROOT_BYTES = 10
+AttemptKey = tuple[bytes, int, int]  # (root, firing number, attempt)
+
+
+@dataclass(slots=True)
+class Checks:
+    """Looks at every commit. `images` and `outlooks` are what the last one left, for other checks to use."""
+
+    view: View
+    world: World
+    definitions: Mapping[str, Definition]  # by workflow, as this process knows them today
+    inputs: dict[bytes, tuple[tuple[int, bytes], ...]] = field(
+        default_factory=dict[bytes, tuple[tuple[int, bytes], ...]]
+    )  # tokens of every spawn asked for, by the fingerprint of its inputs
+    images: dict[bytes, Image] = field(default_factory=dict[bytes, Image])
+    ledgers: dict[bytes, InstanceLedger] = field(default_factory=dict[bytes, InstanceLedger])
+    released: set[AttemptKey] = field(default_factory=set[AttemptKey])  # starts handed to an executor
+    doomed: set[AttemptKey] = field(default_factory=set[AttemptKey])  # lost in a crash, and not yet counted so
+    spared: set[AttemptKey] = field(default_factory=set[AttemptKey])  # ended by a clean stop: never to be counted
+    history: int = 0  # newest record of all
+    fired: int = 0
+    _plans: dict[bytes, Plan] = field(default_factory=dict[bytes, Plan])
+    _outlooks: dict[bytes, Outlook] = field(default_factory=dict[bytes, Outlook])
+
+    # -- what is known today ---------------------------------------------------------------------------------
+
+    def know(self, definitions: Mapping[str, Definition]) -> None:
+        """Another process runs now, which knows these workflows."""
+        self.definitions = definitions
+        self._plans.clear()
+        self._outlooks.clear()
+
+    def plan(self, image: Image) -> Plan:
+        """Return the plan of an instance's stored net with the code this process knows."""
+        digest = image.header.net
+        plan = self._plans.get(digest)
+        if plan is None:
+            stored = self.view.get(net_key(digest))
+            require(stored is not None, "the net is stored with its first instance", image.header.instance)
+            definition = self.definitions.get(image.header.workflow)
+            behaviours: Mapping[str, Behaviour] = definition.behaviours if definition else {}
+            plan = self._plans[digest] = make_plan(decode_stored_net(stored or b"").net, behaviours)
+        return plan
+
+    def outlook(self, root: bytes) -> Outlook:
+        """Return what an instance could do next."""
+        found = self._outlooks.get(root)
+        if found is None:
+            image = self.images[root]
+            found = self._outlooks[root] = outlook_of(self.view, image, self.plan(image))
+        return found
+
+    # -- a commit --------------------------------------------------------------------------------------------
+
+    def committed(self, writes: list[Write]) -> None:
+        """Check all that a commit touched."""
+        roots = sorted({key[:ROOT_BYTES] for key, _ in writes if key[:1] == LIVE})
+        before = {root: self.images.get(root) for root in roots}
+        for root in roots:
+            image = read_image(self.view, root)
+            require(image is not None, "an instance keeps its header", root.hex())
+            if image is not None:
+                self.images[root] = image
+                self._outlooks.pop(root, None)
+        self._read_history(writes)
+        for root in roots:
+            self._check(root, before[root])
+
+    def _read_history(self, writes: list[Write]) -> None:
+        for key, _ in writes:
+            if key[:1] != HISTORY:
+                continue
+            sequence = int.from_bytes(key[1:], "big")
+            require(sequence == self.history + 1, "history is one log", f"{sequence} follows {self.history}")
+            self.history = sequence
+            record = decode_record(self.view.get(key) or b"")
+            self._enter(sequence, record)
+
+    def _enter(self, sequence: int, record: Record) -> None:
+        root = record.root
+        require(root in self.images, "history belongs to an instance", record)
+        ledger = self.ledgers.setdefault(root, InstanceLedger(root))
+        image = self.images[root]
+        plan = self.plan(image)
+        ledger.enter(sequence, record, plan)
+        key = (root, record.firing, record.attempt)
+        if record.kind == "fired":
+            self.fired += 1
+            self._check_ran(record, image, plan, ledger)
+            self.doomed.discard(key)
+        elif record.kind == "attempt_failed":
+            self.doomed.discard(key)
+        elif record.kind == "lost":
+            require(key not in self.spared, "a clean stop counts nothing", record)
+            require(key in self.doomed, "P2: only what a crash interrupted is lost", record)
+            self.doomed.discard(key)
+        elif record.kind == "incident" and record.firing in image.firings:
+            self._check_gave_up(image.firings[record.firing], ledger, plan)
+
+    def _check_ran(self, record: Record, image: Image, plan: Plan, ledger: InstanceLedger) -> None:
+        """P2: a counted result comes from a handler that has run, for an attempt that was let go."""
+        transition = plan.transitions[plan.transition_index[record.transition]]
+        if transition.executor == INLINE or ledger.firing(record.firing).is_skipped:
+            return
+        key = (record.root, record.firing, record.attempt)
+        require(key in self.released, "P2: no result without a start", record)
+        identity = f"{image.header.instance}#{image.header.incarnation:08x}.{record.firing}"
+        require((identity, record.attempt) in self.world.begun, "P2: no result without a handler", record)
+
+    def _check_gave_up(self, firing: Firing, ledger: InstanceLedger, plan: Plan) -> None:
+        """A firing becomes an incident when its policy gives up, not before."""
+        account = ledger.firing(firing.number)
+        last = firing.failures[-1]
+        if firing.phase is not Phase.INCIDENT or last.type not in _OF_HANDLERS:
+            return
+        behaviour = plan.transitions[firing.transition].behaviour
+        policy = behaviour.retry if behaviour else None
+        delay_s = policy.delay_s(account.failed, last.types, firing.number) if policy else None
+        require(delay_s is None, "Retry is used up before an incident", f"{firing} after {account}")
+
+    # -- one instance ----------------------------------------------------------------------------------------
+
+    def _check(self, root: bytes, before: Image | None) -> None:
+        image = self.images[root]
+        ledger = self.ledgers.get(root)
+        require(ledger is not None, "every instance has a history", image.header.instance)
+        if ledger is None:
+            return
+        plan = self.plan(image)
+        if ledger.sums is None:
+            ledger.sums = open_sums(place_invariants(plan), self.inputs[image.header.inputs])
+        ledger.check_marking(image)
+        ledger.check_invariants(image)
+        for firing in image.firings.values():
+            self._check_firing(image, firing, ledger, plan)
+        if before is not None and before.is_over:
+            require(image.places == before.places, "what has ended stays as it is", image.header.instance)
+        self._check_state(image)
+
+    def _check_firing(self, image: Image, firing: Firing, ledger: InstanceLedger, plan: Plan) -> None:
+        transition = plan.transitions[firing.transition]
+        what = f"{image.header.instance} {transition.path} {firing.number}"
+        position = 0
+        for arc in transition.inputs:
+            taken = firing.tokens[position : position + arc.weight]
+            position += arc.weight
+            require(all(place == arc.place for place, _, _ in taken), "weights of inputs", what)
+            if isinstance(arc.guard, TagGuard):
+                values = [value_of(self.view, image.root, stored) for _, _, stored in taken]
+                require(all(arc.guard.lets(value) for value in values), "guards are respected", what)
+        require(position == len(firing.tokens), "weights of inputs", what)
+        account = ledger.firing(firing.number)
+        require(firing.failed == account.failed, "P2: failures are counted", f"{what}: {firing.failed}, {account}")
+        require(firing.losses == account.losses, "P2: losses are counted", f"{what}: {firing.losses}, {account}")
+        require(firing.number not in ledger.fired, "P2: a firing counts once", f"{what} goes on after it fired")
+        most = ALONE_FROM + GUILTY_AFTER_ALONE
+        may_run = firing.phase not in (Phase.READY, Phase.RUNNING, Phase.SUSPECT)
+        require(firing.losses < most or may_run, "P2: no crash loop", f"{what}: lost {firing.losses} times")
+
+    def _check_state(self, image: Image) -> None:
+        header = image.header
+        outlook = self.outlook(image.root)
+        if image.is_over:
+            require(not image.firings, "what has ended has no firings", header.instance)
+            if header.intent is Intent.RUN:
+                idle = not (outlook.enabled or outlook.inner or image.incidents)
+                require(idle, "completed is true", header.instance)
+        else:
+            expected = outlook.state()
+            require(header.state is expected, f"the state {expected.value} is told", f"{header.instance}: {header.state}")
+            seen = header.awake or not outlook.moves
+            require(seen, "a start finds what can move", f"{header.instance} is {header.state} and marked as idle")
+
+    # -- crashes ---------------------------------------------------------------------------------------------
+
+    def running(self) -> set[AttemptKey]:
+        """Return the attempts that are running, as the store shows it."""
+        return {
+            (root, firing.number, firing.attempt)
+            for root, image in self.images.items()
+            for firing in image.firings.values()
+            if firing.phase is Phase.RUNNING
+        }
+
+    def crashed(self) -> None:
+        """The engine ended: what ran must be counted as lost."""
+        running = self.running()
+        self.spared &= running
+        self.doomed = (self.doomed | running) - self.spared
+
+    def stopped(self) -> None:
+        """The engine ended cleanly: nothing may be counted as lost."""
+        self.spared |= self.running() - self.doomed
+
+    def check_histories(self) -> None:
+        """Every history leads back to its `spawned`, and tells as many results as were counted."""
+        for root, ledger in self.ledgers.items():
+            kinds = [record.kind for _, record in walk(self.view, ledger.last)]
+            require(kinds[-1:] == ["spawned"], "history leads back to spawned", root.hex())
+            require(kinds.count("fired") == len(ledger.fired), "P2: a firing counts once", root.hex())
+
+
+_OF_HANDLERS = {
+    "placet.TimedOut",
+    "placet.testing.functions.Misfortune",
+    "placet.testing.functions.HopelessMisfortune",
+    "placet.petri.errors.OutputError",
+}

@@ -1,0 +1,112 @@
+"""One engine of a simulation: a kernel whose every step is taken by hand, and can be the last."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from placet.actors.catalog import Catalog
+from placet.actors.effects import Batch, Expire, Reply, Start
+from placet.persistence.errors import StoreFull
+from placet.testing.checks import Checks
+from placet.testing.clock import ManualClock
+from placet.testing.executor import SimulatedExecutor
+from placet.testing.people import People
+from placet.testing.probes import ProbedKernel
+from placet.testing.releases import Releases
+from placet.testing.store import FaultyStore
+
+
+class Stage(Enum):
+    """Between which steps an engine is."""
+
+    IDLE = "idle"
+    RAN = "ran"  # a batch waits for its commit
+    COMMITTED = "committed"  # effects wait to be released
+
+
+Effect: TypeAlias = Start | Expire | Reply
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What outlives an engine."""
+
+    store: FaultyStore
+    clock: ManualClock
+    executor: SimulatedExecutor
+    checks: Checks
+    releases: Releases
+    people: People
+
+
+class SimulatedEngine:
+    """A kernel from its start to its crash."""
+
+    def __init__(self, catalog: Catalog, around: Surroundings, capacity: int) -> None:
+        self._around = around
+        self.kernel = ProbedKernel(around.store, catalog)
+        self.kernel.begin_batch(-1)
+        self.found = self.kernel.recover()
+        self.stage = Stage.IDLE
+        self.batch = Batch()
+        self.effects: list[Effect] = []
+        self.released = 0
+        self.batch_at = 0.0  # engine time the last batch was made at
+        self.is_last = False  # the batch is that of a clean stop
+        self.set_capacity(capacity)
+
+    def set_capacity(self, slots: int) -> None:
+        """Give the executor another number of slots."""
+        self.capacity = slots
+        self.kernel.set_capacity("thread", slots)
+
+    def run(self, budget: int, crash_after: int = -1) -> Batch:
+        """Handle messages. Raises `Crashed` before the message after the first `crash_after`."""
+        self.kernel.begin_batch(crash_after)
+        self.batch_at = self._around.clock.now()
+        self.batch = self.kernel.run(self.batch_at, budget)
+        self.stage = Stage.RAN
+        return self.batch
+
+    def stop(self) -> Batch:
+        """Make the batch of a clean stop."""
+        self.kernel.begin_batch(-1)
+        self.batch = self.kernel.stop(self._around.clock.now())
+        self.stage, self.is_last = Stage.RAN, True
+        return self.batch
+
+    def commit(self) -> bool:
+        """Commit the batch; False: there is no room, and it is kept. Raises `StoreFailed` or `Crashed`."""
+        batch = self.batch
+        if batch.writes:
+            try:
+                self._around.store.commit(batch.writes)
+            except StoreFull:
+                return False
+        self.kernel.committed()
+        self.effects = [*(start for starts in batch.starts.values() for start in starts), *batch.expires, *batch.replies]
+        self.released = 0
+        self.stage = Stage.COMMITTED
+        self._around.releases.changed(batch.changes)
+        return True
+
+    def release(self, count: int) -> None:
+        """Let go of the next `count` effects."""
+        now = self._around.clock.now()
+        for effect in self.effects[self.released : self.released + count]:
+            self._release(effect, now)
+        self.released += count
+        if self.released >= len(self.effects):
+            self.stage = Stage.IDLE
+
+    def _release(self, effect: Effect, now: float) -> None:
+        around = self._around
+        match effect:
+            case Start():
+                around.releases.start(effect, now, self.capacity)
+                around.executor.submit(effect, now)
+            case Expire():
+                around.releases.expire(effect, now)
+                around.executor.expire(effect, now)
+            case Reply():
+                around.people.answered(effect, alone=len(self.kernel.handled) == 1 and not self.batch.writes)

@@ -1,0 +1,120 @@
+"""The ledger of one instance: what its history says has happened, against what its store says there is.
+
+P1: each token ever produced and not yet consumed is in exactly one place. P2: each firing counts once, each
+attempt has one outcome, failures and losses are counted apart.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from placet.persistence.history import Record
+from placet.petri.invariants import Invariant, weigh
+from placet.petri.plan import Plan, TransitionPlan
+from placet.testing.errors import require
+from placet.testing.image import Image
+
+
+@dataclass(slots=True)
+class FiringLedger:
+    """What the history tells of one firing."""
+
+    failed: int = 0  # since the start, or since a person had it tried again
+    losses: int = 0  # likewise
+    failed_at: float = -1.0  # engine time of the last failure that another attempt may follow
+    is_skipped: bool = False
+
+
+@dataclass(slots=True)
+class InstanceLedger:
+    """Books over one instance, kept record by record."""
+
+    root: bytes
+    last: int = 0  # newest history record
+    last_at: float = 0.0
+    produced: set[int] = field(default_factory=set[int])
+    consumed: set[int] = field(default_factory=set[int])
+    fired: set[int] = field(default_factory=set[int])
+    firings: dict[int, FiringLedger] = field(default_factory=dict[int, FiringLedger])
+    accepted: Counter[str] = field(default_factory=Counter[str])  # interventions by their `why`
+    sums: list[tuple[Invariant, int]] | None = None  # what the place invariants weigh
+
+    def firing(self, number: int) -> FiringLedger:
+        """Return the account of a firing."""
+        return self.firings.setdefault(number, FiringLedger())
+
+    def enter(self, sequence: int, record: Record, plan: Plan) -> None:
+        """Book one record."""
+        require(record.link == self.last, "history link", f"record {sequence} links to {record.link}, not {self.last}")
+        require((record.kind == "spawned") == (self.last == 0), "history begins with spawned", record)
+        require(record.at >= self.last_at, "time goes forward", record)
+        self.last, self.last_at = sequence, record.at
+        self._move_tokens(record)
+        detail = record.detail if isinstance(record.detail, dict) else {}
+        if "why" in detail:
+            self.accepted[str(detail["why"])] += 1
+        match record.kind:
+            case "fired":
+                self._fired(record, plan.transitions[plan.transition_index[record.transition]])
+            case "attempt_failed":
+                self.firing(record.firing).failed += 1
+                self.firing(record.firing).failed_at = record.at
+            case "lost":
+                self.firing(record.firing).losses += 1
+                require(detail.get("losses") == self.firing(record.firing).losses, "losses counted", record)
+            case "retried":
+                self.firings[int(detail["incident"])] = FiringLedger()
+            case "skipped":
+                self.firing(int(detail["incident"])).is_skipped = True
+            case _:
+                pass
+
+    def _move_tokens(self, record: Record) -> None:
+        born = set(record.produced)
+        gone = set(record.consumed)
+        require(len(born) == len(record.produced) and not born & self.produced, "P1: ids are new", record)
+        require(len(gone) == len(record.consumed), "P1: consumed once", record)
+        require(gone <= self.produced - self.consumed, "P1: consumed tokens were there", record)
+        self.produced |= born
+        self.consumed |= gone
+
+    def _fired(self, record: Record, transition: TransitionPlan) -> None:
+        require(record.firing not in self.fired, "P2: a firing counts once", record)
+        self.fired.add(record.firing)
+        taken = sum(arc.weight for arc in transition.inputs)
+        require(len(record.consumed) == taken, "weights of inputs", f"{record} should take {taken}")
+        given = [weight for _, weight in transition.outputs]
+        allowed = given if transition.choice else [sum(given)]
+        require(len(record.produced) in allowed, "weights of outputs", f"{record} should give one of {allowed}")
+
+    def check_marking(self, image: Image) -> None:
+        """P1: what is free or taken now is what was produced and not consumed, each once."""
+        free = [token for tokens in image.places.values() for token in tokens]
+        taken = [token for firing in image.firings.values() for _, token, _ in firing.tokens]
+        everywhere = Counter((*free, *taken))
+        twice = [token for token, count in everywhere.items() if count > 1]
+        require(not twice, "P1: a token is in one place", f"{image.header.instance}: tokens {twice} are in several")
+        there, booked = set(everywhere), self.produced - self.consumed
+        require(
+            there == booked,
+            "P1: the history explains the marking",
+            f"{image.header.instance}: lost {sorted(booked - there)}, unexplained {sorted(there - booked)}",
+        )
+        require(image.last_link == self.last, "history link", f"{image.header.instance}: its end is not {self.last}")
+
+    def check_invariants(self, image: Image) -> None:
+        """The place invariants of the net weigh what they weighed at the spawn."""
+        counts = Counter[int]()
+        for place, tokens in image.places.items():
+            counts[place] += len(tokens)
+        for firing in image.firings.values():
+            counts.update(place for place, _, _ in firing.tokens)
+        for invariant, weight in self.sums or ():
+            found = weigh(invariant, counts)
+            require(found == weight, "P1: place invariant", f"{image.header.instance}: {invariant}: {found}, not {weight}")
+
+
+def open_sums(invariants: Sequence[Invariant], tokens: Sequence[tuple[int, bytes]]) -> list[tuple[Invariant, int]]:
+    """Return what each invariant weighs over the tokens of a spawn."""
+    counts = Counter(place for place, _ in tokens)
+    return [(invariant, weigh(invariant, counts)) for invariant in invariants]

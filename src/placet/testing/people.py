@@ -1,0 +1,253 @@
+"""The clients of a simulation: what they ask for, and whether what they are told is true."""
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from random import Random
+
+import msgspec
+
+from placet.actors.answers import Entries, Receipt, Refused, Spawned
+from placet.actors.effects import Reply
+from placet.actors.messages import (
+    Cancel,
+    ClientMessage,
+    FailIncident,
+    Inspect,
+    Pause,
+    Restart,
+    Resume,
+    RetryIncident,
+    SkipIncident,
+    Sleep,
+    Spawn,
+)
+from placet.persistence.keys import address_key
+from placet.persistence.values import encode
+from placet.petri.behaviour import Definition
+from placet.petri.plan import Plan, make_plan
+from placet.testing.checks import Checks
+from placet.testing.errors import require
+from placet.testing.functions import FUEL, TAGS
+from placet.testing.image import Image
+
+Interventions = Pause | Resume | Cancel | RetryIncident | SkipIncident | FailIncident
+
+
+@dataclass(slots=True)
+class People:
+    """Makes requests, remembers them, and checks the answers."""
+
+    random: Random
+    checks: Checks
+    workflows: list[tuple[Definition, bytes]]  # with the digest of its net
+    most_instances: int
+    requests: dict[int, ClientMessage] = field(default_factory=dict[int, ClientMessage])  # not answered, by number
+    sent: list[ClientMessage] = field(default_factory=list[ClientMessage])  # all so far, for repetitions
+    lost: list[ClientMessage] = field(default_factory=list[ClientMessage])  # unanswered when their engine crashed
+    instances: list[str] = field(default_factory=list[str])
+    numbers: int = 0
+
+    # -- asking --------------------------------------------------------------------------------------------
+
+    def spawn(self) -> ClientMessage:
+        """Ask for an instance: mostly a new one, sometimes one that exists, with the same inputs or others."""
+        random = self.random
+        known = self.instances and (len(self.instances) >= self.most_instances or random.random() < 0.2)
+        instance = random.choice(self.instances) if known else f"i{len(self.instances)}"
+        if not known:
+            self.instances.append(instance)
+        definition, digest = random.choice(self.workflows)
+        plan = make_plan(definition.net, definition.behaviours)
+        tokens = self._tokens(plan)
+        inputs = blake2b(repr((instance, tokens)).encode(), digest_size=16).digest()
+        self.checks.inputs[inputs] = tokens
+        return self._send(
+            Spawn(
+                instance=instance,
+                reply=self._number(),
+                workflow=definition.name,
+                version=definition.version,
+                net=digest,
+                tokens=tokens,
+                inputs=inputs,
+                incarnation=random.getrandbits(32),
+            )
+        )
+
+    def _tokens(self, plan: Plan) -> tuple[tuple[int, bytes], ...]:
+        random = self.random
+        entries = [place.index for place in plan.places if place.is_entry]
+        count = random.choice((0, 1, 1, 2, 3, 5, 8))
+        return tuple((random.choice(entries), encode(self._value())) for _ in range(count))
+
+    def _value(self) -> int:
+        return self.random.randrange(TAGS) * FUEL + self.random.choice((0, 0, 0, 1, 1, 2))
+
+    def intervene(self) -> ClientMessage | None:
+        """Ask for something to be done to an instance."""
+        if not self.instances:
+            return None
+        random = self.random
+        instance = random.choice(self.instances) if random.random() < 0.97 else "nobody"
+        image = self.image(instance)
+        make = random.choice((self._pause, self._resume, self._settle, self._settle, self._settle, self._cancel))
+        return self._send(make(instance, image))
+
+    def _words(self, instance: str) -> dict[str, str]:
+        words = {"instance": instance, "by": "eva", "why": f"why {self.numbers + 1}"}
+        return words | ({"request_id": f"request {self.numbers + 1}"} if self.random.random() < 0.5 else {})
+
+    def _pause(self, instance: str, image: Image | None) -> ClientMessage:
+        return Pause(**self._words(instance), reply=self._number())
+
+    def _resume(self, instance: str, image: Image | None) -> ClientMessage:
+        return Resume(**self._words(instance), reply=self._number())
+
+    def _cancel(self, instance: str, image: Image | None) -> ClientMessage:
+        if self.random.random() < 0.6:
+            return self._resume(instance, image)
+        return Cancel(**self._words(instance), reply=self._number())
+
+    def _settle(self, instance: str, image: Image | None) -> ClientMessage:
+        incidents = image.incidents if image else []
+        number = self.random.choice(incidents) if incidents else self.random.randint(0, 30)
+        return self.settle(instance, number, self.random.choice(("retry", "retry", "skip", "skip", "fail")))
+
+    def resume(self, instance: str) -> ClientMessage:
+        """Return the message that undoes a pause."""
+        return self._resume(instance, None)
+
+    def settle(self, instance: str, incident: int, how: str) -> ClientMessage:
+        """Return the message that settles an incident by "retry", "skip" or "fail"."""
+        words = self._words(instance)
+        if how == "retry":
+            return RetryIncident(**words, reply=self._number(), incident=incident)
+        if how == "fail":
+            return FailIncident(**words, reply=self._number(), incident=incident)
+        outputs = self._outputs(instance, incident)
+        return SkipIncident(**words, reply=self._number(), incident=incident, outputs=outputs)
+
+    def _outputs(self, instance: str, incident: int) -> tuple[tuple[str, bytes], ...]:
+        image = self.image(instance)
+        firing = image.firings.get(incident) if image else None
+        if image is None or firing is None or self.random.random() < 0.1:
+            return (("nowhere", encode(0)),)
+        transition = self.checks.plan(image).transitions[firing.transition]
+        named = list(zip(transition.output_names, transition.outputs, strict=True))
+        if transition.choice:
+            named = [self.random.choice(named)]
+        return tuple((name, encode(self._value())) for name, (_, weight) in named for _ in range(weight))
+
+    def handle_actor(self) -> ClientMessage | None:
+        """Ask for one actor to be looked at, restarted or put to sleep."""
+        if not self.instances:
+            return None
+        random = self.random
+        instance = random.choice(self.instances)
+        image = self.image(instance)
+        paths = ["", "nobody"]
+        if image is not None:
+            plan = self.checks.plan(image)
+            paths += [*plan.place_index] * 3 + [*plan.composite_index]
+        kind = random.choice((Inspect, Restart, Sleep))
+        return self._send(kind(instance=instance, path=random.choice(paths), reply=self._number()))
+
+    def repeat(self) -> ClientMessage | None:
+        """Ask again for what was asked before: what a client does that has had no answer, or doubts it."""
+        pool = self.lost or self.sent
+        if not pool:
+            return None
+        message = self.random.choice(pool)
+        return self._send(msgspec.structs.replace(message, reply=self._number()))
+
+    def _send(self, message: ClientMessage) -> ClientMessage:
+        self.requests[message.reply] = message
+        self.sent.append(message)
+        return message
+
+    def send(self, message: ClientMessage) -> ClientMessage:
+        """Count a message made elsewhere as asked."""
+        return self._send(message)
+
+    def _number(self) -> int:
+        self.numbers += 1
+        return self.numbers
+
+    def crashed(self) -> None:
+        """Nobody will answer any more."""
+        self.lost += self.requests.values()
+        self.requests.clear()
+
+    def image(self, instance: str) -> Image | None:
+        """Return what the store holds of an instance."""
+        root = self.checks.view.get(address_key(instance))
+        return self.checks.images.get(root) if root else None
+
+    # -- being answered ------------------------------------------------------------------------------------
+
+    def answered(self, reply: Reply, *, alone: bool) -> None:
+        """Check one answer; `alone`: its batch did nothing else."""
+        message = self.requests.pop(reply.reply, None)
+        require(message is not None, "a request is answered once", reply)
+        if message is None:
+            return
+        answer = reply.answer
+        require(answer.instance == message.instance, "an answer is for its request", f"{message} {answer}")
+        match answer:
+            case Spawned():
+                self._check_spawned(message, answer)
+            case Receipt():
+                self._check_receipt(message, answer)
+            case Entries():
+                self._check_entries(message, answer, alone)
+            case Refused():
+                self._check_refused(message, answer)
+
+    def _check_spawned(self, message: ClientMessage, answer: Spawned) -> None:
+        image = self.image(message.instance)
+        require(isinstance(message, Spawn) and image is not None, "spawned is true", message)
+        if isinstance(message, Spawn) and image is not None:
+            require(image.root == answer.root, "spawned is true", answer)
+            require(image.header.inputs == message.inputs, "the same id is the same inputs", message)
+            mine = image.header.incarnation == message.incarnation
+            require(mine or answer.already, "spawned once", message)
+
+    def _check_receipt(self, message: ClientMessage, answer: Receipt) -> None:
+        if not isinstance(message, Interventions):
+            return
+        image = self.image(message.instance)
+        require(image is not None, "a receipt is true", message)
+        if image is None:
+            return
+        count = self.checks.ledgers[image.root].accepted[message.why]
+        require(count or answer.already, "a receipt is true", f"{message} is not in the history")
+        require(count <= 1 or not message.request_id, "a request id counts once", message)
+
+    def _check_refused(self, message: ClientMessage, answer: Refused) -> None:
+        image = self.image(message.instance)
+        if answer.code == "conflict":
+            require(image is not None, "a conflict is true", message)
+        if answer.code == "ended":
+            require(image is not None and image.is_over, "ended is true", message)
+        if isinstance(message, Interventions) and message.request_id and image is not None and answer.code != "fault":
+            count = self.checks.ledgers[image.root].accepted[message.why]
+            require(not count, "the recorded answer is repeated", f"{message}: {answer}")
+
+    def _check_entries(self, message: ClientMessage, answer: Entries, alone: bool) -> None:
+        image = self.image(message.instance)
+        if image is None or not isinstance(message, Inspect) or not alone:
+            return
+        place = self.checks.plan(image).place_index.get(message.path)
+        if place is not None:
+            expected = image.places.get(place, {})
+            found = {number: value for _, number, value in answer.entries}
+            require(found == expected, "an actor shows its entries", message)
+        elif self.checks.plan(image).composite_index.get(message.path) == 0:
+            counted = sum(1 for kind, _, _ in answer.entries if kind == 1)
+            composite = [one for one in image.firings.values() if self._is_roots(image, one.transition)]
+            require(counted == len(composite), "an actor shows its entries", message)
+
+    def _is_roots(self, image: Image, transition: int) -> bool:
+        return self.checks.plan(image).transitions[transition].composite == 0
+
+

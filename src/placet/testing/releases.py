@@ -1,0 +1,119 @@
+"""What must hold whenever an effect leaves the engine: its reason is on disk by then."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from placet.actors.effects import Expire, Start, StateChanged
+from placet.actors.records import Firing, Phase
+from placet.supervision.losses import ALONE_FROM
+from placet.testing.checks import AttemptKey, Checks
+from placet.testing.errors import require
+from placet.testing.executor import SimulatedExecutor
+from placet.testing.image import value_of
+
+FORGIVEN_S = 1e-9  # of sums of times
+SLICE_S = 0.02  # as long as an instance that frees a slot may use it again at once
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long an instance has waited for a slot, in starts of others."""
+
+    since_s: float
+    overtaken: Counter[bytes] = field(default_factory=Counter[bytes])  # starts of others since, by root
+
+
+@dataclass(slots=True)
+class Releases:
+    """Checks effects as they are let go, and keeps the books on starts that the checks of commits lean on."""
+
+    checks: Checks
+    executor: SimulatedExecutor
+    attempts: dict[tuple[bytes, int], int] = field(default_factory=dict[tuple[bytes, int], int])
+    waiting: dict[bytes, Patience] = field(default_factory=dict[bytes, Patience])
+
+    def crashed(self) -> None:
+        """Nobody waits in an engine that is gone."""
+        self.waiting.clear()
+
+    def start(self, start: Start, now: float, capacity: int) -> None:
+        """P2: the choice is on disk with this attempt, a slot is free, and no attempt comes twice."""
+        what = f"{start.instance} {start.transition.path} {start.number} attempt {start.attempt}"
+        image = self.checks.images.get(start.root)
+        firing = image.firings.get(start.number) if image else None
+        require(firing is not None, "P2: a start has its record", what)
+        if firing is None:
+            return
+        recorded = (firing.attempt, firing.phase, firing.transition)
+        expected = (start.attempt, Phase.RUNNING, start.transition.index)
+        require(recorded == expected, "P2: a start has its record", f"{what}: {recorded}")
+        values = [value_of(self.checks.view, start.root, stored) for _, _, stored in firing.tokens]
+        given = [value_of(self.checks.view, start.root, stored) for _, _, stored in start.tokens]
+        require(values == given, "a handler is given the tokens taken", what)
+        require(len(self.executor.live) < capacity, "a firing is chosen for a free slot", f"{what}: {capacity} slots")
+        self._check_attempt(start, firing, now, what)
+        self._check_alone(start, firing, what)
+        self._check_fair(start, now)
+        self.checks.released.add((start.root, start.number, start.attempt))
+
+    def _check_attempt(self, start: Start, firing: Firing, now: float, what: str) -> None:
+        key: AttemptKey = (start.root, start.number, start.attempt)
+        last = self.attempts.get((start.root, start.number), 0)
+        again = key in self.executor.withdrawn and last == start.attempt
+        require(last < start.attempt or again, "P2: attempts increase", f"{what} after {last}")
+        self.attempts[start.root, start.number] = start.attempt
+        self.executor.withdrawn.discard(key)
+        before = (start.root, start.number, start.attempt - 1)
+        require(before not in self.checks.doomed, "P2: losses are counted", f"{what} without the loss before it")
+        account = self.checks.ledgers[start.root].firing(start.number)
+        policy = start.transition.behaviour.retry if start.transition.behaviour else None
+        if not account.failed or firing.failures[-1].attempt != start.attempt - 1 or firing.failures[-1].type == "Lost":
+            return
+        delay_s = policy.delay_s(account.failed, firing.failures[-1].types, start.number) if policy else None
+        require(delay_s is not None, "Retry's limit is kept", f"{what} after {account.failed} failures")
+        due_s = account.failed_at + (delay_s or 0.0)
+        require(now >= due_s - FORGIVEN_S, "back-off is kept", f"{what} at {now}, not before {due_s}")
+
+    def _check_alone(self, start: Start, firing: Firing, what: str) -> None:
+        """P2: from its third loss a firing runs with nothing beside it."""
+        if firing.losses >= ALONE_FROM:
+            require(not self.executor.live, "P2: a suspect runs alone", f"{what} beside {len(self.executor.live)}")
+        for root, number, attempt in self.executor.live:
+            image = self.checks.images[root]
+            other = image.firings.get(number)
+            alone = other is not None and other.attempt == attempt and other.losses >= ALONE_FROM
+            require(not alone, "P2: a suspect runs alone", f"{what} beside the suspect {number}")
+
+    def expire(self, expire: Expire, now: float) -> None:
+        """A deadline is enforced when it has passed, not before."""
+        image = self.checks.images[expire.root]
+        firing = image.firings.get(expire.number)
+        if firing is not None and firing.attempt == expire.attempt and firing.phase is Phase.RUNNING:
+            require(0.0 < firing.due <= now + FORGIVEN_S, "deadlines are kept", f"{firing.due} is not over at {now}")
+
+    def changed(self, changes: list[StateChanged]) -> None:
+        """What is told last about an instance is what its store says."""
+        for root, change in {change.root: change for change in changes}.items():
+            state = self.checks.images[root].header.state
+            require(state.value == change.state, "state changes are told", f"{change.instance}: {change.state}, {state}")
+
+    # -- fairness ------------------------------------------------------------------------------------------
+
+    def wants(self, roots: set[bytes], now: float) -> None:
+        """Be told who could start something, had it a slot: those no longer there have been served or want nothing."""
+        for root in [root for root in self.waiting if root not in roots]:
+            del self.waiting[root]
+        for root in sorted(roots):
+            self.waiting.setdefault(root, Patience(since_s=now))
+
+    def _check_fair(self, start: Start, now: float) -> None:
+        """Nobody waits while another instance is served time and again."""
+        self.waiting.pop(start.root, None)
+        for root, patience in self.waiting.items():
+            if now > patience.since_s + SLICE_S:
+                patience.overtaken[start.root] += 1
+                served = patience.overtaken[start.root]
+                require(served <= FAIR_TURNS, "slots go round", f"{start.instance} had {served} starts, {root.hex()} none")
+
+
+FAIR_TURNS = 24  # starts another instance may get first: a few turns, each of as many as there are slots
