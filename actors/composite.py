@@ -13,7 +13,7 @@ from placet.persistence.history import Detail
 from placet.persistence.keys import FIRING, kind_prefix, pack_id
 from placet.petri.behaviour import INLINE
 from placet.petri.plan import CompositePlan, TransitionPlan
-from placet.supervision.losses import Verdict, after_loss
+from placet.supervision.losses import ALONE_FROM, Verdict, after_loss
 
 if TYPE_CHECKING:
     from placet.actors.workflow import WorkflowActor
@@ -49,8 +49,11 @@ class CompositeActor:
         for arc in transition.inputs:
             place = places[arc.place] or workflow.place(arc.place)
             place.take(turn, arc.queue, arc.weight, taken)
-            if len(place.tokens) < arc.weight:
+            left = len(place.tokens)
+            if left < arc.weight:
                 again = False
+                if not left:
+                    places[arc.place] = None  # an empty place is made anew when a token comes: it need not be kept
         workflow.inner -= len(taken)
         workflow.serial = number = workflow.serial + 1
         firing = Firing(number, transition.index, tuple(taken), Phase.RUNNING)
@@ -174,7 +177,7 @@ class CompositeActor:
     def lost(self, turn: Turn, firing: Firing, *, clean: bool) -> None:
         """The engine went while this firing ran: what next depends on how often that has happened."""
         if clean:
-            self.set_phase(turn, firing, Phase.READY)
+            self.make_ready(turn, firing)
             return
         firing.losses += 1
         failure = Failure(type="Lost", message="the engine ended while this attempt ran", attempt=firing.attempt)
@@ -189,8 +192,10 @@ class CompositeActor:
 
     def due(self, turn: Turn, firing: Firing) -> None:
         """A timer of a firing has come."""
+        if firing.due > turn.now:
+            return  # of an earlier attempt: it was on its way when that attempt's answer came
         if firing.phase is Phase.BACKOFF:
-            self.set_phase(turn, firing, Phase.READY)
+            self.make_ready(turn, firing)
         elif firing.phase is Phase.RUNNING and firing.due:
             executor = self.workflow.plan.transitions[firing.transition].executor
             turn.rare().expires.append(
@@ -201,11 +206,17 @@ class CompositeActor:
     def put_back(self, turn: Turn, firings: Iterable[Firing], kind: str) -> None:
         """Undo the choice of firings that do not run: their tokens return to their places with their age."""
         for firing in list(firings):
+            if firing.phase is Phase.SUSPECT:
+                turn.rare().acquitted.append(firing.number)
             self._drop(turn, firing)
             for place, token, value in firing.tokens:
                 self.workflow.restore(turn, place, token, value)
             path = self.workflow.plan.transitions[firing.transition].path
             self.workflow.record(turn, kind, path, firing.number, firing.attempt)
+
+    def make_ready(self, turn: Turn, firing: Firing) -> None:
+        """Let a firing be started as soon as there is a slot: alone, if it was lost too often."""
+        self.set_phase(turn, firing, Phase.SUSPECT if firing.losses >= ALONE_FROM else Phase.READY)
 
     def set_phase(self, turn: Turn, firing: Firing, phase: Phase) -> None:
         """Move a firing to another phase: counted, timed and written."""
@@ -215,8 +226,10 @@ class CompositeActor:
         workflow.forget_ready(firing)
         if phase is Phase.READY:
             workflow.note_ready(firing, self)
-        elif phase is Phase.SUSPECT:
-            turn.rare().suspects.append((firing.transition, firing.number))
+        if firing.phase is Phase.SUSPECT:
+            turn.rare().acquitted.append(firing.number)
+        if phase is Phase.SUSPECT:
+            turn.rare().suspects.append(firing)
         firing.phase = phase
         firing.since = turn.now
         if firing.due:

@@ -43,11 +43,11 @@ def _state(workflow: "WorkflowActor") -> InstanceState:
         return _S.PAUSED
     if workflow.open_incidents:
         return _S.INCIDENT
-    if busy or workflow.wants() or counts[Phase.SUSPECT]:
+    if busy or workflow.wants() or _can_run_alone(workflow):
         return _S.RUNNING
     if workflow.services.visiting and unknown_handlers(workflow):
         return _S.RUNNING  # the next engine has its handlers
-    if counts[Phase.BACKOFF] or counts[Phase.READY] or unknown_handlers(workflow):
+    if counts[Phase.BACKOFF] or counts[Phase.READY] or counts[Phase.SUSPECT] or unknown_handlers(workflow):
         return _S.WAITING
     return _S.STUCK if workflow.inner else _S.COMPLETED
 
@@ -69,9 +69,21 @@ def _record(workflow: "WorkflowActor", turn: Turn, state: InstanceState) -> None
     if state in TERMINAL:
         workflow.note(turn, state.value)
     elif state is _S.STUCK:
-        workflow.note(turn, state.value, **lacking(workflow))
+        workflow.record(turn, state.value, detail={**lacking(workflow)})
     elif state is _S.WAITING and (unknown := unknown_handlers(workflow)):
         workflow.note(turn, state.value, reason="no handler in this process for " + ", ".join(unknown))
+
+
+def _can_run_alone(workflow: "WorkflowActor") -> bool:
+    """Return whether a firing that was lost too often waits only for everything else to be quiet."""
+    if not workflow.counts[Phase.SUSPECT]:
+        return False
+    transitions = workflow.plan.transitions
+    return any(
+        firing.phase is Phase.SUSPECT and transitions[firing.transition].behaviour is not None
+        for composite in workflow.composites
+        for firing in composite.firings.values()
+    )
 
 
 def unknown_handlers(workflow: "WorkflowActor") -> list[str]:

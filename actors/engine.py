@@ -26,7 +26,7 @@ from placet.persistence.store import Store
 QUEUE_LIMIT = 100_000  # messages waiting; beyond it clients are told `Busy`
 GATHERED = 4_096  # messages taken over in one go
 RETRY_COMMIT_S = 1.0
-TEND_S = 0.005  # how often executors are looked after while they have something queued
+TEND_S = 0.005  # silence, with firings queued, after which executors are looked after
 WAIT_S = 3_600.0  # longest sleep; anything that happens wakes the engine
 
 
@@ -158,7 +158,6 @@ class Engine:
 
     def _cycle(self) -> None:
         for name, executor in self.executors.items():
-            executor.tend()
             self.kernel.set_capacity(name, executor.capacity())
         batch = self.kernel.run(self.clock.now(), wall=wall_s())
         self._settle(batch)
@@ -174,6 +173,8 @@ class Engine:
         try:
             message = self.inbox.get(timeout=self._patience_s())
         except Empty:
+            for executor in self.executors.values():
+                executor.tend()
             return
         if not isinstance(message, _Wake):
             self.kernel.deliver(message)

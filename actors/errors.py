@@ -109,3 +109,31 @@ class UnknownWorkflow(PlacetError, LookupError):
 
     def __str__(self) -> str:
         return f"workflow {self.workflow!r} is not registered; pass it to Runtime(workflows=[…])"
+
+
+class BadRequest(PlacetError, ValueError):
+    """What came through the control socket is no request; it had no effect."""
+
+    code = "bad_request"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the request cannot be read: {self.reason}"
+
+
+class EngineSilent(PlacetError):
+    """An engine owns the state but does not answer; whether the request had an effect is not known."""
+
+    code = "engine_silent"
+
+    def __init__(self, path: str, pid: int, reason: str) -> None:
+        super().__init__(path, pid, reason)
+        self.path = path
+        self.pid = pid
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the engine of {self.path} (process {self.pid}) does not answer: {self.reason}; try again, or stop it"

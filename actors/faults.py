@@ -5,12 +5,18 @@ good state. A message that keeps failing is set aside in its instance, where a p
 that fails, the instance is left alone until the next start, with a record of the reason.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from placet.actors.messages import Done, Failed, KernelMessage, Park, Withdrawn, encode_message
-from placet.actors.records import Parked, encode
+import msgspec
+
+from placet.actors.effects import StateChanged
+from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
+from placet.actors.messages import Done, Failed, KernelMessage, Park, Request, Withdrawn, encode_message
+from placet.actors.records import Parked, decode_header, encode
+from placet.actors.turn import Turn
 from placet.actors.usercode import failure_of
-from placet.persistence.keys import PARKED, entry_key
+from placet.persistence.keys import HEADER, PARKED, entry_key
 from placet.supervision.budget import RestartBudget
 
 BUDGET = RestartBudget(limit=2, window_s=5.0)
@@ -19,10 +25,10 @@ _OUTSIDE = 1 << 63  # numbers an instance never gives out itself
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do after a fault: a message to handle next, or an entry to write; neither: drop it."""
+    """What to do after a fault: handle a message next, or set one aside without the help of its instance's actors."""
 
     again: KernelMessage | None = None
-    write: tuple[bytes, bytes] | None = None
+    parked: Parked | None = None
 
 
 class Faults:
@@ -47,13 +53,35 @@ class Faults:
         parked = Parked(
             number=_OUTSIDE, kind=message.kind, message=message.message, failure=failure_of(error), actor=message.actor
         )
-        return Verdict(write=(entry_key(root, 0, PARKED, _OUTSIDE), encode(parked)))
+        return Verdict(parked=parked)
+
+
+def set_aside(turn: Turn, get: Callable[[bytes], bytes | None], parked: Parked) -> None:
+    """Note a message beside an instance that is past help, and say so in its header; what has ended stays as it is.
+
+    The instance is marked to be woken at the next start, which may fare better.
+    """
+    key = entry_key(turn.root, 0, HEADER, 0)
+    data = get(key)
+    header = decode_header(data) if data else None
+    if header is None or header.state in TERMINAL:
+        return
+    turn.put(entry_key(turn.root, 0, PARKED, parked.number), encode(parked))
+    header.awake = True
+    if header.intent is Intent.RUN and header.state is not InstanceState.INCIDENT:
+        header.state, header.changed_at = InstanceState.INCIDENT, turn.now
+        turn.rare().changes.append(
+            StateChanged(instance=header.instance, root=turn.root, state=header.state.value, at=turn.now)
+        )
+    turn.put(key, encode(header))
 
 
 def _parking(root: bytes, message: KernelMessage, error: Exception) -> Park:
-    transition, number = -1, 0
+    transition, number, attempt = -1, 0, 0
     if isinstance(message, (Done, Failed, Withdrawn)):
-        transition, number = message.transition, message.number
+        transition, number, attempt = message.transition, message.number, message.attempt
+    elif isinstance(message, Request):
+        message = msgspec.structs.replace(message, reply=0)  # its client is told now, and only once
     return Park(
         root=root,
         kind=type(message).__name__,
@@ -62,6 +90,7 @@ def _parking(root: bytes, message: KernelMessage, error: Exception) -> Park:
         actor=faulty_actor(error),
         transition=transition,
         number=number,
+        attempt=attempt,
     )
 
 

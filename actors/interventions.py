@@ -72,6 +72,8 @@ def _pause(workflow: WorkflowActor, turn: Turn, message: Pause) -> Answer:
     if workflow.header.intent is Intent.PAUSE:
         return _already(turn, message)
     workflow.header.intent = Intent.PAUSE
+    for composite in workflow.composites:
+        turn.rare().acquitted += [one.number for one in composite.firings.values() if one.phase is Phase.SUSPECT]
     return _accept(workflow, turn, message, "paused")
 
 
@@ -82,7 +84,7 @@ def _resume(workflow: WorkflowActor, turn: Turn, message: Resume) -> Answer:
         return _already(turn, message)
     workflow.header.intent = Intent.RUN
     for composite in workflow.composites:
-        turn.rare().suspects += [(f.transition, f.number) for f in composite.firings.values() if f.phase is Phase.SUSPECT]
+        turn.rare().suspects += [one for one in composite.firings.values() if one.phase is Phase.SUSPECT]
     return _accept(workflow, turn, message, "resumed")
 
 

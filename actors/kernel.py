@@ -6,11 +6,12 @@ only then carries out the batch's effects. While a commit is pending or failing,
 
 from collections import deque
 from collections.abc import Iterator
+from math import inf, nextafter
 
 from placet.actors.answers import Refused, Spawned
 from placet.actors.catalog import Catalog, net_key
 from placet.actors.effects import Batch, Reply
-from placet.actors.faults import Faults
+from placet.actors.faults import Faults, set_aside
 from placet.actors.lifecycle import InstanceState
 from placet.actors.marker import Marker, NoMarker
 from placet.actors.memory import Memory
@@ -69,7 +70,8 @@ class Kernel:
         # By root, or by id where the root is not known. Most mailboxes hold one message: it stands for itself.
         self._mail: dict[bytes | str, KernelMessage | deque[KernelMessage]] = {}
         self._ready: deque[bytes | str] = deque()
-        self._alone: dict[FlightKey, int] = {}  # firings to be run alone -> transition
+        self._alone: dict[FlightKey, tuple[int, str]] = {}  # firings to be run alone -> (transition, executor)
+        self._lone: FlightKey | None = None  # the last one that was
         self._roots = Roots()
         self._faults = Faults()
         self.slots = Slots()
@@ -79,7 +81,7 @@ class Kernel:
         stamp = view.get(STAMP_KEY)
         self.stamp: Stamp = decode_stamp(stamp) if stamp else Stamp()
         self.history = self.stamp.history
-        self._now = self.stamp.engine_s
+        self._now = nextafter(self.stamp.engine_s, inf)  # so that nothing new began by the time of a clean stop
         self.queued = 0  # messages not handled yet
         self.draining = visiting  # a clean stop is under way: nothing new is chosen, inline neither
 
@@ -89,7 +91,7 @@ class Kernel:
         """Find what must go on: call once, before the first `run`."""
         found = find_work(self._view)
         for root in found.awake:
-            self.deliver(Recover(root=root, clean=self.stamp.clean))
+            self.deliver(Recover(root=root, stopped_s=self.stamp.stopped_s))
         for key, due, transition in found.timers:
             self.timers.set(key, due, transition)
         return found
@@ -130,7 +132,9 @@ class Kernel:
         """True when `run` would handle something without a new message."""
         if self._ready or self.slots.has_grant:
             return True
-        return bool(self._alone or self.slots.alone) and not self.slots.in_flight()
+        if self._first_alone() is not None:
+            return not self.slots.in_flight()
+        return self.slots.alone and not self._runs_alone
 
     def run(self, now: float, budget: int = BUDGET, wall: float = 0.0) -> Batch:
         """Handle messages until there are none or the budget is used up, and return what came of it.
@@ -155,7 +159,7 @@ class Kernel:
             else:
                 spent += self._handle_request(message)  # type: ignore[arg-type]  # all that is left
         self._memory.put_to_sleep()
-        return self._finish(wall, clean=self.visiting and self.stamp.clean)  # a visit leaves that as it found it
+        return self._finish(wall, clean=False)
 
     def stop(self, now: float, wall: float = 0.0) -> Batch:
         """Return the last batch of a clean stop: what is in flight will not count as lost."""
@@ -171,7 +175,8 @@ class Kernel:
         engine = self._pending.engine
         self.suspects.write(engine)
         if clean or not self._pending.is_empty:
-            self.stamp = Stamp(self._now, wall, self.history, clean)
+            stopped_s = self._now if clean else self.stamp.stopped_s
+            self.stamp = Stamp(self._now, wall, self.history, stopped_s)
             engine[STAMP_KEY] = encode_stamp(self.stamp)
             self._batch.writes = self._pending.writes()
         return self._batch
@@ -201,17 +206,30 @@ class Kernel:
     def _next_alone(self) -> KernelMessage | None:
         """Once nothing is in flight, let one suspected firing run; nothing else starts until all have."""
         slots = self.slots
-        if not self._alone:
-            if slots.alone and not slots.in_flight():
+        key = self._first_alone()
+        if key is None:
+            if slots.alone and not self._runs_alone:
                 slots.alone = False
                 return self._next()
             return None
         slots.alone = True
         if slots.in_flight():
             return None
-        (root, number), transition = next(iter(self._alone.items()))
-        del self._alone[root, number]
+        self._lone = key
+        transition, _ = self._alone.pop(key)
+        root, number = key
         return RunAlone(root=root, transition=transition, number=number)
+
+    @property
+    def _runs_alone(self) -> bool:
+        return self._lone is not None and self.slots.is_out(*self._lone)
+
+    def _first_alone(self) -> FlightKey | None:
+        """Return the suspected firing to run next, of those whose executor takes anything now."""
+        if self.draining:
+            return None
+        pool = self.slots.pool
+        return next((key for key, (_, executor) in self._alone.items() if pool(executor).capacity > 0), None)
 
     # -- turns ---------------------------------------------------------------------------------------------
 
@@ -288,8 +306,11 @@ class Kernel:
         batch.changes += aside.changes
         batch.expires += aside.expires
         batch.progress += aside.progress
-        for transition, number in aside.suspects:
-            self._alone[root, number] = transition
+        for number in aside.acquitted:
+            self._alone.pop((root, number), None)
+        for firing in aside.suspects:
+            transition = self._memory.roots[root].plan.transitions[firing.transition]
+            self._alone[root, firing.number] = transition.index, transition.executor
         for replay in aside.replays:
             self.deliver(decode_message(replay))
         for instance, path in aside.cleared:
@@ -357,8 +378,11 @@ class Kernel:
             self._put_first(root, verdict.again)
             if isinstance(verdict.again, Park) and isinstance(message, Request):
                 self._refuse(message, "fault", f"{message.instance} could not handle it: {error!r}")
-        elif verdict.write is not None:
-            self._pending.engine[verdict.write[0]] = verdict.write[1]
+        elif verdict.parked is not None:
+            turn = Turn(root, self._now, 0, False)
+            set_aside(turn, self.get, verdict.parked)
+            self._pending.merge(turn)
+            self._batch.changes += turn.rare().changes
         return 1
 
     # -- services for actors -------------------------------------------------------------------------------

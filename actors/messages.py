@@ -69,7 +69,7 @@ class Recover(Message, frozen=True, gc=False, kw_only=True):
     """The engine has started again: count what was lost with it, and go on."""
 
     root: bytes
-    clean: bool  # the last stop was clean: what was in flight does not count as lost
+    stopped_s: float  # when the engine last stopped cleanly: what ran then does not count as lost
 
 
 class RunAlone(Message, frozen=True, gc=False, kw_only=True):
@@ -90,6 +90,7 @@ class Park(Message, frozen=True, gc=False, kw_only=True):
     actor: str
     transition: int = -1
     number: int = 0  # the firing whose result it is
+    attempt: int = 0
 
 
 # -- from clients ------------------------------------------------------------------------------------------

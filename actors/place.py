@@ -69,20 +69,24 @@ class PlaceActor:
 
     def take(self, turn: Turn, queue: int, weight: int, taken: list[TakenToken]) -> None:
         """Move the `weight` oldest tokens of a queue (-1: of all) to `taken`."""
-        tokens, queues, index = self.tokens, self.queues, self.plan.index
+        tokens, queues, born = self.tokens, self.queues, turn.born
         for _ in range(weight):
             if queue < 0:
-                token, value = tokens.popitem(last=False)
-            else:
-                token, _ = queues[queue].popitem(last=False)
-                value = tokens.pop(token)
-            if len(queues) > 1 or queue < 0:
+                token, value = tokens.popitem(False)
                 for other in queues:
                     other.pop(token, None)
+            else:
+                token, _ = queues[queue].popitem(False)
+                value = tokens.pop(token)
+                if len(queues) > 1:
+                    for other in queues:
+                        other.pop(token, None)
             key = self._prefix + pack_id(token)
-            if turn.born.pop(key, None) is None:
+            if key in born:
+                del born[key]
+            else:
                 turn.changed[key] = None
-            taken.append((index, token, value))
+            taken.append((self.plan.index, token, value))
 
 
 def _sort_in(queue: "OrderedDict[int, bytes] | OrderedDict[int, None]", token: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from placet.actors.answers import Entries, Receipt, Refused
 from placet.actors.composite import CompositeActor
 from placet.actors.interventions import end, intervene
-from placet.actors.lifecycle import Intent
+from placet.actors.lifecycle import TERMINAL, Intent
 from placet.actors.messages import (
     ActorRequest,
     Cancel,
@@ -74,7 +74,7 @@ def _withdrawn(workflow: WorkflowActor, turn: Turn, message: Withdrawn) -> None:
         return
     composite, firing = found
     firing.attempt -= 1  # it never began
-    composite.set_phase(turn, firing, Phase.READY)
+    composite.make_ready(turn, firing)
     if workflow.header.intent in (Intent.CANCEL, Intent.FAIL):
         composite.put_back(turn, [firing], "put_back")
 
@@ -93,10 +93,10 @@ def _recover(workflow: WorkflowActor, turn: Turn, message: Recover) -> None:
     ending = workflow.header.intent in (Intent.CANCEL, Intent.FAIL)
     for composite in workflow.composites:
         for firing in list(composite.firings.values()):
-            if firing.phase is Phase.RUNNING:
-                composite.lost(turn, firing, clean=message.clean)
+            if firing.phase is Phase.RUNNING and not workflow.services.slots.is_out(workflow.root, firing.number):
+                composite.lost(turn, firing, clean=firing.since <= message.stopped_s)
             elif firing.phase is Phase.SUSPECT:
-                turn.rare().suspects.append((firing.transition, firing.number))
+                turn.rare().suspects.append(firing)
     if ending:
         end(workflow, turn, workflow.header.intent)
 
@@ -111,6 +111,9 @@ def _run_alone(workflow: WorkflowActor, turn: Turn, message: RunAlone) -> None:
 
 
 def _park(workflow: WorkflowActor, turn: Turn, message: Park) -> None:
+    if workflow.header.state in TERMINAL:  # nobody could settle it there, and no token waits for it
+        workflow.note(turn, "dropped", message=message.kind, actor=message.actor, reason=message.failure.message)
+        return
     parked = Parked(
         number=workflow.next_serial(),
         kind=message.kind,
@@ -120,7 +123,7 @@ def _park(workflow: WorkflowActor, turn: Turn, message: Park) -> None:
     )
     if message.number:
         composite, firing = workflow.firing(message.transition, message.number)
-        if firing is not None and firing.phase is Phase.RUNNING:
+        if firing is not None and firing.phase is Phase.RUNNING and firing.attempt == message.attempt:
             parked.firing = firing.number
             firing.failures = (*firing.failures, message.failure)
             composite.raise_incident(turn, firing)

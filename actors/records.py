@@ -32,7 +32,7 @@ class Failure(msgspec.Struct, array_like=True, frozen=True, gc=False):
     types: tuple[str, ...] = ()  # qualified names of the exception's classes, most special first
 
 
-class Header(msgspec.Struct, array_like=True):
+class Header(msgspec.Struct, array_like=True, gc=False):
     """An instance: the entry of its workflow actor."""
 
     instance: str
@@ -51,7 +51,7 @@ class Header(msgspec.Struct, array_like=True):
     fired: int = 0  # results counted; firing records may hold a later one
 
 
-class Firing(msgspec.Struct, array_like=True):
+class Firing(msgspec.Struct, array_like=True, gc=False):
     """One firing and the tokens it took."""
 
     number: int

@@ -14,6 +14,8 @@ import msgspec
 
 from placet.actors.answers import Answer, Receipt, Refused, Spawned
 from placet.actors.catalog import Catalog
+from placet.actors.control import ControlServer
+from placet.actors.control_desk import ControlDesk
 from placet.actors.effects import Progress, StateChanged
 from placet.actors.engine import Engine, Health
 from placet.actors.errors import InvalidId, NotFound, RequestRefused, SpawnConflict, UnknownWorkflow, WaitTimeout
@@ -55,6 +57,7 @@ class Runtime:
 
     `workflows` are registered before recovery, so that instances of earlier runs go on with today's handlers.
     `threads` bounds the handlers that run at once. `grace_s` is how long closing waits for those that run.
+    With `control`, commands of the same user reach it through `DIR/control.sock`.
     Raises `StoreInUse` when another process has the state, and the other errors of `placet.persistence.errors`.
     """
 
@@ -66,6 +69,7 @@ class Runtime:
         threads: int = 64,
         grace_s: float = 5.0,
         limit_bytes: int = LIMIT_BYTES,
+        control: bool = True,
     ) -> None:
         self.path = Path(path)
         self._grace_s = grace_s
@@ -84,6 +88,9 @@ class Runtime:
             raise
         self.reader = StateReader(self._state.store)
         self.engine.start()
+        self.control = ControlServer(self.path, ControlDesk(self).answer) if control else None
+        if self.control is not None:
+            self.control.start()
 
     def _make_engine(self, threads: int) -> Engine:
         store = self._state.store
@@ -117,6 +124,8 @@ class Runtime:
             return
         self._closed = True
         try:
+            if self.control is not None:
+                self.control.close()
             self.engine.stop(self._grace_s)
         finally:
             self._release()

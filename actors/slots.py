@@ -69,6 +69,10 @@ class Slots:
                 return True
         return False
 
+    def is_out(self, root: bytes, number: int) -> bool:
+        """Return whether a firing was started by this engine and is not answered yet."""
+        return any((root, number) in pool.in_flight for pool in self.pools.values())
+
     def next_waiting(self) -> bytes | None:
         """Return the root whose turn it is where a slot is free, and take it off every queue; or None."""
         for pool in self.pools.values():

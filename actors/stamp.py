@@ -13,7 +13,7 @@ class Stamp(msgspec.Struct, array_like=True):
     engine_s: float = 0.0  # engine time
     wall_s: float = 0.0  # wall clock at the same moment, seconds since 1970
     history: int = 0  # sequence number of the last history record
-    clean: bool = True  # nothing was in flight that should count as lost
+    stopped_s: float = 0.0  # engine time of the last clean stop: what began by then never counts as lost
 
 
 encode_stamp = msgspec.msgpack.Encoder().encode

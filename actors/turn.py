@@ -25,7 +25,8 @@ class Aside:
     changes: list[StateChanged] = field(default_factory=list[StateChanged])
     expires: list[Expire] = field(default_factory=list[Expire])
     progress: list[Progress] = field(default_factory=list[Progress])
-    suspects: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # (transition, firing) to run alone
+    suspects: "list[Firing]" = field(default_factory=list)  # to be run alone
+    acquitted: list[int] = field(default_factory=list[int])  # firings no longer to be run alone
     replays: list[bytes] = field(default_factory=list[bytes])  # parked messages to be handled again
     cleared: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # (instance, path) cleared of suspicion
 

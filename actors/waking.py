@@ -23,9 +23,12 @@ def spawn(
 ) -> WorkflowActor:
     """Make a new instance with its first tokens, each (place, value)."""
     workflow = WorkflowActor(root, header, services.plan(header), services, turn, new=True)
-    produced = tuple([workflow.deposit(turn, place, value) for place, value in tokens])
+    produced = tuple(range(workflow.serial + 1, workflow.serial + 1 + len(tokens)))
+    workflow.serial += len(tokens)
     detail = {"workflow": header.workflow, "version": header.version}
-    workflow.record(turn, "spawned", produced=produced, detail={**detail})
+    workflow.record(turn, "spawned", produced=produced, detail={**detail})  # first: a guard may raise at a deposit
+    for token, (place, value) in zip(produced, tokens, strict=True):
+        workflow.deposit(turn, place, value, token)
     return workflow
 
 

@@ -99,9 +99,10 @@ class WorkflowActor:
             self.places[index] = None
             self._asleep.add(index)
 
-    def deposit(self, turn: Turn, index: int, value: bytes) -> int:
-        """Put a new token into a place, offer it to the place's consumers, and return its id."""
-        self.serial = token = self.serial + 1
+    def deposit(self, turn: Turn, index: int, value: bytes, token: int = 0) -> int:
+        """Put a new token into a place, offer it to the place's consumers, and return its id: `token` if it has one."""
+        if not token:
+            self.serial = token = self.serial + 1
         if len(value) > INLINE_BYTES:
             value, chunks = split(self.root, token, value)
             for key, chunk in chunks:

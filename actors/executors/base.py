@@ -57,7 +57,7 @@ class Executor(Protocol):
         ...
 
     def tend(self) -> None:
-        """Adapt to what has happened; called by the engine every few milliseconds while it is awake."""
+        """Look after the pool: called when firings are queued and nothing was answered for some milliseconds."""
         ...
 
     def drain(self) -> None:

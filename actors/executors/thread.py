@@ -23,7 +23,6 @@ Key: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
 AHEAD_S = 0.05  # how much work may be queued ahead of the threads: bounds the wait of what is chosen
 MOST_AHEAD = 2_000
 SLOW_S = 0.001  # handlers that take longer get a thread each
-STALLED_S = 0.005  # nobody took what is queued for so long: the threads are all held up
 IDLE_S = 10.0  # a thread without work ends after that
 
 
@@ -46,8 +45,7 @@ class ThreadExecutor:
         self._begun: dict[Key, tuple[Start, float]] = {}
         self._abandoned = 0
         self._alive = 0
-        self._usual_s = SLOW_S  # running estimate of the median duration
-        self._taken_at = 0.0
+        self._usual_s = SLOW_S / 2  # running estimate of the median duration
         self._closed = False
 
     def capacity(self) -> int:
@@ -86,7 +84,6 @@ class ThreadExecutor:
         for start in starts:
             put(start)
         if not self._alive:
-            self._taken_at = monotonic_s()
             self._grow(1)
         if self._usual_s > SLOW_S:
             self._grow(self._queue.qsize() - (self._alive - len(self._begun)))
@@ -144,11 +141,8 @@ class ThreadExecutor:
             self._post(Withdrawn(root=root, transition=found.transition.index, number=number, attempt=attempt))
 
     def tend(self) -> None:
-        """Grow when nobody has taken what is queued for a while."""
-        queued = self._queue.qsize()
-        if queued and monotonic_s() - self._taken_at > STALLED_S:
-            self._taken_at = monotonic_s()
-            self._grow(min(queued, max(1, self._alive)))
+        """Grow if firings are queued: every thread is held up, or they would have been answered."""
+        self._grow(min(self._queue.qsize(), max(1, self._alive)))
 
     def _grow(self, wanted: int) -> None:
         with self._lock:
@@ -170,7 +164,7 @@ class ThreadExecutor:
                 with self._lock:
                     self._alive -= 1
                 return
-            at = self._taken_at = monotonic_s()
+            at = monotonic_s()
             key = (start.root, start.number, start.attempt)
             begun[key] = (start, at)
             if self._usual_s > SLOW_S and queue.qsize():

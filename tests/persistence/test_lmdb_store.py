@@ -156,15 +156,16 @@ def test_a_slow_reader_blocks_no_commit_and_sees_one_state(store: LmdbStore, tmp
 
 def test_killed_readers_give_their_slots_back(store: LmdbStore, tmp_path: Path) -> None:
     store.commit([(b"%04d" % number, b"0") for number in range(3000)])
-    with running(READS_SLOWLY, tmp_path / "state") as process:
-        assert line(process) == "begun"
+    with running(READS_SLOWLY, tmp_path / "state") as living, running(READS_SLOWLY, tmp_path / "state") as process:
+        assert (line(living), line(process)) == ("begun", "begun")
         process.kill()
         process.wait()
-    store.close()
-    again = LmdbStore.open(tmp_path / "state")
-    environment = lmdb_environment(again)
-    assert environment.readers().strip() == "(no active readers)"
-    again.close()
+        store.close()
+        again = LmdbStore.open(tmp_path / "state")
+        readers = lmdb_environment(again).readers()
+        assert str(living.pid) in readers
+        assert str(process.pid) not in readers
+        again.close()
 
 
 def lmdb_environment(store: LmdbStore) -> lmdb.Environment:

@@ -184,6 +184,20 @@ def test_a_store_over_its_limit_takes_what_makes_it_smaller(open_store: Open, tm
     store.close()
 
 
+@every_store
+def test_a_store_far_over_its_limit_can_be_emptied_in_steps(open_store: Open, tmp_path: Path) -> None:
+    store = open_store(tmp_path, UNLIMITED)
+    store.commit([(b"a%d" % number, bytes(100_000)) for number in range(10)])
+    vars(store)["_limit_bytes"] = vars(store)["limit_bytes"] = 200_000  # as when opened again with a lower limit
+    with pytest.raises(StoreFull):
+        store.commit([(b"b", bytes(100_000))])
+    for number in range(10):
+        store.commit([(b"a%d" % number, None)])
+    store.commit([(b"b", bytes(100_000))])
+    assert [key for key, _ in store.scan(b"")] == [b"b"]
+    store.close()
+
+
 def test_used_bytes_grow_and_shrink(store: Store) -> None:
     empty = store.used_bytes()
     store.commit([(b"a", bytes(1_000_000))])

@@ -1,6 +1,7 @@
 """Generated traces: of the published shapes, of the asked size, the same for the same seed, and readable."""
 
 from collections import Counter
+from math import ceil, sqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -58,23 +59,30 @@ def test_a_montage_has_a_background_an_image_and_a_mosaic_a_colour(tasks: int) -
     assert all(len(task.parents) == 2 for task in trace.tasks if task.name in {"mDiffFit", "mBackground"})
 
 
-@FEW
-@given(tasks=SIZES)
-def test_the_images_of_a_mosaic_hang_together(tasks: int) -> None:
+def connected(pairs: list[tuple[str, ...]]) -> list[list[str]]:
+    """Return the images of each part that hangs together, in order."""
+    part_of = {image: {image} for pair in pairs for image in pair}
+    for first, second in pairs:
+        together = part_of[first] | part_of[second]
+        part_of.update(dict.fromkeys(together, together))
+    return [sorted(part) for part in {id(part): part for part in part_of.values()}.values()]
+
+
+@pytest.mark.parametrize("tasks", [10, 13, 14, *range(16, 61), 200, 500])
+def test_the_images_of_a_mosaic_hang_together_and_only_neighbours_overlap(tasks: int) -> None:
     trace = read_back("montage", tasks, 0)
-    group = {task.id: task.id for task in trace.tasks if task.name == "mProject"}
-
-    def leader(image: str) -> str:
-        while group[image] != image:
-            image = group[image]
-        return image
-
-    for task in trace.tasks:
-        if task.name == "mDiffFit":
-            first, second = task.parents
-            assert first != second
-            group[leader(first)] = leader(second)
-    assert len({leader(image) for image in group}) == sum(task.name == "mAdd" for task in trace.tasks)
+    mosaics = sum(task.name == "mAdd" for task in trace.tasks)
+    pairs = [task.parents for task in trace.tasks if task.name == "mDiffFit"]
+    assert len(pairs) == len(set(pairs))
+    parts = connected(pairs)
+    assert len(parts) == mosaics
+    assert sum(map(len, parts)) == sum(task.name == "mProject" for task in trace.tasks)
+    for part in parts:
+        columns = ceil(sqrt(len(part)))
+        places = {image: divmod(number, columns) for number, image in enumerate(part)}
+        for first, second in (pair for pair in pairs if pair[0] in places):
+            (row, column), (other_row, other_column) = places[first], places[second]
+            assert max(abs(row - other_row), abs(column - other_column)) == 1
 
 
 @FEW
@@ -86,11 +94,19 @@ def test_the_chunks_of_an_epigenomics_are_shared_out_evenly(tasks: int) -> None:
     assert len(lanes) <= 7
 
 
+@pytest.mark.parametrize(
+    ("tasks", "chunks"), [(9, [1]), (21, [4]), (15, [1, 1]), (99, [4, 4, 4, 3, 3, 3]), (577, [20] * 7)]
+)
+def test_an_epigenomics_has_as_many_lanes_as_can_be_filled(tasks: int, chunks: list[int]) -> None:
+    trace = read_back("epigenomics", tasks, 0)
+    assert list(Counter(task.parents[0] for task in trace.tasks if task.name == "filterContams").values()) == chunks
+
+
 @FEW
 @given(shape=st.sampled_from(sorted(SHAPES)), tasks=SIZES)
 def test_the_same_arguments_give_the_same_document(shape: str, tasks: int) -> None:
     assert generate(shape, tasks, 3) == generate(shape, tasks, 3)
-    assert generate(shape, tasks, 3) != generate(shape, tasks, 4)
+    assert generate(shape, tasks, 3)["workflow"] != generate(shape, tasks, 4)["workflow"]
 
 
 @pytest.mark.parametrize(

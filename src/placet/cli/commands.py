@@ -55,6 +55,202 @@ def _this_command() -> str:
     return shlex.join(["placet", *sys.argv[1:]])
 
 
+Id = Annotated[str, typer.Argument(help="The instance's id.")]
+Number = Annotated[int, typer.Argument(help="The number of the incident, as placet show has it.")]
+By = Annotated[str, typer.Option(help="Who does it; by default the user's name.", show_default=False)]
+Why = Annotated[str, typer.Option(help="Why: recorded in the history.", show_default=False)]
+RequestId = Annotated[str, typer.Option(help="The same again has its effect once.", show_default=False)]
+
+
+@app.command("list")
+def list_instances(
+    state: State = STATE,
+    wanted: Annotated[str | None, typer.Option("--in", help="Only those in this state, such as incident.")] = None,
+    is_json: Json = False,
+) -> int:
+    """List the instances of a state."""
+    from placet.cli import look
+
+    return look.list_instances(state, wanted, is_json=is_json)
+
+
+@app.command()
+def status(state: State = STATE, is_json: Json = False) -> int:
+    """Show the engine of a state, its health, and the room there is."""
+    from placet.cli import status as module
+
+    return module.status(state, is_json=is_json)
+
+
+@app.command()
+def show(
+    id: Id,
+    state: State = STATE,
+    is_json: Json = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="With the tracebacks of incidents.")] = False,
+) -> int:
+    """Show one instance: marking, firings, incidents, and which commands would help."""
+    from placet.cli import look
+
+    return look.show(state, id, is_json=is_json, with_traceback=traceback)
+
+
+@app.command()
+def history(id: Id, state: State = STATE, is_json: Json = False) -> int:
+    """Show what happened to an instance, oldest first."""
+    from placet.cli import look
+
+    return look.history(state, id, is_json=is_json)
+
+
+@app.command()
+def draw(
+    target: Annotated[str, typer.Argument(metavar="ID|FILE", help="An instance, x.py, x.py:name or x.json.")],
+    state: State = STATE,
+    notation: Annotated[str, typer.Option("--format", help="mermaid, dot or text.")] = "text",
+    is_json: Json = False,
+) -> int:
+    """Draw a net; an instance's with its tokens."""
+    from placet.cli import look
+
+    return look.draw(state, target, notation, is_json=is_json)
+
+
+@app.command()
+def pause(
+    id: Id, state: State = STATE, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False
+) -> int:
+    """Choose nothing new in an instance; results of what runs are counted."""
+    from placet.actors.control_request import PauseRequest
+    from placet.cli import intervene as step
+
+    who = step.identity(by, request_id)
+    request = PauseRequest(instance=id, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@app.command()
+def resume(
+    id: Id, state: State = STATE, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False
+) -> int:
+    """Undo a pause."""
+    from placet.actors.control_request import ResumeRequest
+    from placet.cli import intervene as step
+
+    who = step.identity(by, request_id)
+    request = ResumeRequest(instance=id, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@app.command()
+def cancel(
+    id: Id, state: State = STATE, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False
+) -> int:
+    """End an instance once what runs has answered."""
+    from placet.actors.control_request import CancelRequest
+    from placet.cli import intervene as step
+
+    who = step.identity(by, request_id)
+    request = CancelRequest(instance=id, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@app.command()
+def retry(
+    id: Id,
+    incident: Number,
+    state: State = STATE,
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
+) -> int:
+    """Try a failed firing again."""
+    from placet.actors.control_request import RetryRequest
+    from placet.cli import intervene as step
+
+    who = step.identity(by, request_id)
+    request = RetryRequest(instance=id, incident=incident, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@app.command()
+def skip(
+    id: Id,
+    incident: Number,
+    output: Annotated[str, typer.Option(help="JSON: the value of its output, or {place: [values]}; or @FILE.")],
+    state: State = STATE,
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
+) -> int:
+    """Count a failed firing as done with the output given."""
+    from placet.actors.control_request import SkipRequest
+    from placet.cli import intervene as step
+    from placet.cli.json_input import given_json
+
+    who = step.identity(by, request_id)
+    value = given_json("--output", output)
+    request = SkipRequest(instance=id, incident=incident, output=value, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@app.command()
+def fail(
+    id: Id,
+    incident: Number,
+    state: State = STATE,
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
+) -> int:
+    """Give up on an incident: its instance ends as failed."""
+    from placet.actors.control_request import FailRequest
+    from placet.cli import intervene as step
+
+    who = step.identity(by, request_id)
+    request = FailRequest(instance=id, incident=incident, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@app.command()
+def serve(
+    state: State = STATE,
+    threads: Annotated[int, typer.Option(min=1, help="Handlers that run at once.")] = 64,
+    is_json: Json = False,
+) -> int:
+    """Run an engine over a state until Ctrl-C, with the workflows recorded there."""
+    from placet.cli import serve as module
+
+    return module.serve(state, threads, is_json=is_json)
+
+
+trace = typer.Typer(help="Recorded workflows (WfFormat).", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(trace, name="trace")
+
+
+@trace.command()
+def generate(
+    shape: Annotated[str, typer.Argument(help="montage, epigenomics or forkjoin.")],
+    tasks: Annotated[int, typer.Option(help="How many tasks; the nearest number that the shape has.")],
+    output: Annotated[Path, typer.Option(help="The file to write.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
+    is_json: Json = False,
+) -> int:
+    """Write a trace of a published shape."""
+    from placet.cli.output import say, say_json
+    from placet.traces.generator import generate_file
+
+    written = generate_file(shape, tasks, output, seed)
+    if is_json:
+        say_json({"shape": written.shape, "file": written.file, "wanted": written.wanted, "tasks": written.tasks})
+    else:
+        say(str(written))
+    return 0
+
+
 @app.command()
 def version(is_json: Json = False) -> int:
     """Say which version of Placet this is."""

@@ -21,6 +21,7 @@ EXIT_CODES: Mapping[str, int] = {
     "store_failed": ENDED,
     "busy": ENDED,
     "timeout": TIMED_OUT,
+    "internal": INTERNAL,
 }
 """By the code of the error; any other is `USAGE`."""
 
@@ -71,6 +72,19 @@ class BadJson(PlacetError):
     def __str__(self) -> str:
         place = f" at line {self.line}, column {self.column}" if self.line else ""
         return printable(f"{self.origin} is not JSON ({self.problem}){place}; quote it for the shell, or use @FILE")
+
+
+class OwnError(PlacetError):
+    """A bug of Placet's: what was committed is on disk."""
+
+    code = "internal"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return printable(f"an error of Placet's own, {self.reason}; please report it with the output of --debug")
 
 
 def exit_code(error: PlacetError) -> int:

@@ -19,7 +19,8 @@ def _read(option: str, name: str) -> str:
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise WrongUsage(f"{option} cannot be read from {name} ({error.strerror or error})", "check its path") from error
+        problem = f"{option} cannot be read from {name} ({error.strerror or error})"
+        raise WrongUsage(problem, "check its path") from error
     except UnicodeDecodeError as error:
         raise BadJson(name, "it is not UTF-8 text") from error
 

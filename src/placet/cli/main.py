@@ -8,7 +8,7 @@ import traceback
 import typer
 
 from placet.cli.commands import app
-from placet.cli.errors import BROKEN_PIPE, INTERNAL, SIGNALLED, WrongUsage, error_face, exit_code
+from placet.cli.errors import BROKEN_PIPE, INTERNAL, SIGNALLED, OwnError, WrongUsage, error_face, exit_code
 from placet.cli.output import note, say_json
 from placet.petri.errors import PlacetError
 
@@ -37,8 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         note("stopped by SIGINT; run the same command again")
         return SIGNALLED + SIGINT
     except Exception as error:  # a bug of ours: still one line, and a code of its own
-        bug = WrongUsage(f"an error of its own, {error!r}", "please report it with the output of --debug")
-        return _failed(bug, INTERNAL, debug=debug, is_json=is_json)
+        return _failed(OwnError(repr(error)), INTERNAL, debug=debug, is_json=is_json)
     return code
 
 
@@ -74,6 +73,3 @@ def _hushed(failure: threading.ExceptHookArgs) -> None:
     """An engine that ended by an error says so in one line elsewhere; other threads show their traceback."""
     if failure.thread is None or failure.thread.name != "placet-engine":
         threading.__excepthook__(failure)
-
-
-

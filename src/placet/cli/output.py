@@ -24,6 +24,7 @@ def wants_colour() -> bool:
 def say(text: str) -> None:
     """Write one line of a result; what could move a cursor is written as an escape."""
     sys.stdout.write(printable(text) + "\n")
+    sys.stdout.flush()
 
 
 def say_lines(text: str) -> None:

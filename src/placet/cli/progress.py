@@ -125,8 +125,8 @@ class Bar:
     """A live progress bar; drawn by whoever calls `show`, with no thread of its own."""
 
     def __init__(self, id: str) -> None:
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415 - takes 0.1 s
-        from rich.table import Column  # noqa: PLC0415
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # takes 0.1 s
+        from rich.table import Column
 
         self._rate = Rate()
         rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")

@@ -23,7 +23,7 @@ from placet.cli.output import note
 from placet.cli.progress import Display, Standing, display, running_text
 from placet.cli.report import Ended, report, report_stopped
 from placet.cli.signals import Interrupted, Signals
-from placet.cli.source import Loaded, load
+from placet.cli.source import Loaded, know_traces, load
 
 TICK_S = 0.2  # how often a run is looked at; a change of its state is seen at once
 _S = InstanceState
@@ -49,6 +49,7 @@ class RunRequest:
 def run(request: RunRequest) -> int:
     """Run an instance to its end and return the exit code of the command."""
     check_id(request.id)
+    know_traces()
     loaded = load(request.file, request.time_scale)
     tokens = _tokens(request, loaded)
     begin_s = monotonic_s()
@@ -71,7 +72,7 @@ def _tokens(request: RunRequest, loaded: Loaded) -> Tokens | None:
 
 
 def _entries(loaded: Loaded) -> list[str]:
-    from placet.petri.plan import make_plan  # noqa: PLC0415 - of no use to a trace
+    from placet.petri.plan import make_plan  # of no use to a trace
 
     return [place.path for place in make_plan(loaded.workflow.definition().net, {}).places if place.is_entry]
 

@@ -44,8 +44,8 @@ def split_target(target: str) -> tuple[Path, str]:
 
 
 def _trace(path: Path, time_scale: float) -> Loaded:
-    from placet.traces.conversion import entry_tokens, trace_workflow  # noqa: PLC0415 - only traces need it
-    from placet.traces.reader import load_trace  # noqa: PLC0415
+    from placet.traces.conversion import entry_tokens, trace_workflow  # only traces need it
+    from placet.traces.reader import load_trace
 
     trace = load_trace(path)
     workflow = trace_workflow(trace, time_scale=time_scale)
@@ -60,7 +60,7 @@ def _python(path: Path, name: str) -> Loaded:
 
 
 def _run_file(path: Path) -> ModuleType:
-    from placet.actors.loading import load_file  # noqa: PLC0415 - importing it takes a while
+    from placet.actors.loading import load_file  # importing it takes a while
 
     try:
         return load_file(path)
@@ -81,7 +81,7 @@ def _line(error: BaseException, path: Path) -> int:
 
 def _workflows(module: ModuleType) -> dict[str, "Workflow"]:
     """Return the workflows of a module by name, each once, without those that are parts of another."""
-    from placet.petri.workflow import Workflow  # noqa: PLC0415 - the module has loaded it
+    from placet.petri.workflow import Workflow  # the module has loaded it
 
     found: dict[int, tuple[str, Workflow]] = {}
     for name, value in vars(module).items():
@@ -107,3 +107,16 @@ def _remedy(found: Mapping[str, object], path: Path) -> str:
     if not found:
         return "assign a placet.Workflow to a variable of the module"
     return "say which: " + " or ".join(f"{path}:{name}" for name in found)
+
+
+def know_traces() -> None:
+    """Let an engine load the workflows of recorded traces for instances it finds in its state."""
+    from placet.actors.loading import register_loader  # importing it takes a while
+    from placet.petri.behaviour import Definition, Source
+
+    def load_definition(source: Source) -> Definition:
+        from placet.traces.loader import load_workflow  # only traces need it
+
+        return load_workflow(source).definition()
+
+    register_loader(".json", load_definition)

@@ -45,7 +45,7 @@ class SimulatedEngine:
     def __init__(self, catalog: Catalog, around: Surroundings, capacity: int) -> None:
         self._around = around
         self.kernel = ProbedKernel(around.store, catalog)
-        self.kernel.begin_batch(-1)
+        self.kernel.begin_batch()
         self.found = self.kernel.recover()
         self.stage = Stage.IDLE
         self.batch = Batch()
@@ -60,17 +60,17 @@ class SimulatedEngine:
         self.capacity = slots
         self.kernel.set_capacity("thread", slots)
 
-    def run(self, budget: int, crash_after: int = -1) -> Batch:
-        """Handle messages. Raises `Crashed` before the message after the first `crash_after`."""
-        self.kernel.begin_batch(crash_after)
+    def run(self, budget: int) -> Batch:
+        """Handle messages. Raises `Crashed` before the message that `kernel.ends_at` says."""
+        self.kernel.begin_batch()
         self.batch_at = self._around.clock.now()
         self.batch = self.kernel.run(self.batch_at, budget)
-        self.stage = Stage.RAN
+        self.stage = Stage.IDLE if self.batch.is_empty else Stage.RAN
         return self.batch
 
     def stop(self) -> Batch:
         """Make the batch of a clean stop."""
-        self.kernel.begin_batch(-1)
+        self.kernel.begin_batch()
         self.batch = self.kernel.stop(self._around.clock.now())
         self.stage, self.is_last = Stage.RAN, True
         return self.batch
@@ -86,7 +86,7 @@ class SimulatedEngine:
         self.kernel.committed()
         self.effects = [*(start for starts in batch.starts.values() for start in starts), *batch.expires, *batch.replies]
         self.released = 0
-        self.stage = Stage.COMMITTED
+        self.stage = Stage.COMMITTED if self.effects or self.is_last else Stage.IDLE
         self._around.releases.changed(batch.changes)
         return True
 

@@ -45,7 +45,7 @@ class SimulatedExecutor:
     def submit(self, start: Start, now: float) -> None:
         """Take a firing."""
         random = self._random
-        begins_s = now + random.choice((0.0, 0.0, 0.0, random.random() * self._slow_s))
+        begins_s = now + random.choice((0.0, 0.0, 0.0, random.random() * self._slow_s * 2.0))
         ends_s = begins_s + random.choice((0.0, 0.01, random.random() * self._slow_s))
         job = Job(start=start, begins_s=begins_s, ends_s=ends_s)
         self.live[job.key] = job

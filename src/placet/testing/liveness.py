@@ -67,7 +67,7 @@ class Liveness:
         for image in self._around.checks.images.values():
             parked = {(parked.kind, parked.firing) for parked in image.parked}
             for firing in image.phases(Phase.BACKOFF):
-                late = firing.due <= now and not any(kind in ("Due", "Recover") for kind, _ in parked)
+                late = firing.due < now and not any(kind in ("Due", "Recover") for kind, _ in parked)
                 require(not late, "timers fire", f"{image.header.instance} {firing.number} was due at {firing.due}")
 
     # -- memory against store --------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ class People:
     def _tokens(self, plan: Plan) -> tuple[tuple[int, bytes], ...]:
         random = self.random
         entries = [place.index for place in plan.places if place.is_entry]
-        count = random.choice((0, 1, 1, 2, 3, 5, 8))
+        count = random.choice((0, 1, 2, 3, 5, 8, 12))
         return tuple((random.choice(entries), encode(self._value())) for _ in range(count))
 
     def _value(self) -> int:
@@ -104,11 +104,15 @@ class People:
         return Resume(**self._words(instance), reply=self._number())
 
     def _cancel(self, instance: str, image: Image | None) -> ClientMessage:
-        if self.random.random() < 0.6:
+        if self.random.random() < 0.7:
             return self._resume(instance, image)
         return Cancel(**self._words(instance), reply=self._number())
 
     def _settle(self, instance: str, image: Image | None) -> ClientMessage:
+        troubled = [one for one in self.instances if (seen := self.image(one)) and seen.incidents]
+        if troubled and self.random.random() < 0.8:
+            instance = self.random.choice(troubled)
+            image = self.image(instance)
         incidents = image.incidents if image else []
         number = self.random.choice(incidents) if incidents else self.random.randint(0, 30)
         return self.settle(instance, number, self.random.choice(("retry", "retry", "skip", "skip", "fail")))

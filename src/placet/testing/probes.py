@@ -96,22 +96,19 @@ class ProbedKernel(Kernel):
     """A kernel that says what it handles, and can end its process before any message."""
 
     handled: list[KernelMessage]  # in the order of this batch
-    crash_after: int = -1  # messages of this batch; -1 never
-    next_message: KernelMessage | None = None  # the one at hand when it crashed
+    ends_at: Callable[[KernelMessage], bool] | None = None  # says before which message the process ends
 
-    def begin_batch(self, crash_after: int) -> None:
-        """Forget the last batch; crash once `crash_after` messages are handled (-1: not)."""
+    def begin_batch(self) -> None:
+        """Forget the last batch."""
         self.handled = []
-        self.crash_after = crash_after
 
     def _next(self) -> KernelMessage | None:
         message = super()._next()
         if message is None or (self.handled and self.handled[-1] is message):  # it calls itself once
             return message
-        if len(self.handled) == self.crash_after:
-            self.next_message = message
-            raise Crashed("between two messages")
         self.handled.append(message)
+        if self.ends_at is not None and self.ends_at(message):
+            raise Crashed("between two messages")
         return message
 
     def in_memory(self) -> Mapping[bytes, WorkflowActor]:

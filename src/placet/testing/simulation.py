@@ -9,7 +9,20 @@ from dataclasses import dataclass, field
 from random import Random
 
 from placet.actors.catalog import Catalog
-from placet.actors.messages import KernelMessage
+from placet.actors.messages import (
+    Cancel,
+    Due,
+    FailIncident,
+    Grant,
+    KernelMessage,
+    Park,
+    Pause,
+    Resume,
+    RetryIncident,
+    RunAlone,
+    SkipIncident,
+    Withdrawn,
+)
 from placet.persistence.errors import StoreFailed
 from placet.testing.checks import Checks
 from placet.testing.clock import ManualClock
@@ -25,7 +38,7 @@ from placet.testing.probes import Probe, probed
 from placet.testing.releases import Releases
 from placet.testing.store import CommitFault, Crashed, FaultyStore
 
-STEPS = 160
+STEPS = 500
 
 
 @dataclass(slots=True)
@@ -72,7 +85,7 @@ class Simulation:
         self.checks = Checks(self.store, self.world, self.definitions)
         catalog = Catalog()
         workflows = [(one, catalog.register(one)) for one in self.definitions.values()]
-        self.people = People(random, self.checks, workflows, most_instances=random.choice((1, 3, 8)))
+        self.people = People(random, self.checks, workflows, most_instances=random.choice((1, 4, 12, 40)))
         self.releases = Releases(self.checks, self.executor)
         self.around = Surroundings(
             self.store, self.clock, self.executor, self.checks, self.releases, self.people
@@ -83,9 +96,10 @@ class Simulation:
         self.inbox: list[KernelMessage] = []
         self.engine: SimulatedEngine | None = None
         self.capacity = random.choice((1, 2, 4, 16))
-        self._weights = {name: random.choice((1, 2, 4)) * weight for name, weight in _WEIGHTS.items()}
+        self._weights: dict[str, float] = {name: random.choice((1, 2, 4)) * weight for name, weight in _WEIGHTS.items()}
         for name in random.sample(sorted(_OPTIONAL), random.randint(0, len(_OPTIONAL) - 1)):
             self._weights[name] = 0
+        self.danger = random.choice((0.0, 0.3, 1.0, 1.0, 2.0, 6.0))  # how often engines crash, in percent of their steps
 
     def say(self, line: str) -> None:
         """Add a line to the trace."""
@@ -103,12 +117,29 @@ class Simulation:
         engine = self.engine
         if engine is None:
             self._choose(_WHEN_DOWN)
+        elif self.random.random() * 100 < self.danger * self._peril(engine):
+            self.crash()
         elif engine.stage is Stage.IDLE:
-            self._choose(_WHEN_IDLE)
+            self._choose(_WHEN_IDLE if self._has_work(engine) else _WHEN_AT_REST)
         elif engine.stage is Stage.RAN:
             self._choose(_WHEN_RAN)
         else:
             self._choose(_WHEN_COMMITTED)
+
+    def _has_work(self, engine: SimulatedEngine) -> bool:
+        """Return whether an engine has something to do; sometimes it looks although it has not."""
+        waits = engine.kernel.has_work or self.inbox or self.executor.has_answers
+        return bool(waits) or self.random.random() < 0.1
+
+    def _peril(self, engine: SimulatedEngine) -> float:
+        """Return how much likelier a crash is now: rare messages shall meet it too."""
+        if engine.stage is Stage.IDLE:
+            return 1.0
+        return 8.0 if any(type(message) in _RARE for message in engine.kernel.handled) else 1.0
+
+    def _ends_at(self, message: KernelMessage) -> bool:
+        peril = 4.0 if type(message) in _RARE else 0.1
+        return self.danger > 0 and self.random.random() * 100 < self.danger * peril
 
     def _choose(self, names: tuple[str, ...]) -> None:
         weights = [self._weights[name] for name in names]
@@ -120,11 +151,18 @@ class Simulation:
     def pass_time(self) -> None:
         """Let time pass: mostly little, sometimes until the next thing is due, sometimes a day."""
         random = self.random
-        self.clock.advance(random.choice((0.001, 0.01, 0.1, random.random() * 10.0, 100.0)))
-        if random.random() < 0.02:
+        self.clock.advance(random.choice((0.001, 0.01, 0.1, random.random(), random.random() * 10.0)))
+        if random.random() < 0.6:
+            self.clock.advance_to(min(self._due(), default=0.0))
+        elif random.random() < 0.01:
             self.clock.advance(86_400.0)
         self.fetch()
         self.say("time passes")
+
+    def _due(self) -> list[float]:
+        """Return when something will happen by itself: the next answer, the next timer."""
+        timer = self.engine.kernel.timers.next_due(self.clock.now()) if self.engine is not None else None
+        return [time for time in (self.executor.next_s(), timer) if time is not None]
 
     def fetch(self) -> None:
         """Take over what the executor has answered by now."""
@@ -162,6 +200,15 @@ class Simulation:
             self.say(f"ask {_named(message)}")
             self.engine.kernel.deliver(message)
 
+    def cycle(self) -> None:
+        """Take over what has come, and go round once without a pause."""
+        engine = self.engine
+        assert engine is not None
+        self.deliver()
+        self.run()
+        if self.engine is engine:
+            self._finish_batch(engine)
+
     # -- an engine's steps -----------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -178,6 +225,7 @@ class Simulation:
             catalog.register(definition)
         self.checks.know(definitions)
         self.engine = SimulatedEngine(catalog, self.around, self.capacity)
+        self.engine.kernel.ends_at = self._ends_at
         self.say(f"start with {sorted(known)}: {len(self.engine.found.awake)} awake")
 
     def run(self) -> None:
@@ -186,23 +234,23 @@ class Simulation:
         assert engine is not None
         random = self.random
         budget = random.choice((1, 2, 3, 10, 1_000, 1_000))
-        crash_after = random.randrange(4) if random.random() < 0.02 * self._weights["crash"] else -1
         try:
-            batch = engine.run(budget, crash_after)
+            batch = engine.run(budget)
         except Crashed:
-            message = engine.kernel.next_message
+            message = engine.kernel.handled[-1]
             self.say(f"crash before {_named(message)}")
-            self._crashed([] if message is None else [message], CrashPoint.QUEUED)
+            self._crashed([message], CrashPoint.QUEUED)
             return
         handled = ", ".join(_named(message) for message in engine.kernel.handled)
         self.say(f"run {budget}: {handled or 'nothing'}; {len(batch.writes)} writes")
+        self._maybe_over(engine)
 
     def commit(self) -> None:
         """Commit the batch, which may go wrong in every way."""
         engine = self.engine
         assert engine is not None
         fault = None
-        if engine.batch.writes and self.random.random() < 0.04 * self._weights["crash"]:
+        if engine.batch.writes and self.random.random() * 100 < self.danger * self._peril(engine):
             fault = self.random.choice(tuple(CommitFault))
         self.store.fault = fault
         try:
@@ -218,7 +266,7 @@ class Simulation:
         """Let go of some effects, or all."""
         engine = self.engine
         assert engine is not None
-        engine.release(self.random.choice((1, 2, 100)))
+        engine.release(self.random.choice((1, 2, 100) if self._peril(engine) == 1.0 else (1, 1, 1, 1, 100)))
         self.say("release")
         self._maybe_over(engine)
 
@@ -266,19 +314,17 @@ class Simulation:
         engine.set_capacity(0)
         self.say("stop")
         while True:
-            if not self._whole_cycle(engine, 10):
+            if not self._whole_cycle(engine):
                 return
             if not engine.kernel.handled:
                 break
         engine.stop()
         self._finish_batch(engine)
 
-    def _whole_cycle(self, engine: SimulatedEngine, budget: int) -> bool:
+    def _whole_cycle(self, engine: SimulatedEngine) -> bool:
         """Run, commit and release; False: the engine crashed on the way."""
-        engine.run(budget)
-        handled = ", ".join(_named(message) for message in engine.kernel.handled)
-        self.say(f"run {budget}: {handled or 'nothing'}; {len(engine.batch.writes)} writes")
-        return self._finish_batch(engine)
+        self.run()
+        return self.engine is engine and self._finish_batch(engine)
 
     def _finish_batch(self, engine: SimulatedEngine) -> bool:
         while self.engine is engine and engine.stage is Stage.RAN:
@@ -315,7 +361,7 @@ class Simulation:
         """Let faults stop, and drive everything to where nothing moves any more."""
         self.world.calm = True
         self.capacity = max(1, self.capacity)
-        self._weights["crash"] = 0
+        self.danger = 0.0
         self._settle_down()
         for turn in range(_MOST_ROUNDS):
             self._drive()
@@ -348,10 +394,10 @@ class Simulation:
             self.fetch()
             while self.inbox:
                 engine.kernel.deliver(self.inbox.pop(0))
-            self._whole_cycle(engine, 1_000)
+            self._whole_cycle(engine)
             if engine.kernel.has_work or self.executor.has_answers:
                 continue
-            due = [time for time in (self.executor.next_s(), engine.kernel.timers.next_due(self.clock.now())) if time is not None]
+            due = self._due()
             if not due:
                 return
             self.clock.advance_to(min(due) + 0.001)
@@ -375,6 +421,7 @@ class Simulation:
         return bool(messages)
 
 
+_RARE = (Cancel, Due, FailIncident, Grant, Park, Pause, Resume, RetryIncident, RunAlone, SkipIncident, Withdrawn)
 _MOST_ROUNDS = 12
 _MOST_CYCLES = 4_000
 
@@ -397,7 +444,7 @@ ACTIONS: dict[str, Callable[[Simulation], None]] = {
     "run": Simulation.run,
     "commit": Simulation.commit,
     "release": Simulation.release,
-    "crash": Simulation.crash,
+    "cycle": Simulation.cycle,
     "stop": Simulation.stop,
     "change_capacity": Simulation.change_capacity,
     "plant_fault": Simulation.plant_fault,
@@ -412,13 +459,13 @@ _WEIGHTS = {
     "run": 30,
     "commit": 30,
     "release": 30,
-    "crash": 1,
-    "stop": 1,
+    "cycle": 20,
+    "stop": 0.5,
     "change_capacity": 1,
     "plant_fault": 2,
     "compare": 3,
 }
-_OPTIONAL = frozenset({"deliver_late", "crash", "stop", "change_capacity", "plant_fault"})
+_OPTIONAL = frozenset({"deliver_late", "stop", "change_capacity", "plant_fault"})
 _WHEN_DOWN = ("start", "pass_time")
 _WHEN_IDLE = (
     "pass_time",
@@ -426,11 +473,12 @@ _WHEN_IDLE = (
     "deliver_late",
     "ask",
     "run",
-    "crash",
+    "cycle",
     "stop",
     "change_capacity",
     "plant_fault",
     "compare",
 )
-_WHEN_RAN = ("commit", "pass_time", "ask", "crash")
-_WHEN_COMMITTED = ("release", "pass_time", "ask", "crash")
+_WHEN_AT_REST = ("pass_time", "ask", "stop", "change_capacity", "plant_fault", "compare", "deliver_late")
+_WHEN_RAN = ("commit", "pass_time", "ask")
+_WHEN_COMMITTED = ("release", "pass_time", "ask")

@@ -1,0 +1,60 @@
+"""The other side of the control socket: asks a running engine, or does without where there is none."""
+
+import json
+import socket
+import threading
+from pathlib import Path
+from typing import cast
+
+from placet.actors.clock import monotonic_s
+from placet.actors.control import LineTooLong, read_line, short_path
+from placet.actors.control_answer import Face, checked
+from placet.actors.control_request import AnyRequest, PersonalRequests, StatusRequest, encode_request
+from placet.actors.errors import EngineSilent, EngineStopped
+from placet.actors.visit import visit
+from placet.persistence.errors import StoreInUse
+from placet.persistence.lock import owner
+
+ANSWER_S = 30.0  # longer than the engine itself waits for a commit
+COMING_OR_GOING_S = 5.0  # an engine that starts or stops has no socket for a moment
+_TRY_AGAIN_S = 0.05
+
+
+def ask_engine(directory: Path, request: AnyRequest, patience_s: float = ANSWER_S) -> Face:
+    """Send a request to the engine of a state and return its answer.
+
+    Raises `OSError` where nobody listens or answers in time, and what `checked` raises.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(patience_s)
+        with short_path(directory) as path:
+            connection.connect(path)
+        connection.sendall(encode_request(request) + b"\n")
+        received = read_line(connection, b"", patience_s)
+    if received is None:
+        raise ConnectionResetError("it hung up")
+    instance = "" if isinstance(request, StatusRequest) else request.instance
+    return checked(instance, cast("Face", json.loads(received[0])))
+
+
+def carry_out(directory: Path, request: PersonalRequests) -> Face:
+    """Carry out an intervention: through the engine of the state where there is one, else on the state itself.
+
+    Raises `EngineSilent` and what `ask_engine` and `visit` raise.
+    """
+    end_s = monotonic_s() + COMING_OR_GOING_S
+    while True:
+        pid = owner(directory)
+        try:
+            if pid is not None:
+                return {**ask_engine(directory, request), "engine": pid}
+            return {**visit(directory, request), "engine": None}
+        except (StoreInUse, EngineStopped) as error:
+            reason = str(error)
+        except (OSError, LineTooLong) as error:
+            if isinstance(error, TimeoutError):
+                raise EngineSilent(str(directory), pid or 0, f"no answer within {ANSWER_S:g} s") from error
+            reason = getattr(error, "strerror", None) or str(error)
+        if monotonic_s() > end_s:
+            raise EngineSilent(str(directory), pid or 0, reason)
+        threading.Event().wait(_TRY_AGAIN_S)

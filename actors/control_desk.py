@@ -1,0 +1,118 @@
+"""Answers what comes through the control socket, on behalf of one runtime."""
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from placet.actors.answers import Entries, Receipt
+from placet.actors.control_answer import Face, error_face, receipt_face
+from placet.actors.control_request import (
+    ActorRequests,
+    AnyRequest,
+    InspectRequest,
+    PersonalRequests,
+    RestartRequest,
+    SleepRequest,
+    StatusRequest,
+    decode_request,
+    to_message,
+)
+from placet.actors.messages import ClientMessage, Inspect, Restart, Sleep
+from placet.persistence.keys import TOKEN
+from placet.persistence.preview import to_json
+from placet.petri.errors import PlacetError
+
+if TYPE_CHECKING:
+    from placet.actors.runtime import Runtime
+
+ANSWER_S = 20.0  # an engine that has not committed by then is full or busy: the client may ask again
+
+
+class ControlDesk:
+    """Turns requests into messages, and answers into JSON."""
+
+    def __init__(self, runtime: "Runtime") -> None:
+        self._runtime = runtime
+
+    def answer(self, line: bytes) -> bytes:
+        """Return the answer to one line; never raises."""
+        try:
+            face = self._face(decode_request(line))
+        except PlacetError as error:
+            face = error_face(error)
+        except Exception as error:  # a bug of ours: whoever asked is told, and the next request is served
+            face = {"error": {"code": "internal", "message": f"an error of Placet's own, {error!r}; please report it"}}
+        return json.dumps(face).encode()
+
+    def _face(self, request: AnyRequest) -> Face:
+        match request:
+            case StatusRequest():
+                return self._status()
+            case InspectRequest() | SleepRequest() | RestartRequest():
+                return self._about_actor(request)
+            case _:
+                return self._intervene(request)
+
+    def _intervene(self, request: PersonalRequests) -> Face:
+        runtime = self._runtime
+        message = to_message(request, runtime.reader)
+        receipt = runtime.wait(runtime.intervene(request.instance, message), ANSWER_S, request.instance)
+        return receipt_face(receipt, runtime.reader)
+
+    def _about_actor(self, request: ActorRequests) -> Face:
+        kind: type[Inspect] | type[Sleep] | type[Restart]
+        match request:
+            case InspectRequest():
+                kind = Inspect
+            case SleepRequest():
+                kind = Sleep
+            case RestartRequest():
+                kind = Restart
+
+        def make(reply: int) -> ClientMessage:
+            return kind(instance=request.instance, path=request.path, reply=reply)
+
+        answer = self._runtime.ask(make, ANSWER_S)
+        if isinstance(answer, Entries):
+            entries = [_entry_face(*entry) for entry in answer.entries]
+            return {"instance": answer.instance, "path": answer.path, "entries": entries}
+        assert isinstance(answer, Receipt), answer
+        return receipt_face(answer, self._runtime.reader)
+
+    def _status(self) -> Face:
+        runtime, engine = self._runtime, self._runtime.engine
+        loads = {name: executor.load() for name, executor in engine.executors.items()}
+        return {
+            "pid": os.getpid(),
+            "health": engine.health.value,
+            "problem": engine.problem,
+            "commits": engine.commits,
+            "firings": engine.fired,
+            "queued": engine.inbox.qsize() + engine.kernel.queued,
+            "committed_at": engine.committed_at,
+            "executors": {
+                name: {
+                    "capacity": load.capacity,
+                    "running": load.running,
+                    "queued": load.queued,
+                    "abandoned": load.abandoned,
+                }
+                for name, load in loads.items()
+            },
+            "running": [
+                {
+                    "id": handler.instance,
+                    "transition": handler.transition,
+                    "firing": handler.number,
+                    "attempt": handler.attempt,
+                    "since_s": round(handler.since_s, 3),
+                }
+                for handler in runtime.running()
+            ],
+            "not_loaded": dict(runtime.unknown),
+        }
+
+
+def _entry_face(kind: int, number: int, value: bytes) -> Face:
+    shown: object = to_json(value) if kind == TOKEN else {"$type": "record", "bytes": len(value)}
+    return {"kind": kind, "number": number, "value": shown}

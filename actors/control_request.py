@@ -1,0 +1,145 @@
+"""What can be asked of an engine from another process: one JSON object a request, `do` tells which.
+
+Nothing in them is unpickled: values come as JSON and are encoded here.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from placet.actors.errors import BadRequest
+from placet.actors.given import by_place
+from placet.actors.messages import (
+    Cancel,
+    FailIncident,
+    InterventionMessage,
+    Pause,
+    Resume,
+    RetryIncident,
+    SkipIncident,
+)
+from placet.actors.reader import StateReader
+from placet.persistence.values import encode
+
+
+class ControlRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
+    """Base of all requests."""
+
+
+class StatusRequest(ControlRequest, frozen=True, kw_only=True, tag="status"):
+    """Ask how the engine is, and what runs now."""
+
+
+class ActorRequest(ControlRequest, frozen=True, kw_only=True):
+    """Base of what is asked of one actor; `path` is "" for the workflow actor itself."""
+
+    instance: str
+    path: str = ""
+
+
+class InspectRequest(ActorRequest, frozen=True, kw_only=True, tag="inspect"):
+    """Ask for the durable entries of the actor."""
+
+
+class SleepRequest(ActorRequest, frozen=True, kw_only=True, tag="sleep"):
+    """Put the actor to sleep."""
+
+
+class RestartRequest(ActorRequest, frozen=True, kw_only=True, tag="restart"):
+    """Bring the actor back from its durable entries."""
+
+
+class PersonalRequest(ControlRequest, frozen=True, kw_only=True):
+    """Base of interventions: who, when, why; the same `request_id` again gets the recorded answer."""
+
+    instance: str
+    by: str
+    why: str = ""
+    request_id: str = ""
+
+
+class PauseRequest(PersonalRequest, frozen=True, kw_only=True, tag="pause"):
+    """Choose nothing new in the instance."""
+
+
+class ResumeRequest(PersonalRequest, frozen=True, kw_only=True, tag="resume"):
+    """Undo a pause."""
+
+
+class CancelRequest(PersonalRequest, frozen=True, kw_only=True, tag="cancel"):
+    """End the instance."""
+
+
+class IncidentRequest(PersonalRequest, frozen=True, kw_only=True):
+    """Base of what is decided about an incident."""
+
+    incident: int
+
+
+class RetryRequest(IncidentRequest, frozen=True, kw_only=True, tag="retry"):
+    """Try the failed firing again."""
+
+
+class SkipRequest(IncidentRequest, frozen=True, kw_only=True, tag="skip"):
+    """Count the failed firing as done with `output`: one value, or `{place: [values]}`."""
+
+    output: object
+
+
+class FailRequest(IncidentRequest, frozen=True, kw_only=True, tag="fail"):
+    """End the instance as failed."""
+
+
+ActorRequests: TypeAlias = InspectRequest | SleepRequest | RestartRequest
+PersonalRequests: TypeAlias = PauseRequest | ResumeRequest | CancelRequest | RetryRequest | SkipRequest | FailRequest
+AnyRequest: TypeAlias = StatusRequest | ActorRequests | PersonalRequests
+
+_decoder: "msgspec.json.Decoder[AnyRequest]" = msgspec.json.Decoder(AnyRequest)
+encode_request = msgspec.json.Encoder().encode
+
+
+def decode_request(line: bytes) -> AnyRequest:
+    """Return the request in one line. Raises `BadRequest`."""
+    try:
+        return _decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise BadRequest(str(error)) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"it is not JSON ({error})") from error
+
+
+def to_message(request: PersonalRequests, reader: StateReader) -> InterventionMessage:
+    """Return what the kernel is told. Raises `WrongTokens` and `BadRequest`."""
+    if not request.by:
+        raise BadRequest("it does not say by whom it is")
+    instance, by, why, request_id = request.instance, request.by, request.why, request.request_id
+    match request:
+        case PauseRequest():
+            return Pause(instance=instance, by=by, why=why, request_id=request_id)
+        case ResumeRequest():
+            return Resume(instance=instance, by=by, why=why, request_id=request_id)
+        case CancelRequest():
+            return Cancel(instance=instance, by=by, why=why, request_id=request_id)
+        case RetryRequest(incident=incident):
+            return RetryIncident(instance=instance, incident=incident, by=by, why=why, request_id=request_id)
+        case FailRequest(incident=incident):
+            return FailIncident(instance=instance, incident=incident, by=by, why=why, request_id=request_id)
+        case SkipRequest(incident=incident):
+            outputs = _outputs(request, reader)
+            return SkipIncident(
+                instance=instance, incident=incident, outputs=outputs, by=by, why=why, request_id=request_id
+            )
+
+
+def _outputs(request: SkipRequest, reader: StateReader) -> tuple[tuple[str, bytes], ...]:
+    """Return the outputs a person gives, one a token; none where the kernel will refuse the request anyway."""
+    view = reader.instance(request.instance)
+    found = [incident for incident in view.incidents if incident.number == request.incident] if view else []
+    if view is None or not found or found[0].kind != "firing":
+        return ()
+    plan = reader.plan(view.header)
+    names = plan.transitions[plan.transition_index[found[0].transition]].output_names
+    if not names:
+        return ()
+    values = by_place(request.output, names)
+    return tuple((place, encode(value)) for place, several in values.items() for value in several)

@@ -1,0 +1,106 @@
+"""Instances and their history as JSON objects: the machine-readable faces."""
+
+from placet.actors.lifecycle import InstanceState
+from placet.actors.reader import FiringView, Incident, InstanceView, StateReader
+from placet.actors.records import Failure, Header, Phase
+from placet.actors.report import last_of
+from placet.actors.usercode import firing_id
+from placet.persistence.history import Record
+from placet.persistence.preview import to_json
+
+Face = dict[str, object]
+
+
+def header_face(header: Header) -> Face:
+    """Return what `placet list` shows of an instance."""
+    return {
+        "id": header.instance,
+        "workflow": header.workflow,
+        "version": header.version,
+        "state": header.state.value,
+        "spawned_at": header.spawned_at,
+        "changed_at": header.changed_at,
+    }
+
+
+def instance_face(view: InstanceView, reader: StateReader, *, with_traceback: bool) -> Face:
+    """Return what `placet show` shows of an instance; values are previews that nothing was executed for."""
+    header = view.header
+    running = [firing for firing in view.firings if firing.phase is Phase.RUNNING]
+    waiting = [firing for firing in view.firings if firing.phase not in (Phase.RUNNING, Phase.INCIDENT)]
+    face: Face = {
+        **header_face(header),
+        "firings": view.fired,
+        "marking": {place: [to_json(value) for value in values] for place, values in view.marking.items()},
+        "firings_running": [firing_face(header, firing) for firing in running],
+        "firings_waiting": [firing_face(header, firing) for firing in waiting],
+        "incidents": [incident_face(header, incident, with_traceback=with_traceback) for incident in view.incidents],
+    }
+    if header.state is InstanceState.STUCK:
+        stuck = last_of(reader, header.instance, "stuck")
+        face["lacking"] = stuck.detail if stuck and isinstance(stuck.detail, dict) else {}
+    return face
+
+
+def firing_face(header: Header, firing: FiringView) -> Face:
+    """Return a firing: where it stands, for how long, and when its time comes."""
+    return {
+        "firing": firing_id(header.instance, header.incarnation, firing.number),
+        "transition": firing.transition,
+        "phase": firing.phase.name.lower(),
+        "attempt": firing.attempt,
+        "losses": firing.losses,
+        "since": firing.since,
+        "due": firing.due or None,
+    }
+
+
+def incident_face(header: Header, incident: Incident, *, with_traceback: bool) -> Face:
+    """Return an incident with its error, its inputs and the attempts there were."""
+    inputs: dict[str, list[object]] = {}
+    for place, value in incident.inputs:
+        inputs.setdefault(place, []).append(to_json(value))
+    last = incident.failures[-1] if incident.failures else Failure(type="Unknown", message="")
+    is_firing = incident.kind == "firing"
+    return {
+        "number": incident.number,
+        "kind": incident.kind,
+        "transition": incident.transition,
+        "firing": firing_id(header.instance, header.incarnation, incident.number) if is_firing else None,
+        "error": {"type": last.type, "message": last.message},
+        "inputs": inputs,
+        "attempts": [_attempt_face(failure, with_traceback=with_traceback) for failure in incident.failures],
+    }
+
+
+def _attempt_face(failure: Failure, *, with_traceback: bool) -> Face:
+    face: Face = {"attempt": failure.attempt, "at": failure.at, "type": failure.type, "message": failure.message}
+    return {**face, "traceback": failure.traceback} if with_traceback else face
+
+
+def record_face(header: Header, sequence: int, record: Record) -> Face:
+    """Return one record of the history.
+
+    `address` is the actor it happened in; `firing` is the id handlers see; what a record has besides stands
+    beside them, such as `by` and `why` of an intervention.
+    """
+    face: Face = {"seq": sequence, "at": record.at, "kind": record.kind}
+    detail: dict[str, object] = dict(record.detail) if isinstance(record.detail, dict) else {}
+    transition = record.transition
+    number = record.firing
+    if record.kind == "stale":  # a note of the instance itself, about a firing that may be gone
+        transition = str(detail.pop("transition", ""))
+        number = int(str(detail.pop("firing", 0)))
+    composite = transition.rpartition("/")[0]
+    face["address"] = f"{header.instance}/{composite}" if composite else header.instance
+    if transition:
+        face["transition"] = transition
+    if number:
+        face["firing"] = firing_id(header.instance, header.incarnation, number)
+        face["attempt"] = record.attempt
+    if record.consumed or record.produced:
+        face["consumed"], face["produced"] = list(record.consumed), list(record.produced)
+    if record.kind == "stuck":
+        face["lacking"] = detail
+        return face
+    return {**detail, **face} if number == record.firing and record.firing else {**face, **detail}

@@ -1,0 +1,60 @@
+"""`placet pause`, `resume`, `cancel`, `retry`, `skip` and `fail`: a person steps in, and it is recorded."""
+
+import getpass
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from placet.actors.control_client import carry_out
+from placet.actors.control_request import PersonalRequests
+from placet.actors.lifecycle import TERMINAL
+from placet.actors.reader import StateReader
+from placet.cli.errors import COMPLETED
+from placet.cli.opened import command_to_go_on, opened
+from placet.cli.output import say, say_json
+from placet.persistence.directory import is_initialised
+from placet.persistence.errors import StateMissing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who asks, and under which id: sent twice, a request has its effect once."""
+
+    by: str
+    request_id: str
+
+
+def identity(by: str, request_id: str) -> Identity:
+    """Return what was given, and for what was not the user's name and a new id."""
+    return Identity(by=by or _user(), request_id=request_id or uuid.uuid4().hex)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without an entry in the user database
+        return f"user {os.getuid()}"
+
+
+def intervene(state: Path, request: PersonalRequests, *, is_json: bool) -> int:
+    """Carry out an intervention, beside a running engine or without one, and write what came of it."""
+    if not is_initialised(state):
+        raise StateMissing(str(state))
+    face = carry_out(state, request)
+    go_on = None if face["engine"] else _to_go_on(state, request.instance)
+    if is_json:
+        say_json({**face, "next": [go_on] if go_on else []})
+        return COMPLETED
+    before = "it was so before; " if face["already"] else ""
+    say(f"{request.instance}: {before}{face['state']}")
+    if go_on:
+        say(f"no engine runs over {state}; to go on: {go_on}")
+    return COMPLETED
+
+
+def _to_go_on(state: Path, id: str) -> str | None:
+    with opened(state) as store:
+        reader = StateReader(store)
+        header = reader.header(id)
+        return None if header is None or header.state in TERMINAL else command_to_go_on(reader, header, state)

@@ -1,0 +1,193 @@
+"""`placet list`, `show`, `history` and `draw`: looking at instances without touching them."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import cast
+
+from placet.actors.clock import EngineClock
+from placet.actors.lifecycle import TERMINAL, InstanceState
+from placet.actors.reader import Incident, InstanceView, StateReader
+from placet.actors.records import Phase
+from placet.actors.stamp import STAMP_KEY, Stamp, decode_stamp
+from placet.cli.errors import COMPLETED, WrongUsage
+from placet.cli.faces import header_face, instance_face, record_face
+from placet.cli.opened import command_to_go_on, instance_of, opened, unknown
+from placet.cli.output import say, say_json, say_lines, shown
+from placet.cli.source import load, split_target
+from placet.cli.text import columns, duration, moment
+from placet.persistence.lock import owner
+from placet.persistence.preview import to_json
+from placet.persistence.store import View
+from placet.petri.drawing import to_dot, to_mermaid, to_text
+from placet.petri.net import Net
+
+SHOWN_VALUES = 10  # of one place
+FORMATS: Mapping[str, Callable[[Net, Mapping[str, int] | None], str]] = {
+    "mermaid": to_mermaid,
+    "dot": to_dot,
+    "text": to_text,
+}
+
+
+def list_instances(state: Path, wanted: str | None, *, is_json: bool) -> int:
+    """Write a line for each instance, or for those in one state."""
+    if wanted is not None and wanted not in set(InstanceState):
+        raise WrongUsage(f"there is no state {wanted!r}", f"the states are {', '.join(InstanceState)}")
+    with opened(state) as store:
+        headers = [h for h in StateReader(store).headers() if wanted is None or h.state == wanted]
+    headers.sort(key=lambda header: (header.spawned_at, header.instance))
+    if is_json:
+        for header in headers:
+            say_json(header_face(header))
+        return COMPLETED
+    rows = [(h.instance, h.workflow, h.state.value, moment(h.spawned_at), moment(h.changed_at)) for h in headers]
+    for line in columns([("ID", "WORKFLOW", "STATE", "SPAWNED", "CHANGED"), *rows] if rows else []):
+        say(line)
+    return COMPLETED
+
+
+def history(state: Path, id: str, *, is_json: bool) -> int:
+    """Write a line for each thing that happened to an instance, oldest first."""
+    with opened(state) as store:
+        reader = StateReader(store)
+        header = reader.header(id)
+        if header is None:
+            raise unknown(id)
+        faces = [record_face(header, sequence, record) for sequence, record in reader.history(id)]
+    for face in faces:
+        if is_json:
+            say_json(face)
+        else:
+            say(_history_line(face))
+    return COMPLETED
+
+
+def _history_line(face: Mapping[str, object]) -> str:
+    told = ("seq", "at", "kind", "transition", "address", "consumed", "produced")
+    rest = ", ".join(f"{name} {value}" for name, value in face.items() if name not in told and value != "")
+    at = cast("float", face["at"])
+    what = " ".join(str(part) for part in (face["kind"], face.get("transition", "")) if part)
+    return f"{face['seq']:>6}  {moment(at)}  {what}{f'  ({rest})' if rest else ''}"
+
+
+def draw(state: Path, target: str, notation: str, *, is_json: bool) -> int:
+    """Write the picture of a file's net, or of an instance's with its tokens."""
+    if notation not in FORMATS:
+        raise WrongUsage(f"there is no format {notation!r}", f"the formats are {', '.join(FORMATS)}")
+    net, tokens = _drawn(state, target)
+    picture = FORMATS[notation](net, tokens)
+    if is_json:
+        say_json({"format": notation, "picture": picture, "tokens": tokens})
+    else:
+        say_lines(picture)
+    return COMPLETED
+
+
+def _drawn(state: Path, target: str) -> tuple[Net, Mapping[str, int] | None]:
+    path, _ = split_target(target)
+    if path.suffix in (".py", ".json") and path.is_file():
+        return load(target, 0.0).workflow.definition().net, None
+    with opened(state) as store:
+        reader = StateReader(store)
+        view = instance_of(reader, target)
+        return reader.stored_net(view.header).net, {place: len(values) for place, values in view.marking.items()}
+
+
+# -- show ----------------------------------------------------------------------------------------------------------
+
+
+def show(state: Path, id: str, *, is_json: bool, with_traceback: bool) -> int:
+    """Write everything about one instance."""
+    with opened(state) as store:
+        reader = StateReader(store)
+        view = instance_of(reader, id)
+        face = instance_face(view, reader, with_traceback=with_traceback)
+        helpful = helpful_commands(view, reader, state)
+        now = engine_now(store)
+    if is_json:
+        say_json({**face, "next": helpful})
+        return COMPLETED
+    for line in (*_head(view, face), *_marking(view), *_firings(view, now), *_incidents(view, with_traceback)):
+        say(line)
+    for transition, reason in cast("Mapping[str, str]", face.get("lacking", {})).items():
+        say(f"stuck: {transition} {reason}")
+    for command in helpful:
+        say(f"next: {command}")
+    return COMPLETED
+
+
+def engine_now(store: View) -> float:
+    """Return engine time as it would be if the engine went on now."""
+    stamp = store.get(STAMP_KEY)
+    return EngineClock(decode_stamp(stamp) if stamp else Stamp()).now()
+
+
+def helpful_commands(view: InstanceView, reader: StateReader, state: Path) -> list[str]:
+    """Return the commands that would move an instance on."""
+    header = view.header
+    if header.state in TERMINAL:
+        return []
+    where = ["--state", str(state)]
+    commands: list[str] = []
+    for incident in view.incidents:
+        about = [header.instance, str(incident.number), *where]
+        commands.append(shlex.join(["placet", "retry", *about]))
+        if incident.kind == "firing":
+            commands.append(shlex.join(["placet", "skip", *about, "--output"]) + " JSON")
+        commands.append(shlex.join(["placet", "fail", *about]))
+    if header.state is InstanceState.PAUSED:
+        commands.append(shlex.join(["placet", "resume", header.instance, *where]))
+    if header.state is InstanceState.STUCK:
+        commands.append(shlex.join(["placet", "cancel", header.instance, *where]))
+    elif owner(state) is None:
+        commands.append(command_to_go_on(reader, header, state))
+    return commands
+
+
+def _head(view: InstanceView, face: Mapping[str, object]) -> list[str]:
+    header = view.header
+    return [
+        f"{header.instance}  {header.state.value}",
+        f"workflow {header.workflow}, version {header.version}",
+        f"spawned {moment(header.spawned_at)}, {header.state.value} since {moment(header.changed_at)}",
+        f"firings counted: {face['firings']}",
+    ]
+
+
+def _marking(view: InstanceView) -> list[str]:
+    lines: list[str] = []
+    for place, values in sorted(view.marking.items()):
+        lines.append(f"{place} ({len(values)})")
+        lines += [f"  {shown(to_json(value))}" for value in values[:SHOWN_VALUES]]
+        if len(values) > SHOWN_VALUES:
+            lines.append(f"  and {len(values) - SHOWN_VALUES} more; --json lists all")
+    return lines
+
+
+def _firings(view: InstanceView, now: float) -> list[str]:
+    lines: list[str] = []
+    for firing in view.firings:
+        if firing.phase is Phase.INCIDENT:
+            continue
+        due = f", next in {duration(firing.due - now)}" if firing.phase is Phase.BACKOFF else ""
+        since = duration(now - firing.since)
+        lines.append(f"{firing.phase.name.lower()}: {firing.transition}, attempt {firing.attempt}, for {since}{due}")
+    return lines
+
+
+def _incidents(view: InstanceView, with_traceback: bool) -> list[str]:
+    return [line for incident in view.incidents for line in _incident(incident, with_traceback)]
+
+
+def _incident(incident: Incident, with_traceback: bool) -> list[str]:
+    last = incident.failures[-1] if incident.failures else None
+    where = incident.transition or incident.kind
+    times = len(incident.failures)
+    lines = [f"incident {incident.number}: {where}, {times} attempt{'s' if times != 1 else ''} failed"]
+    if last is not None:
+        lines.append(f"  {last.type}: {last.message}")
+    lines += [f"  from {place}: {shown(to_json(value))}" for place, value in incident.inputs]
+    if with_traceback and last is not None:
+        lines += [f"  | {line}" for line in last.traceback.splitlines()]
+    return lines
