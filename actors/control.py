@@ -11,7 +11,7 @@ import stat
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -30,7 +30,7 @@ Answerer: TypeAlias = Callable[[bytes], bytes]  # request line -> answer line, b
 
 
 @contextmanager
-def short_path(directory: Path) -> Iterator[str]:
+def short_path(directory: Path) -> Generator[str]:
     """Yield a path of the directory's control socket that is short enough for the system, however deep it lies."""
     path = directory / CONTROL
     if len(os.fsencode(path)) <= LONGEST_PATH:

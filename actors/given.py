@@ -1,6 +1,6 @@
 """Tokens as people write them in JSON: one value, or values by place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from placet.petri.errors import PlacetError
@@ -25,22 +25,20 @@ def by_place(value: object, places: Sequence[str]) -> dict[str, list[object]]:
 
     An object all of whose keys are places, each with a list, is read as values by place. Raises `WrongTokens`.
     """
-    if isinstance(value, dict) and value:
-        named = cast("dict[str, object]", value)
-        if all(place in places and isinstance(values, list) for place, values in named.items()):
-            return {place: list(cast("list[object]", values)) for place, values in named.items()}
+    named = cast("dict[str, object]", value) if isinstance(value, dict) else None
+    if named and all(place in places and isinstance(values, list) for place, values in named.items()):
+        return {place: list(cast("list[object]", values)) for place, values in named.items()}
     if len(places) == 1:
         return {places[0]: [value]}
-    raise _mistake(value, places)
+    raise _mistake(named, places)
 
 
-def _mistake(value: object, places: Sequence[str]) -> WrongTokens:
-    listed = ", ".join(places) or "none"
-    if not isinstance(value, dict):
+def _mistake(named: Mapping[str, object] | None, places: Sequence[str]) -> WrongTokens:
+    if named is None:
         return WrongTokens(f"one value was given, and there are {len(places)} places", f"name each: {_example(places)}")
-    named = cast("dict[str, object]", value)
     unknown = [name for name in named if name not in places]
     if unknown:
+        listed = ", ".join(places) or "none"
         return WrongTokens(f"there is no place {unknown[0]!r} for it", f"the places are {listed}")
     loose = [name for name, values in named.items() if not isinstance(values, list)]
     if loose:

@@ -73,7 +73,6 @@ def _withdrawn(workflow: WorkflowActor, turn: Turn, message: Withdrawn) -> None:
     if found is None:
         return
     composite, firing = found
-    firing.attempt -= 1  # it never began
     composite.make_ready(turn, firing)
     if workflow.header.intent in (Intent.CANCEL, Intent.FAIL):
         composite.put_back(turn, [firing], "put_back")

@@ -4,6 +4,7 @@ Actors write to their turn alone. When a turn is dropped, its instance's actors 
 it and read again when needed, so no actor has code to undo anything.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,12 @@ class Turn:
         if aside is None:
             aside = self.aside = Aside()
         return aside
+
+    def get(self, key: bytes, otherwise: Callable[[bytes], bytes | None]) -> bytes | None:
+        """Return an entry as this turn leaves it so far; what the turn did not write comes from `otherwise`."""
+        if key in self.born:
+            return self.born[key]
+        return self.changed[key] if key in self.changed else otherwise(key)
 
     def create(self, key: bytes, value: bytes) -> None:
         """Write an entry that is not in the store, unless this very turn removed it from there."""

@@ -130,7 +130,7 @@ class WorkflowActor:
 
     def value(self, stored: bytes) -> bytes:
         """Return a token's encoded value, a large one from its chunks."""
-        return join(self.services, self.root, stored) if is_ref(stored) else stored
+        return join(_TurnView(self.turn, self.services), self.root, stored) if is_ref(stored) else stored
 
     def discard(self, turn: Turn, reference: bytes) -> None:
         """Remove the chunks of a large value whose token was consumed."""
@@ -340,3 +340,16 @@ class WorkflowActor:
                 turn.put(self._header_key, encode(header))
             self._stored = stored
         self._counters = counters
+
+
+class _TurnView:
+    """What is on disk, overlaid by the batch and by the turn being handled: a large value may be of this very turn."""
+
+    def __init__(self, turn: Turn, services: Services) -> None:
+        self._turn = turn
+        self.scan = services.scan  # nobody scans for chunks
+        self._get = services.get
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of `key`, or None."""
+        return self._turn.get(key, self._get)

@@ -25,6 +25,7 @@ from placet.traces.task import LOG_VARIABLE
 from placet.traces.trace import Trace
 
 TASKS = 73
+BEGUN_AT_KILL = 51  # so that more than half have counted, and some run
 COMMAND = ("run", "montage.json", "--state", "state", "--id", "sky", "--time-scale", "1")
 HISTORY = ("history", "sky", "--state", "state", "--json")
 PATIENCE_S = 60.0  # for either run; it takes about ten seconds
@@ -94,11 +95,11 @@ def counted(folder: Path) -> list[Record]:
 
 
 def run_and_kill(folder: Path) -> bool:
-    """Run until half of the tasks have begun, then kill; False if the run ended before."""
+    """Run until more than half of the tasks are through, then kill; False if the run ended before."""
     process = start(folder)
     deadline = time.monotonic() + PATIENCE_S
     try:
-        while len(begun(folder)) < TASKS // 2 and time.monotonic() < deadline:
+        while len(begun(folder)) < BEGUN_AT_KILL and time.monotonic() < deadline:
             try:
                 process.wait(timeout=0.05)
             except subprocess.TimeoutExpired:

@@ -1,7 +1,6 @@
 """The commands and their options; what they do lies in modules of their own, imported when needed."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,6 @@ app = typer.Typer(
     name="placet",
     help="Durable workflows as Petri nets. Any command takes --debug for tracebacks.",
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -23,6 +21,7 @@ STATE = Path("state")
 
 @app.command()
 def run(
+    context: typer.Context,
     file: Annotated[str, typer.Argument(help="x.py, x.py:name, or a WfFormat trace x.json.")],
     id: Annotated[str, typer.Option(help="The instance's id.")],
     state: State = STATE,
@@ -45,14 +44,9 @@ def run(
         time_scale=time_scale,
         threads=threads,
         timeout_s=timeout,
-        command=_this_command(),
+        command=shlex.join(["placet", *context.obj]),
     )
     return run_instance(request)
-
-
-def _this_command() -> str:
-    """Return the command as one would type it again."""
-    return shlex.join(["placet", *sys.argv[1:]])
 
 
 Id = Annotated[str, typer.Argument(help="The instance's id.")]
@@ -227,7 +221,7 @@ def serve(
     return module.serve(state, threads, is_json=is_json)
 
 
-trace = typer.Typer(help="Recorded workflows (WfFormat).", no_args_is_help=True, rich_markup_mode=None)
+trace = typer.Typer(help="Recorded workflows (WfFormat).", rich_markup_mode=None)
 app.add_typer(trace, name="trace")
 
 

@@ -1,6 +1,7 @@
 """The entry of the command `placet`: parses, runs one command, and turns whatever comes of it into an exit code."""
 
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -12,7 +13,6 @@ from placet.cli.errors import BROKEN_PIPE, INTERNAL, SIGNALLED, OwnError, WrongU
 from placet.cli.output import note, say_json
 from placet.petri.errors import PlacetError
 
-SIGINT = 2
 # The base of Typer's errors of usage: a public class of Click, of which newer versions of Typer carry their own copy.
 _CLICK_ERROR: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
@@ -21,10 +21,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; never raises."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     own = given[: given.index("--")] if "--" in given else given
-    debug = "--debug" in own
-    is_json = "--json" in own
-    if not debug:
-        threading.excepthook = _hushed
+    before = threading.excepthook
+    threading.excepthook = before if "--debug" in own else _hushed
+    try:
+        return _ended(given, debug="--debug" in own, is_json="--json" in own)
+    finally:
+        threading.excepthook = before
+
+
+def _ended(given: list[str], *, debug: bool, is_json: bool) -> int:
+    """Run one command; whatever it raises becomes a line and an exit code."""
     try:
         code = _run([argument for argument in given if argument != "--debug"])
         sys.stdout.flush()
@@ -35,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _failed(error, exit_code(error), debug=debug, is_json=is_json)
     except KeyboardInterrupt:
         note("stopped by SIGINT; run the same command again")
-        return SIGNALLED + SIGINT
+        return SIGNALLED + signal.SIGINT
     except Exception as error:  # a bug of ours: still one line, and a code of its own
         return _failed(OwnError(repr(error)), INTERNAL, debug=debug, is_json=is_json)
     return code
@@ -43,13 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        result: object = app(args=arguments, prog_name="placet", standalone_mode=False)
+        result: object = app(args=arguments, prog_name="placet", standalone_mode=False, obj=arguments)
     except _CLICK_ERROR as error:
-        message = " ".join(str(getattr(error, "message", error) or error).split()).rstrip(".")
-        raise WrongUsage(message or "a command is missing", "placet --help lists commands and options") from error
+        raise WrongUsage(_message(error), "placet --help lists commands and options") from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     return result if isinstance(result, int) else 0
+
+
+def _message(error: Exception) -> str:
+    """Return what Click has to say, on one line."""
+    of = getattr(error, "format_message", None)
+    return " ".join(str(of() if callable(of) else error).split()).rstrip(".")
 
 
 def _failed(error: PlacetError, code: int, *, debug: bool, is_json: bool) -> int:

@@ -1,7 +1,7 @@
 """A state opened for reading: beside a running engine or without one, and never in its way."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from placet.persistence.probe import probe
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[LmdbReader]:
+def opened(path: Path) -> Generator[LmdbReader]:
     """Yield the store of a state, read-only.
 
     Raises `StateMissing`, `StoreDamaged`, `FormatTooNew`, `StateUnusable`, and `WrongUsage` for an old format.

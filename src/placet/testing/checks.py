@@ -156,6 +156,17 @@ class Checks:
         if before is not None and before.is_over:
             require(image.places == before.places, "what has ended stays as it is", image.header.instance)
         self._check_state(image)
+        self._check_reasons(image)
+
+    def _check_reasons(self, image: Image) -> None:
+        """Only users' functions and planted faults fail here: anything else is an error of the engine's own."""
+        for parked in image.parked:
+            require(parked.failure.type in _OF_ACTORS, "no faults but planted ones", parked.failure.traceback)
+        failures = [incident.failure for incident in image.guard_incidents]
+        failures += [failure for firing in image.firings.values() for failure in firing.failures]
+        for failure in failures:
+            known = failure.type in _OF_HANDLERS or failure.type in _OF_ACTORS or failure.type == "Lost"
+            require(known, "no failures but users' own", failure.traceback)
 
     def _check_firing(self, image: Image, firing: Firing, ledger: InstanceLedger, plan: Plan) -> None:
         transition = plan.transitions[firing.transition]
@@ -209,7 +220,12 @@ class Checks:
         self.doomed = (self.doomed | running) - self.spared
 
     def stopped(self) -> None:
-        """The engine ended cleanly: nothing may be counted as lost."""
+        """The engine ended cleanly: nothing may be counted as lost.
+
+        Where an instance could not even be told of an earlier crash, that crash is forgiven with the rest.
+        """
+        deaf = {root for root, image in self.images.items() if any(one.kind == "Recover" for one in image.parked)}
+        self.doomed = {key for key in self.doomed if key[0] not in deaf}
         self.spared |= self.running() - self.doomed
 
     def check_histories(self) -> None:
@@ -220,6 +236,7 @@ class Checks:
             require(kinds.count("fired") == len(ledger.fired), "P2: a firing counts once", root.hex())
 
 
+_OF_ACTORS = {"placet.testing.probes.ActorFault"}
 _OF_HANDLERS = {
     "placet.TimedOut",
     "placet.testing.functions.Misfortune",

@@ -40,7 +40,6 @@ class SimulatedExecutor:
         self.live: dict[JobKey, Job] = {}
         self._gone: list[Job] = []
         self._answers: list[ExecutorMessage] = []
-        self.withdrawn: set[JobKey] = set()
 
     def submit(self, start: Start, now: float) -> None:
         """Take a firing."""
@@ -57,7 +56,6 @@ class SimulatedExecutor:
             return
         start = job.start
         if job.begins_s > now:
-            self.withdrawn.add(job.key)
             self._answers.append(
                 Withdrawn(
                     root=start.root, transition=start.transition.index, number=start.number, attempt=start.attempt

@@ -36,6 +36,8 @@ class Liveness:
         checks = self._around.checks
         found: set[bytes] = set()
         for root, image in checks.images.items():
+            if root in engine.kernel.broken():
+                continue  # left alone until the next start, as its incident says
             if image.header.intent is Intent.RUN and not image.is_over and THREAD in checks.outlook(root).executors():
                 found.add(root)
         return found
@@ -47,7 +49,7 @@ class Liveness:
         if free > 0 and not alone and not around.executor.has_answers:
             require(not hungry, "no wake-up is lost", f"{self._names(hungry)} wait while {free} slots are free")
         for root, image in around.checks.images.items():
-            if image.header.intent is Intent.RUN and not image.is_over:
+            if image.header.intent is Intent.RUN and not image.is_over and root not in engine.kernel.broken():
                 inline = around.checks.outlook(root).inline
                 require(not inline, "no wake-up is lost", f"{image.header.instance} could go on inline")
 

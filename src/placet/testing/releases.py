@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from placet.actors.effects import Expire, Start, StateChanged
 from placet.actors.records import Firing, Phase
 from placet.supervision.losses import ALONE_FROM
-from placet.testing.checks import AttemptKey, Checks
+from placet.testing.checks import Checks
 from placet.testing.errors import require
 from placet.testing.executor import SimulatedExecutor
 from placet.testing.image import value_of
@@ -57,12 +57,9 @@ class Releases:
         self.checks.released.add((start.root, start.number, start.attempt))
 
     def _check_attempt(self, start: Start, firing: Firing, now: float, what: str) -> None:
-        key: AttemptKey = (start.root, start.number, start.attempt)
         last = self.attempts.get((start.root, start.number), 0)
-        again = key in self.executor.withdrawn and last == start.attempt
-        require(last < start.attempt or again, "P2: attempts increase", f"{what} after {last}")
+        require(last < start.attempt, "P2: attempts increase", f"{what} after {last}")
         self.attempts[start.root, start.number] = start.attempt
-        self.executor.withdrawn.discard(key)
         before = (start.root, start.number, start.attempt - 1)
         require(before not in self.checks.doomed, "P2: losses are counted", f"{what} without the loss before it")
         account = self.checks.ledgers[start.root].firing(start.number)

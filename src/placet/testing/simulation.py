@@ -38,7 +38,7 @@ from placet.testing.probes import Probe, probed
 from placet.testing.releases import Releases
 from placet.testing.store import CommitFault, Crashed, FaultyStore
 
-STEPS = 500
+STEPS = 1_500
 
 
 @dataclass(slots=True)
@@ -257,6 +257,8 @@ class Simulation:
             done = engine.commit()
         except (Crashed, StoreFailed):
             self.say(f"commit fails: {fault.value if fault else ''}")
+            if engine.is_last and fault in (CommitFault.FAILED_LATE, CommitFault.CRASH_WRITTEN):
+                self.checks.stopped()
             self._crashed(engine.kernel.handled, CrashPoint.COMMITTING)
             return
         self.say("commit" if done else "commit finds no room")
