@@ -82,9 +82,13 @@ class CompositeActor:
         assert behaviour is not None, transition.path
         if behaviour.timeout_s is not None:
             firing.due = turn.now + behaviour.timeout_s
-            turn.timers[firing.number] = (firing.due, transition.index)
+            turn.timers.append((firing.number, 0.0, firing.due, transition.index))
         workflow = self.workflow
-        turn.shares[transition.executor] = turn.shares.get(transition.executor, 0) - 1
+        tokens = firing.tokens
+        if len(tokens) != 1 or tokens[0][2][0] == REF:
+            tokens = workflow.loaded(tokens)
+        if turn.shares:
+            turn.shares[transition.executor] = turn.shares.get(transition.executor, 0) - 1
         turn.starts.append(
             Start(
                 root=workflow.root,
@@ -93,7 +97,7 @@ class CompositeActor:
                 transition=transition,
                 number=firing.number,
                 attempt=firing.attempt,
-                tokens=workflow.loaded(firing.tokens),
+                tokens=tokens,
             )
         )
         if turn.observed:
@@ -165,7 +169,7 @@ class CompositeActor:
             return
         self.set_phase(turn, firing, Phase.BACKOFF)
         firing.due = turn.now + max(delay_s, retry_after_s or 0.0)
-        turn.timers[firing.number] = (firing.due, firing.transition)
+        turn.timers.append((firing.number, 0.0, firing.due, firing.transition))
 
     def raise_incident(self, turn: Turn, firing: Firing) -> None:
         """Leave a firing to a person; its tokens stay with it."""
@@ -201,7 +205,7 @@ class CompositeActor:
             turn.rare().expires.append(
                 Expire(executor=executor, root=self.workflow.root, number=firing.number, attempt=firing.attempt)
             )
-            turn.timers[firing.number] = (turn.now + ASK_AGAIN_S, firing.transition)
+            turn.timers.append((firing.number, 0.0, turn.now + ASK_AGAIN_S, firing.transition))
 
     def put_back(self, turn: Turn, firings: Iterable[Firing], kind: str) -> None:
         """Undo the choice of firings that do not run: their tokens return to their places with their age."""
@@ -233,8 +237,8 @@ class CompositeActor:
         firing.phase = phase
         firing.since = turn.now
         if firing.due:
+            turn.timers.append((firing.number, firing.due, 0.0, firing.transition))
             firing.due = 0.0
-            turn.timers[firing.number] = (0.0, firing.transition)
         if firing.number not in turn.firings:
             turn.firings[firing.number] = (self, firing, False)
 
@@ -245,7 +249,7 @@ class CompositeActor:
         if workflow.ready:
             workflow.forget_ready(firing)
         if firing.due:
-            turn.timers[firing.number] = (0.0, firing.transition)
+            turn.timers.append((firing.number, firing.due, 0.0, firing.transition))
         if turn.firings:
             turn.firings.pop(firing.number, None)
         turn.delete(self.prefix + pack_id(firing.number))

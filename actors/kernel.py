@@ -38,7 +38,7 @@ from placet.actors.slots import FlightKey, Slots
 from placet.actors.stamp import STAMP_KEY, Stamp, decode_stamp, encode_stamp
 from placet.actors.suspects import Suspects
 from placet.actors.timers import Timers
-from placet.actors.turn import Aside, Turn
+from placet.actors.turn import Aside, TimerChange, Turn
 from placet.actors.waking import spawn, wake
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import HEADER, address_key, entry_key
@@ -186,7 +186,7 @@ class Kernel:
         self._pending = Pending()
 
     def _next(self) -> KernelMessage | None:
-        if self.slots.has_queue:
+        if self.slots.queued:
             root = self.slots.next_waiting()
             if root is not None:
                 return Grant(root=root)
@@ -293,12 +293,12 @@ class Kernel:
         elif not workflow.counts[RUNNING] or self._memory.is_resting:
             self._memory.keep(workflow, waits=bool(wanted))
 
-    def _set_timers(self, root: bytes, timers: dict[int, tuple[float, int]]) -> None:
-        for number, (due, transition) in timers.items():
+    def _set_timers(self, root: bytes, changes: list[TimerChange]) -> None:
+        for number, before, due, transition in changes:
+            if before:
+                self.timers.clear((root, number), before)
             if due:
                 self.timers.set((root, number), due, transition)
-            else:
-                self.timers.clear((root, number))
 
     def _merge_aside(self, root: bytes, aside: Aside, message: KernelMessage) -> None:
         batch = self._batch
@@ -321,7 +321,7 @@ class Kernel:
     def _queue_for_slots(self, root: bytes, wanted: list[str], turn: Turn) -> None:
         for executor in wanted:
             if executor != INLINE:
-                self.slots.pool(executor).waiting.setdefault(root, None)
+                self.slots.wait(executor, root)
             elif turn.inline_left <= 0 and not self.draining:
                 self.deliver(Grant(root=root))
 

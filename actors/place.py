@@ -18,9 +18,7 @@ _suffixes: dict[int, bytes] = {}
 
 
 def _suffix(index: int) -> bytes:
-    suffix = _suffixes.get(index)
-    if suffix is None:
-        suffix = _suffixes[index] = (FIRST_PLACE + index).to_bytes(2, "big") + bytes((TOKEN,))
+    suffix = _suffixes[index] = (FIRST_PLACE + index).to_bytes(2, "big") + bytes((TOKEN,))
     return suffix
 
 
@@ -36,7 +34,7 @@ class PlaceActor:
 
     def __init__(self, plan: PlacePlan, workflow: "WorkflowActor") -> None:
         self.plan = plan
-        self._prefix = workflow.root + _suffix(plan.index)
+        self._prefix = workflow.root + (_suffixes.get(plan.index) or _suffix(plan.index))
         self._workflow = workflow
         self.tokens: OrderedDict[int, bytes] = OrderedDict()
         self.queues: list[OrderedDict[int, None]] = [OrderedDict() for _ in plan.guarded] if plan.guarded else _NONE

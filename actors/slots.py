@@ -7,7 +7,7 @@ slow or endless instance cannot keep others out.
 
 from typing import TypeAlias
 
-SLICE_S = 0.02  # how long an instance may keep reusing slots while others wait
+SLICE_S = 0.5  # how long an instance may keep reusing slots while others wait
 
 FlightKey: TypeAlias = tuple[bytes, int]  # (root, firing number)
 
@@ -31,10 +31,11 @@ class Pool:
 class Slots:
     """The pools of all executors of an engine."""
 
-    __slots__ = ("alone", "pools")
+    __slots__ = ("alone", "pools", "queued")
 
     def __init__(self) -> None:
         self.pools: dict[str, Pool] = {}
+        self.queued = 0  # entries in the queues of all pools
         self.alone = False  # a suspected firing runs, or is about to: nothing else may start
 
     def pool(self, executor: str) -> Pool:
@@ -61,17 +62,16 @@ class Slots:
         """Return how many firings are out, over all executors."""
         return sum(len(pool.in_flight) for pool in self.pools.values())
 
-    @property
-    def has_queue(self) -> bool:
-        """True when some instance waits for a slot, free or not."""
-        for pool in self.pools.values():  # one or two: cheaper than a generator
-            if pool.waiting:
-                return True
-        return False
-
     def is_out(self, root: bytes, number: int) -> bool:
         """Return whether a firing was started by this engine and is not answered yet."""
         return any((root, number) in pool.in_flight for pool in self.pools.values())
+
+    def wait(self, executor: str, root: bytes) -> None:
+        """Put `root` at the end of the queue for `executor`, unless it is in it."""
+        waiting = self.pool(executor).waiting
+        if root not in waiting:
+            waiting[root] = None
+            self.queued += 1
 
     def next_waiting(self) -> bytes | None:
         """Return the root whose turn it is where a slot is free, and take it off every queue; or None."""
@@ -79,7 +79,9 @@ class Slots:
             if pool.waiting and not self.alone and pool.capacity > len(pool.in_flight):
                 root = next(iter(pool.waiting))
                 for other in self.pools.values():
-                    other.waiting.pop(root, None)
+                    if root in other.waiting:
+                        del other.waiting[root]
+                        self.queued -= 1
                 return root
         return None
 

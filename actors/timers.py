@@ -15,42 +15,38 @@ TimerKey: TypeAlias = tuple[bytes, int]  # (root, firing number)
 class Timers:
     """Due times by firing, in memory; their durable form is the firing's own record."""
 
-    __slots__ = ("_buckets", "_due", "_order")
+    __slots__ = ("_buckets", "_order")
 
     def __init__(self) -> None:
-        self._due: dict[TimerKey, tuple[float, int]] = {}  # (due, transition)
-        self._buckets: dict[int, dict[TimerKey, None]] = {}
+        self._buckets: dict[int, dict[TimerKey, tuple[float, int]]] = {}  # (due, transition) by firing
         self._order: list[int] = []
 
     def __len__(self) -> int:
-        return len(self._due)
+        return sum(map(len, self._buckets.values()))
 
     def set(self, key: TimerKey, due: float, transition: int) -> None:
-        """Set or move the timer of `key`."""
-        if key in self._due:
-            self.clear(key)
-        self._due[key] = (due, transition)
+        """Set the timer of `key`; an earlier one in another bucket must be cleared first."""
         number = int(due * BUCKETS_A_SECOND)
         bucket = self._buckets.get(number)
         if bucket is None:
             bucket = self._buckets[number] = {}
             heappush(self._order, number)
-        bucket[key] = None
+        bucket[key] = (due, transition)
 
-    def clear(self, key: TimerKey) -> None:
-        """Forget the timer of `key`, if there is one."""
-        known = self._due.pop(key, None)
-        if known is not None:
-            del self._buckets[int(known[0] * BUCKETS_A_SECOND)][key]
+    def clear(self, key: TimerKey, due: float) -> None:
+        """Forget the timer of `key` that was set for `due`, if it is still there."""
+        bucket = self._buckets.get(int(due * BUCKETS_A_SECOND))
+        if bucket is not None:
+            bucket.pop(key, None)
 
     def pop_due(self, now: float) -> list[tuple[TimerKey, int]]:
         """Remove and return (key, transition) of every timer that is due at `now`, earliest first."""
         ripe: list[tuple[float, TimerKey, int]] = []
         while self._order and self._order[0] <= now * BUCKETS_A_SECOND:
             bucket = self._buckets[self._order[0]]
-            here = [(self._due[key][0], key, self._due[key][1]) for key in bucket if self._due[key][0] <= now]
+            here = [(due, key, transition) for key, (due, transition) in bucket.items() if due <= now]
             for _, key, _ in here:
-                self.clear(key)
+                del bucket[key]
             ripe += here
             if bucket:
                 break  # the bucket of `now`: the rest of it comes later
@@ -65,4 +61,4 @@ class Timers:
         if not self._order:
             return None
         begin = self._order[0] / BUCKETS_A_SECOND
-        return begin if begin > now else min(self._due[key][0] for key in self._buckets[self._order[0]])
+        return begin if begin > now else min(due for due, _ in self._buckets[self._order[0]].values())

@@ -6,7 +6,7 @@ it and read again when needed, so no actor has code to undo anything.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from placet.actors.answers import Answer
 from placet.actors.effects import Expire, Progress, Start, StateChanged
@@ -30,6 +30,9 @@ class Aside:
     acquitted: list[int] = field(default_factory=list[int])  # firings no longer to be run alone
     replays: list[bytes] = field(default_factory=list[bytes])  # parked messages to be handled again
     cleared: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # (instance, path) cleared of suspicion
+
+
+TimerChange: TypeAlias = tuple[int, float, float, int]  # (firing, due before or 0.0, due now or 0.0, transition)
 
 
 class Turn:
@@ -61,8 +64,8 @@ class Turn:
         self.log: list[tuple[bytes, bytes]] = []  # history records
         self.firings: dict[int, tuple[CompositeActor, Firing, bool]] = {}  # to be written at the end; True: born
         self.starts: list[Start] = []
-        self.timers: dict[int, tuple[float, int]] = {}  # firing -> (due or 0.0 to clear, transition)
-        self.shares: dict[str, int] = {}  # slots left for this turn, by executor
+        self.timers: list[TimerChange] = []  # in order
+        self.shares: dict[str, int] = {}  # slots left for this turn, by executor; empty while nobody else waits
         self.fired = 0
         self.aside: Aside | None = None
 

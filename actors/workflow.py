@@ -18,6 +18,7 @@ from placet.petri.behaviour import INLINE
 from placet.petri.plan import Plan, TransitionPlan
 
 RUNNING, INCIDENT = int(Phase.RUNNING), int(Phase.INCIDENT)  # plain indices: an enum costs a look-up each time
+RUN, LIVE = Intent.RUN, InstanceState.RUNNING
 REF = TAG[0]  # first byte of what stands for a large value
 
 
@@ -212,21 +213,25 @@ class WorkflowActor:
 
     def settle(self, turn: Turn) -> None:
         """Choose what fires next, derive the state, and write what changed."""
-        header = self.header
-        if header.intent is Intent.RUN and header.state not in TERMINAL:
+        header, counts = self.header, self.counts
+        if header.intent is RUN and header.state not in TERMINAL:
             if self.ready:
                 self._start_ready(turn)
-            self._choose(turn)
-        if self.counts[RUNNING] == 0 or header.state is not InstanceState.RUNNING or header.intent is not Intent.RUN:
-            derive(self, turn)
-        elif self.counts[INCIDENT] or self.guard_incidents or self.parked:
-            derive(self, turn)
-        self._write(turn)
+            if self.dirty or self.agenda.queued:
+                self._choose(turn)
+            if header.state is LIVE and counts[RUNNING] and not (
+                counts[INCIDENT] or self.guard_incidents or self.parked
+            ):  # the common case: it ran, and it runs
+                self._write_firings(turn)
+                return
+        derive(self, turn)
+        self._write_firings(turn)
+        self._write_header(turn)
 
     def _start_ready(self, turn: Turn) -> None:
         for executor, numbers in list(self.ready.items()):
             for number, composite in list(numbers.items()):
-                if self._share(turn, executor) <= 0:
+                if not self._may_start(turn, executor):
                     break
                 firing = composite.firings[number]
                 if self.plan.transitions[firing.transition].behaviour is not None:
@@ -238,9 +243,9 @@ class WorkflowActor:
         while dirty or agenda.queued:
             if len(dirty) == 1 and not agenda.queued:  # the common case, in which there is nothing to compare
                 transition = transitions[dirty.pop()]
-                if transition.behaviour is None or self.oldest(transition) == NOT_ENABLED:
+                if transition.behaviour is None or not self._is_enabled(transition):
                     continue
-                if self._share(turn, transition.executor) <= 0:
+                if not self._may_start(turn, transition.executor):
                     agenda.offer(transition)
                     return
             else:
@@ -262,7 +267,7 @@ class WorkflowActor:
         best = None
         name = None
         for executor, heap in self.agenda.heaps.items():
-            if heap and self._share(turn, executor) > 0:
+            if heap and self._may_start(turn, executor):
                 rank = self.agenda.peek(executor)
                 if rank is not None and (best is None or rank < best):
                     best, name = rank, executor
@@ -282,15 +287,29 @@ class WorkflowActor:
                 best = token
         return best
 
-    def _share(self, turn: Turn, executor: str) -> int:
-        """Return how many more firings this turn may start on `executor`."""
+    def _is_enabled(self, transition: TransitionPlan) -> bool:
+        places = self.places
+        for arc in transition.inputs:
+            place = places[arc.place] or self.place(arc.place)
+            if len(place.tokens if arc.queue < 0 else place.queues[arc.queue]) < arc.weight:
+                return False
+        return True
+
+    def _may_start(self, turn: Turn, executor: str) -> bool:
+        """Return whether this turn may start one more firing on `executor`."""
         if executor == INLINE:
-            return turn.inline_left
+            return turn.inline_left > 0
+        slots = self.services.slots
+        pool = slots.pools.get(executor)
+        if pool is None or slots.alone:
+            return False
+        if not pool.waiting:
+            return pool.capacity - len(pool.in_flight) > len(turn.starts)
         left = turn.shares.get(executor)
         if left is None:
-            left = self.services.slots.share(executor, self.root, turn.now, self.slice_end)
+            left = slots.share(executor, self.root, turn.now, self.slice_end)
             turn.shares[executor] = left
-        return left
+        return left > 0
 
     def wants(self) -> list[str]:
         """Return the executors this instance has something to start on, were there slots."""
@@ -319,8 +338,12 @@ class WorkflowActor:
         """Take the counters as they are for those on disk: what waking ends with."""
         self._counters = (self.serial, self.link)
 
-    def _write(self, turn: Turn) -> None:
-        wrote = False
+    def _write_firings(self, turn: Turn) -> None:
+        """Write the firings that changed; each carries the counters, so that the header need not be written too."""
+        if not turn.firings:
+            if (self.serial, self.link) != self._counters:
+                self._put_header(turn)
+            return
         for composite, firing, born in turn.firings.values():
             firing.serial, firing.link, firing.fired = self.serial, self.link, self.fired
             key = composite.prefix + pack_id(firing.number)
@@ -328,18 +351,23 @@ class WorkflowActor:
                 turn.born[key] = encode(firing)
             else:
                 turn.put(key, encode(firing))
-            wrote = True
+        self._counters = (self.serial, self.link)
+
+    def _write_header(self, turn: Turn) -> None:
+        """Write the header if what it says of the instance has changed."""
         header = self.header
-        stored = (header.state, header.intent, header.awake)
-        counters = (self.serial, self.link)
-        if stored != self._stored or (counters != self._counters and not wrote):
-            header.serial, header.link, header.fired = self.serial, self.link, self.fired
-            if self._stored is None:
-                turn.born[self._header_key] = encode(header)
-            else:
-                turn.put(self._header_key, encode(header))
-            self._stored = stored
-        self._counters = counters
+        if (header.state, header.intent, header.awake) != self._stored:
+            self._put_header(turn)
+
+    def _put_header(self, turn: Turn) -> None:
+        header = self.header
+        header.serial, header.link, header.fired = self.serial, self.link, self.fired
+        if self._stored is None:
+            turn.born[self._header_key] = encode(header)
+        else:
+            turn.put(self._header_key, encode(header))
+        self._stored = (header.state, header.intent, header.awake)
+        self._counters = (self.serial, self.link)
 
 
 class _TurnView:

@@ -10,7 +10,7 @@ import typer
 
 from placet.cli.commands import app
 from placet.cli.errors import BROKEN_PIPE, INTERNAL, SIGNALLED, OwnError, WrongUsage, error_face, exit_code
-from placet.cli.output import note, say_json
+from placet.cli.output import NobodyReads, note, say_json
 from placet.petri.errors import PlacetError
 
 # The base of Typer's errors of usage: a public class of Click, of which newer versions of Typer carry their own copy.
@@ -32,9 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _ended(given: list[str], *, debug: bool, is_json: bool) -> int:
     """Run one command; whatever it raises becomes a line and an exit code."""
     try:
-        code = _run([argument for argument in given if argument != "--debug"])
-        sys.stdout.flush()
-    except BrokenPipeError:
+        return _run([argument for argument in given if argument != "--debug"])
+    except NobodyReads:
         _forget_stdout()
         return BROKEN_PIPE
     except PlacetError as error:
@@ -44,7 +43,6 @@ def _ended(given: list[str], *, debug: bool, is_json: bool) -> int:
         return SIGNALLED + signal.SIGINT
     except Exception as error:  # a bug of ours: still one line, and a code of its own
         return _failed(OwnError(repr(error)), INTERNAL, debug=debug, is_json=is_json)
-    return code
 
 
 def _run(arguments: list[str]) -> int:
@@ -70,7 +68,7 @@ def _failed(error: PlacetError, code: int, *, debug: bool, is_json: bool) -> int
         note(str(error))
         if is_json:
             say_json({"error": error_face(error)})
-    except BrokenPipeError:
+    except NobodyReads:
         _forget_stdout()
     return code
 

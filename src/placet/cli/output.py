@@ -21,10 +21,13 @@ def wants_colour() -> bool:
     return not os.environ.get("NO_COLOR")
 
 
+class NobodyReads(Exception):
+    """Standard output goes into a pipe whose reader has gone, such as `head`: the end of the command, quietly."""
+
+
 def say(text: str) -> None:
-    """Write one line of a result; what could move a cursor is written as an escape."""
-    sys.stdout.write(printable(text) + "\n")
-    sys.stdout.flush()
+    """Write one line of a result; what could move a cursor is written as an escape. Raises `NobodyReads`."""
+    _write(printable(text))
 
 
 def say_lines(text: str) -> None:
@@ -34,9 +37,16 @@ def say_lines(text: str) -> None:
 
 
 def say_json(value: object) -> None:
-    """Write one JSON object on one line, in ASCII, and pass it on at once."""
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
+    """Write one JSON object on one line, in ASCII. Raises `NobodyReads`."""
+    _write(json.dumps(value))
+
+
+def _write(line: str) -> None:
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError as error:  # Typer would make its own of it
+        raise NobodyReads from error
 
 
 def note(text: str) -> None:

@@ -145,7 +145,8 @@ class _Run:
     def _look(self, spawned: "Future[Instance] | None", shown: Display) -> InstanceView | None:
         """Show how far it is; return it once nothing will happen to it any more."""
         self._tell_health()
-        if spawned is not None and spawned.done():
+        answered = spawned is None or spawned.done()  # looked at once: it may come at any moment
+        if spawned is not None and answered:
             spawned.result()  # raises what came of it
         header = self._runtime.reader.header(self._id)
         if header is None:
@@ -153,7 +154,7 @@ class _Run:
                 raise NotFound(self._id, f"there is no instance {self._id}")
             return None
         shown.show(self._standing(header))
-        if header.state is _S.RUNNING or (spawned is not None and not spawned.done()):
+        if header.state is _S.RUNNING or not answered:
             return None
         return self._settled()
 
@@ -174,10 +175,18 @@ class _Run:
         if header.state in TERMINAL or header.state is _S.STUCK:
             return view
         backing_off = [firing for firing in view.firings if firing.phase is Phase.BACKOFF]
-        if header.state in (_S.INCIDENT, _S.WAITING) and not header.awake and not backing_off:
+        if header.state in (_S.INCIDENT, _S.WAITING) and not backing_off and not self._may_move(view):
             return view  # it waits for a person, or for a handler that this process lacks
         self._tell_state(view, [firing.transition for firing in backing_off])
         return None
+
+    def _may_move(self, view: InstanceView) -> bool:
+        """Return whether something other than a timer can move it on."""
+        if any(firing.phase in (Phase.RUNNING, Phase.SUSPECT) for firing in view.firings):
+            return True
+        known = self._loaded.workflow.definition().behaviours
+        transitions = self._runtime.reader.plan(view.header).transitions
+        return view.header.awake and all(transition.path in known for transition in transitions)
 
     def _tell_state(self, view: InstanceView, backing_off: list[str]) -> None:
         state = view.header.state

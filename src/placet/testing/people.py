@@ -40,7 +40,7 @@ class People:
     random: Random
     checks: Checks
     workflows: list[tuple[Definition, bytes]]  # with the digest of its net
-    most_instances: int
+    most_live: int  # instances at a time that have not ended
     requests: dict[int, ClientMessage] = field(default_factory=dict[int, ClientMessage])  # not answered, by number
     sent: list[ClientMessage] = field(default_factory=list[ClientMessage])  # all so far, for repetitions
     lost: list[ClientMessage] = field(default_factory=list[ClientMessage])  # unanswered when their engine crashed
@@ -52,8 +52,9 @@ class People:
     def spawn(self) -> ClientMessage:
         """Ask for an instance: mostly a new one, sometimes one that exists, with the same inputs or others."""
         random = self.random
-        known = self.instances and (len(self.instances) >= self.most_instances or random.random() < 0.2)
-        instance = random.choice(self.instances) if known else f"i{len(self.instances)}"
+        live = sum(1 for image in self.checks.images.values() if not image.is_over)
+        known = self.instances and (live >= self.most_live or random.random() < 0.2)
+        instance = self._instance() if known else f"i{len(self.instances)}"
         if not known:
             self.instances.append(instance)
         definition, digest = random.choice(self.workflows)
@@ -74,6 +75,11 @@ class People:
             )
         )
 
+    def _instance(self) -> str:
+        """Return an instance, mostly one of the latest."""
+        recent = self.instances[-2 * self.most_live :] if self.random.random() < 0.9 else self.instances
+        return self.random.choice(recent)
+
     def _tokens(self, plan: Plan) -> tuple[tuple[int, bytes], ...]:
         random = self.random
         entries = [place.index for place in plan.places if place.is_entry]
@@ -88,7 +94,7 @@ class People:
         if not self.instances:
             return None
         random = self.random
-        instance = random.choice(self.instances) if random.random() < 0.97 else "nobody"
+        instance = self._instance() if random.random() < 0.97 else "nobody"
         image = self.image(instance)
         make = random.choice((self._pause, self._resume, self._settle, self._settle, self._settle, self._cancel))
         return self._send(make(instance, image))
@@ -147,7 +153,7 @@ class People:
         if not self.instances:
             return None
         random = self.random
-        instance = random.choice(self.instances)
+        instance = self._instance()
         image = self.image(instance)
         paths = ["", "nobody"]
         if image is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from placet.actors.effects import Expire, Start, StateChanged
 from placet.actors.records import Firing, Phase
+from placet.actors.slots import SLICE_S
 from placet.supervision.losses import ALONE_FROM
 from placet.testing.checks import Checks
 from placet.testing.errors import require
@@ -12,7 +13,7 @@ from placet.testing.executor import SimulatedExecutor
 from placet.testing.image import value_of
 
 FORGIVEN_S = 1e-9  # of sums of times
-SLICE_S = 0.02  # as long as an instance that frees a slot may use it again at once
+
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ from placet.testing.probes import Probe, probed
 from placet.testing.releases import Releases
 from placet.testing.store import CommitFault, Crashed, FaultyStore
 
-STEPS = 1_500
+STEPS = 1_000
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Simulation:
         self.checks = Checks(self.store, self.world, self.definitions)
         catalog = Catalog()
         workflows = [(one, catalog.register(one)) for one in self.definitions.values()]
-        self.people = People(random, self.checks, workflows, most_instances=random.choice((1, 4, 12, 40)))
+        self.people = People(random, self.checks, workflows, most_live=random.choice((1, 3, 8, 24)))
         self.releases = Releases(self.checks, self.executor)
         self.around = Surroundings(
             self.store, self.clock, self.executor, self.checks, self.releases, self.people
@@ -99,7 +99,7 @@ class Simulation:
         self._weights: dict[str, float] = {name: random.choice((1, 2, 4)) * weight for name, weight in _WEIGHTS.items()}
         for name in random.sample(sorted(_OPTIONAL), random.randint(0, len(_OPTIONAL) - 1)):
             self._weights[name] = 0
-        self.danger = random.choice((0.0, 0.3, 1.0, 1.0, 2.0, 6.0))  # how often engines crash, in percent of their steps
+        self.danger = random.choice((0.0, 0.1, 0.3, 0.6, 1.0, 3.0))  # how often engines crash, in percent of their steps
 
     def say(self, line: str) -> None:
         """Add a line to the trace."""
