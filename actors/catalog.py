@@ -1,12 +1,13 @@
 """The workflows this process knows, and the nets its instances run on."""
 
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 
 from placet.actors.records import Header
 from placet.persistence.keys import NET
-from placet.petri.behaviour import Definition, Source
+from placet.petri.behaviour import Behaviour, Definition, Source
 from placet.petri.net import Net
 from placet.petri.plan import Plan, make_plan
 from placet.petri.result import prepare
@@ -35,9 +36,7 @@ decode_stored_net = msgspec.msgpack.Decoder(StoredNet).decode
 def stored_net(definition: Definition) -> tuple[bytes, bytes]:
     """Return (digest, bytes) a definition's net is stored as."""
     source = definition.source
-    stored = StoredNet(
-        definition.name, definition.version, definition.net, source.file, source.module, source.name
-    )
+    stored = StoredNet(definition.name, definition.version, definition.net, source.file, source.module, source.name)
     identity = _encode((definition.name, definition.version, definition.net))
     return hashlib.blake2b(identity, digest_size=12).digest(), _encode(stored)
 
@@ -76,6 +75,6 @@ class Catalog:
         plan = self._plans.get(header.net)
         if plan is None:
             definition = self.definitions.get(header.workflow)
-            behaviours = definition.behaviours if definition else {}
+            behaviours: Mapping[str, Behaviour] = definition.behaviours if definition else {}
             plan = self._plans[header.net] = prepare(make_plan(decode_stored_net(stored).net, behaviours))
         return plan

@@ -126,9 +126,7 @@ class CompositeActor:
         if services.suspects.known and services.suspects.is_guilty(header.instance, transition.path):
             return Failure(type="CrashSuspect", message="its process ended twice while this handler ran in the kernel")
         services.marker.enter(workflow.mark, transition.path)
-        result = run_handler(
-            transition, tokens, header.instance, header.incarnation, firing.number, firing.attempt
-        )
+        result = run_handler(transition, tokens, header.instance, header.incarnation, firing.number, firing.attempt)
         services.marker.leave()
         return result
 
@@ -176,7 +174,9 @@ class CompositeActor:
         self.set_phase(turn, firing, Phase.INCIDENT)
         last = firing.failures[-1]
         path = self.workflow.plan.transitions[firing.transition].path
-        self.workflow.record(turn, "incident", path, firing.number, firing.attempt, detail={"type": last.type, "message": last.message})
+        self.workflow.record(
+            turn, "incident", path, firing.number, firing.attempt, detail={"type": last.type, "message": last.message}
+        )
 
     def lost(self, turn: Turn, firing: Firing, *, clean: bool) -> None:
         """The engine went while this firing ran: what next depends on how often that has happened."""

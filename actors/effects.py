@@ -59,12 +59,14 @@ class Progress(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Batch:
     """The turns one commit makes durable: what to write, then what to do."""
 
-    writes: list[tuple[bytes, bytes | None]] = field(default_factory=list)  # each key once, in no particular order
-    starts: dict[str, list[Start]] = field(default_factory=dict)  # by executor
-    expires: list[Expire] = field(default_factory=list)
-    replies: list[Reply] = field(default_factory=list)
-    changes: list[StateChanged] = field(default_factory=list)
-    progress: list[Progress] = field(default_factory=list)
+    writes: list[tuple[bytes, bytes | None]] = field(
+        default_factory=list[tuple[bytes, bytes | None]]
+    )  # each key once, in no particular order
+    starts: dict[str, list[Start]] = field(default_factory=dict[str, list[Start]])  # by executor
+    expires: list[Expire] = field(default_factory=list[Expire])
+    replies: list[Reply] = field(default_factory=list[Reply])
+    changes: list[StateChanged] = field(default_factory=list[StateChanged])
+    progress: list[Progress] = field(default_factory=list[Progress])
     fired: int = 0  # results counted in this batch
     turns: int = 0
 

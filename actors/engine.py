@@ -268,5 +268,3 @@ class Engine:
                 return
             if future.set_running_or_notify_cancel():
                 future.set_exception(EngineStopped(reason))
-
-

@@ -95,7 +95,7 @@ class InvalidId(PlacetError, ValueError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.instance!r} cannot be an instance id: {self.reason}"
+        return f"{self.instance!r} cannot be an instance id: {self.reason}; choose another"
 
 
 class UnknownWorkflow(PlacetError, LookupError):

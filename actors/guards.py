@@ -45,9 +45,7 @@ def judge(workflow: "WorkflowActor", place: "PlaceActor", token: int, stored: by
         services.marker.leave()
 
 
-def _raise_incident(
-    workflow: "WorkflowActor", place: "PlaceActor", index: int, token: int, failure: Failure
-) -> None:
+def _raise_incident(workflow: "WorkflowActor", place: "PlaceActor", index: int, token: int, failure: Failure) -> None:
     turn = workflow.turn
     incident = GuardIncident(
         number=workflow.next_serial(), transition=index, place=place.plan.index, token=token, failure=failure

@@ -6,6 +6,8 @@ Pickled bytes will not do: sets have no order, and the same strings pickle diffe
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
+from math import isfinite
+from typing import cast
 
 from placet.persistence.values import encode
 
@@ -24,24 +26,35 @@ def fingerprint(tokens: Iterable[tuple[int, object]]) -> bytes:
 
 
 def _canonical(value: object) -> bytes:
-    match value:
-        case None | bool() | int():
-            body = b"n" + repr(int(value) if value is not None else None).encode()
-        case float():
-            body = b"n" + repr(int(value) if value.is_integer() else value).encode()
-        case str():
-            body = b"s" + value.encode(errors="surrogatepass")
-        case bytes() | bytearray():
-            body = b"b" + bytes(value)
-        case Mapping():
-            body = b"d" + b"".join(sorted(_canonical(key) + _canonical(value[key]) for key in value))
-        case Set():
-            body = b"e" + b"".join(sorted(_canonical(element) for element in value))
-        case Sequence():
-            body = (b"t" if isinstance(value, tuple) else b"l") + b"".join(_canonical(element) for element in value)
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            parts = [(field.name, getattr(value, field.name)) for field in fields(value)]
-            body = b"c" + type(value).__qualname__.encode() + b"".join(n.encode() + _canonical(v) for n, v in parts)
-        case _:
-            body = b"o" + encode(value)
+    body = _body(value)
     return len(body).to_bytes(8, "big") + body
+
+
+def _body(value: object) -> bytes:
+    if value is None:
+        return b"n"
+    if isinstance(value, bool | int | float):
+        whole = isfinite(value) and value == int(value)  # 1, 1.0 and True are equal
+        return b"n" + repr(int(value) if whole else value).encode()
+    if isinstance(value, str):
+        return b"s" + value.encode(errors="surrogatepass")
+    if isinstance(value, bytes | bytearray):
+        return b"b" + bytes(value)
+    return _compound(value)
+
+
+def _compound(value: object) -> bytes:
+    match value:
+        case Mapping():
+            pairs = cast("Mapping[object, object]", value).items()
+            return b"d" + b"".join(sorted(_canonical(key) + _canonical(held) for key, held in pairs))
+        case Set():
+            return b"e" + b"".join(sorted(map(_canonical, cast("Set[object]", value))))
+        case Sequence():
+            kind = b"t" if isinstance(value, tuple) else b"l"
+            return kind + b"".join(map(_canonical, cast("Sequence[object]", value)))
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            parts = [field.name.encode() + _canonical(getattr(value, field.name)) for field in fields(value)]
+            return b"c" + type(value).__qualname__.encode() + b"".join(parts)
+        case _:
+            return b"o" + encode(value)

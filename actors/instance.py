@@ -124,10 +124,11 @@ class Instance:
         """Try a failed firing again."""
         return self.tell(RetryIncident(instance=self.id, incident=incident, by=by, why=why, request_id=request_id))
 
-    def skip(
-        self, incident: int, outputs: object, *, by: str, why: str = "", request_id: str = ""
-    ) -> Receipt:
-        """Count a failed firing as done with `outputs`: the value of its only output, or `Outputs({place: [values]})`."""
+    def skip(self, incident: int, outputs: object, *, by: str, why: str = "", request_id: str = "") -> Receipt:
+        """Count a failed firing as done.
+
+        `outputs` is the value of its only output, or `Outputs({place: [values]})`.
+        """
         return self.tell(
             SkipIncident(
                 instance=self.id,

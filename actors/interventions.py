@@ -127,9 +127,10 @@ def _no_incident(message: RetryIncident | SkipIncident | FailIncident) -> Refuse
 
 
 def _retry(workflow: WorkflowActor, turn: Turn, message: RetryIncident) -> Answer:
-    if refused := _ending(workflow, message):
-        return refused
     incident = find_incident(workflow, message.incident)
+    refused = _ending(workflow, message)
+    if refused and not isinstance(incident, Parked):  # a parked message may be what the end waits for
+        return refused
     if incident is None:
         return _no_incident(message)
     receipt = _accept(workflow, turn, message, "retried", incident=message.incident)

@@ -16,17 +16,17 @@ from placet.actors.lifecycle import InstanceState
 from placet.actors.marker import Marker, NoMarker
 from placet.actors.memory import Memory
 from placet.actors.messages import (
-    Done,
+    ClientMessage,
     Due,
-    Failed,
+    ExecutorAnswer,
     Grant,
     KernelMessage,
     Park,
     Recover,
     Request,
+    RootMessage,
     RunAlone,
     Spawn,
-    Withdrawn,
     decode_message,
 )
 from placet.actors.pending import Pending
@@ -50,16 +50,12 @@ BUDGET = 1_000  # messages and inline firings a batch
 INLINE_A_TURN = 64  # inline firings a turn, so that no instance holds the kernel
 
 RUNNING = int(Phase.RUNNING)
-_ANSWERS = frozenset({Done, Failed, Withdrawn})
-_OF_ROOTS = frozenset(RECEIVERS) - frozenset(k for k in RECEIVERS if issubclass(k, Request))
 
 
 class Kernel:
     """Runs the actors of one engine over a view of its store."""
 
-    def __init__(
-        self, view: View, catalog: Catalog, marker: Marker | None = None, *, visiting: bool = False
-    ) -> None:
+    def __init__(self, view: View, catalog: Catalog, marker: Marker | None = None, *, visiting: bool = False) -> None:
         self.visiting = visiting  # for one message of a person, beside no engine: nothing is recovered or chosen
         self._view = view
         self._catalog = catalog
@@ -102,7 +98,7 @@ class Kernel:
 
     def deliver(self, message: KernelMessage) -> None:
         """Queue one message."""
-        address = message.root if type(message) in _OF_ROOTS else message.instance  # type: ignore[union-attr]  # by the set
+        address = message.root if isinstance(message, RootMessage) else message.instance
         if address not in self._mail:
             self._mail[address] = message
             self._ready.append(address)
@@ -151,13 +147,12 @@ class Kernel:
             if message is None:
                 break
             batch.turns += 1
-            kind = type(message)
-            if kind in _OF_ROOTS:
-                if kind in _ANSWERS:
-                    self.slots.land(message.root, message.number, message.attempt)  # type: ignore[union-attr]  # by the set
-                spent += self._turn(message.root, message)  # type: ignore[union-attr]  # by the set
+            if isinstance(message, RootMessage):
+                if isinstance(message, ExecutorAnswer):
+                    self.slots.land(message.root, message.number, message.attempt)
+                spent += self._turn(message.root, message)
             else:
-                spent += self._handle_request(message)  # type: ignore[arg-type]  # all that is left
+                spent += self._handle_request(message)
         self._memory.put_to_sleep()
         return self._finish(wall, clean=False)
 
@@ -233,14 +228,14 @@ class Kernel:
 
     # -- turns ---------------------------------------------------------------------------------------------
 
-    def _handle_request(self, message: Request) -> int:
+    def _handle_request(self, message: ClientMessage) -> int:
         if isinstance(message, Spawn):
             return self._spawn(message)
         root = self.get(address_key(message.instance))
         if root is None:
             self._refuse(message, "not_found", f"there is no instance {message.instance}")
             return 1
-        return self._turn(root, message)  # type: ignore[arg-type]  # the union's requests, Spawn apart
+        return self._turn(root, message)
 
     def _refuse(self, message: Request, code: str, reason: str) -> None:
         if message.reply:

@@ -18,72 +18,67 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
 # -- from executors: each start is answered exactly once ------------------------------------------------
 
 
-class Done(Message, frozen=True, gc=False, kw_only=True):
-    """A handler returned. `outputs` holds (position among the transition's outputs, value), one a token."""
+class RootMessage(Message, frozen=True, gc=False, kw_only=True):
+    """Base of what goes to an instance that is known by its root."""
 
     root: bytes
+
+
+class ExecutorAnswer(RootMessage, frozen=True, gc=False, kw_only=True):
+    """Base of how executors answer a start."""
+
     transition: int
     number: int
     attempt: int
+
+
+class Done(ExecutorAnswer, frozen=True, gc=False, kw_only=True):
+    """A handler returned. `outputs` holds (position among the transition's outputs, value), one a token."""
+
     outputs: tuple[tuple[int, bytes], ...]
 
 
-class Failed(Message, frozen=True, gc=False, kw_only=True):
+class Failed(ExecutorAnswer, frozen=True, gc=False, kw_only=True):
     """A handler raised, timed out, or returned what its outputs do not take."""
 
-    root: bytes
-    transition: int
-    number: int
-    attempt: int
     failure: Failure
     retry_after_s: float | None = None
 
 
-class Withdrawn(Message, frozen=True, gc=False, kw_only=True):
+class Withdrawn(ExecutorAnswer, frozen=True, gc=False, kw_only=True):
     """A firing was taken back from its executor before its handler began: the attempt does not count."""
-
-    root: bytes
-    transition: int
-    number: int
-    attempt: int
 
 
 # -- from the kernel to its own actors --------------------------------------------------------------------
 
 
-class Due(Message, frozen=True, gc=False, kw_only=True):
+class Due(RootMessage, frozen=True, gc=False, kw_only=True):
     """The time of a firing has come: its deadline, or its next attempt."""
 
-    root: bytes
     transition: int
     number: int
 
 
-class Grant(Message, frozen=True, gc=False, kw_only=True):
+class Grant(RootMessage, frozen=True, gc=False, kw_only=True):
     """An executor has free slots, and it is this instance's turn to use some."""
 
-    root: bytes
 
-
-class Recover(Message, frozen=True, gc=False, kw_only=True):
+class Recover(RootMessage, frozen=True, gc=False, kw_only=True):
     """The engine has started again: count what was lost with it, and go on."""
 
-    root: bytes
     stopped_s: float  # when the engine last stopped cleanly: what ran then does not count as lost
 
 
-class RunAlone(Message, frozen=True, gc=False, kw_only=True):
+class RunAlone(RootMessage, frozen=True, gc=False, kw_only=True):
     """Nothing else is in flight: a suspected firing may be started."""
 
-    root: bytes
     transition: int
     number: int
 
 
-class Park(Message, frozen=True, gc=False, kw_only=True):
+class Park(RootMessage, frozen=True, gc=False, kw_only=True):
     """Set aside a message that failed every time, with the reason."""
 
-    root: bytes
     kind: str
     message: bytes
     failure: Failure

@@ -56,7 +56,8 @@ class PlaceActor:
         """Put back a token that a firing had taken; it keeps its age."""
         turn.create(self._prefix + pack_id(token), value)
         self.load(token, value)
-        for queue in (self.tokens, *self.queues):
+        _sort_in(self.tokens, token)
+        for queue in self.queues:
             _sort_in(queue, token)
 
     def rejudge(self, position: int, token: int) -> None:

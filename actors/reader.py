@@ -125,12 +125,12 @@ class StateReader:
         firings: list[Firing] = []
         incidents: list[Incident] = []
         for key, value in entries[1:]:
-            actor, kind, number = split_entry(key)
+            actor, kind, _ = split_entry(key)
             if kind == TOKEN:
                 marking.setdefault(plan.places[actor - FIRST_PLACE].path, []).append(self.value(root, value))
             elif kind == FIRING:
                 firings.append(decode_firing(value))
-            elif kind == GUARD_INCIDENT or kind == PARKED:
+            elif kind in (GUARD_INCIDENT, PARKED):
                 incidents.append(self._other_incident(root, plan, kind, value))
         incidents += [self._firing_incident(root, plan, f) for f in firings if f.phase is Phase.INCIDENT]
         return InstanceView(
@@ -177,9 +177,7 @@ class StateReader:
     def _other_incident(self, root: bytes, plan: Plan, kind: int, value: bytes) -> Incident:
         if kind == PARKED:
             parked = decode_parked(value)
-            return Incident(
-                number=parked.number, kind="message", transition="", failures=(parked.failure,), inputs=()
-            )
+            return Incident(number=parked.number, kind="message", transition="", failures=(parked.failure,), inputs=())
         guard = decode_guard_incident(value)
         stored = self._view.get(entry_key(root, FIRST_PLACE + guard.place, TOKEN, guard.token))
         inputs = ((plan.places[guard.place].path, self.value(root, stored)),) if stored else ()

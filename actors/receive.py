@@ -12,8 +12,8 @@ from placet.actors.messages import (
     Cancel,
     Done,
     Due,
-    FailIncident,
     Failed,
+    FailIncident,
     Grant,
     Inspect,
     KernelMessage,
@@ -34,11 +34,12 @@ from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import FIRST_PLACE, PARKED, entry_key, split_entry
 
-
 RUNNING = int(Phase.RUNNING)
 
 
-def _running(workflow: WorkflowActor, turn: Turn, message: Done | Failed | Withdrawn) -> tuple[CompositeActor, Firing] | None:
+def _running(
+    workflow: WorkflowActor, turn: Turn, message: Done | Failed | Withdrawn
+) -> tuple[CompositeActor, Firing] | None:
     """Return the firing an answer is for; one that is no longer asked for is recorded and dropped."""
     composite, firing = workflow.firing(message.transition, message.number)
     if firing is not None and firing.attempt == message.attempt and firing.phase is Phase.RUNNING:
@@ -84,7 +85,7 @@ def _due(workflow: WorkflowActor, turn: Turn, message: Due) -> None:
         composite.due(turn, firing)
 
 
-def _grant(workflow: WorkflowActor, turn: Turn, message: Grant) -> None:
+def _grant(workflow: WorkflowActor, turn: Turn, _message: Grant) -> None:
     workflow.slice_end = turn.now + SLICE_S
 
 
@@ -126,6 +127,8 @@ def _park(workflow: WorkflowActor, turn: Turn, message: Park) -> None:
             parked.firing = firing.number
             firing.failures = (*firing.failures, message.failure)
             composite.raise_incident(turn, firing)
+            if workflow.header.intent in (Intent.CANCEL, Intent.FAIL):
+                composite.put_back(turn, [firing], "put_back")
     workflow.parked[parked.number] = parked
     turn.born[entry_key(workflow.root, 0, PARKED, parked.number)] = encode(parked)
     detail = {"message": message.kind, "actor": message.actor, "type": message.failure.type}

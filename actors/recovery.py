@@ -9,7 +9,6 @@ from placet.persistence.blobs import BLOB_ACTOR
 from placet.persistence.keys import FIRING, FIRST_PLACE, HEADER, LIVE, split_entry
 from placet.persistence.store import View
 
-
 CHUNKS = BLOB_ACTOR.to_bytes(2, "big")
 TOKENS_BEFORE_LEAP = 64  # reading on is cheaper than a new search, up to about so many
 

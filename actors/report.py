@@ -16,7 +16,8 @@ def explain(reader: StateReader, instance: str) -> str:
         last = first.failures[-1]
         more = f" (and {len(view.incidents) - 1} more)" if len(view.incidents) > 1 else ""
         where = first.transition or "a message"
-        return f"{instance} has an open incident, number {first.number}: {where} failed with {last.type}: {last.message}{more}"
+        problem = f"{where} failed with {last.type}: {last.message}"
+        return f"{instance} has an open incident, number {first.number}: {problem}{more}"
     if state is InstanceState.STUCK:
         return f"{instance} is stuck: {lacking(reader, instance)}"
     return f"{instance} is {state.value}"
@@ -25,7 +26,7 @@ def explain(reader: StateReader, instance: str) -> str:
 def lacking(reader: StateReader, instance: str) -> str:
     """Return what each transition of a stuck instance lacks, as recorded when it got stuck."""
     stuck = last_of(reader, instance, "stuck")
-    if stuck is None or not stuck.detail:
+    if stuck is None or not isinstance(stuck.detail, dict) or not stuck.detail:
         return "no transition takes the tokens it has"
     return "; ".join(f"{transition} {reason}" for transition, reason in stuck.detail.items())
 

@@ -13,9 +13,7 @@ class Roots:
     def __init__(self) -> None:
         self._shards: dict[int, tuple[int, int]] = {}  # shard -> (next root, first not set aside)
 
-    def new(
-        self, instance: str, get: Callable[[bytes], bytes | None], writes: dict[bytes, bytes | None]
-    ) -> bytes:
+    def new(self, instance: str, get: Callable[[bytes], bytes | None], writes: dict[bytes, bytes | None]) -> bytes:
         """Return the key prefix of a new instance; what must be stored goes to `writes`."""
         shard = shard_of(instance)
         following, limit = self._shards.get(shard, (0, 0))

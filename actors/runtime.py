@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from placet.actors.executors.base import Executor, RunningHandler
 
 T = TypeVar("T")
-Tokens = Mapping[PlaceRef | str, Sequence[object]] | Mapping[PlaceRef, Sequence[object]] | Mapping[str, Sequence[object]]
+Values = Sequence[object]
+Tokens = Mapping[PlaceRef | str, Values] | Mapping[PlaceRef, Values] | Mapping[str, Values]
 LONGEST_ID = 1_000
 
 
@@ -147,9 +148,7 @@ class Runtime:
         """
         return self.wait(self.spawn_later(workflow, tokens, id=id), timeout_s, id)
 
-    async def spawn_async(
-        self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = ""
-    ) -> Instance:
+    async def spawn_async(self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = "") -> Instance:
         """`spawn` for asyncio."""
         return await asyncio.wrap_future(self.spawn_later(workflow, tokens, id=id))
 
@@ -185,7 +184,7 @@ class Runtime:
             if index is None or not plan.places[index].is_entry:
                 entries = ", ".join(p.path for p in plan.places if p.is_entry)
                 raise NotFound(instance, f"{workflow} has no entry place {name!r}; its entries are {entries}")
-            if isinstance(several, (str, bytes)) or not isinstance(several, Sequence):
+            if not isinstance(several, list | tuple):  # a text is a sequence too, and never what is meant
                 raise TypeError(f"tokens for {name!r} must be a list of values, got {type(several).__name__}")
             values += [(index, value) for value in several]
         return values

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from placet.actors.answers import Answer
 from placet.actors.effects import Expire, Progress, Start, StateChanged
+from placet.actors.records import Firing
 
 if TYPE_CHECKING:
     from placet.actors.composite import CompositeActor
-    from placet.actors.records import Firing
 
 
 @dataclass(slots=True)
@@ -26,10 +26,10 @@ class Aside:
     changes: list[StateChanged] = field(default_factory=list[StateChanged])
     expires: list[Expire] = field(default_factory=list[Expire])
     progress: list[Progress] = field(default_factory=list[Progress])
-    suspects: "list[Firing]" = field(default_factory=list)  # to be run alone
+    suspects: list[Firing] = field(default_factory=list[Firing])  # to be run alone
     acquitted: list[int] = field(default_factory=list[int])  # firings no longer to be run alone
     replays: list[bytes] = field(default_factory=list[bytes])  # parked messages to be handled again
-    cleared: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # (instance, path) cleared of suspicion
+    cleared: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # (instance, path) not suspected now
 
 
 TimerChange: TypeAlias = tuple[int, float, float, int]  # (firing, due before or 0.0, due now or 0.0, transition)

@@ -61,7 +61,9 @@ def run_handler(
     """Call a transition's handler on the tokens' values and return the encoded outputs, or why it failed."""
     behaviour = transition.behaviour
     deposits = transition.to_deposits
-    assert behaviour is not None and behaviour.handler is not None and deposits is not None, transition.path
+    assert behaviour is not None, transition.path
+    assert behaviour.handler is not None, transition.path
+    assert deposits is not None, transition.path
     try:
         arguments = _arguments(transition, tokens)
         if behaviour.takes_context:

@@ -54,9 +54,9 @@ def wake(root: bytes, entries: Iterable[tuple[bytes, bytes]], turn: Turn, servic
         place = workflow.place(index)
         place.load(token, value)
         workflow.inner += not place.plan.is_exit
-    for place in workflow.places:
-        if place is not None and place.tokens:
-            workflow.dirty += place.plan.consumers
+    for held in workflow.places:
+        if held is not None:
+            workflow.dirty += held.plan.consumers
     return workflow
 
 

@@ -12,7 +12,16 @@ from placet.actors.services import Services
 from placet.actors.turn import Turn
 from placet.persistence.blobs import INLINE_BYTES, TAG, chunk_keys, decode_ref, is_ref, join, split
 from placet.persistence.history import Detail, encode_record
-from placet.persistence.keys import FIRST_PLACE, HEADER, TOKEN, entry_key, history_key, kind_prefix, pack_id, split_entry
+from placet.persistence.keys import (
+    FIRST_PLACE,
+    HEADER,
+    TOKEN,
+    entry_key,
+    history_key,
+    kind_prefix,
+    pack_id,
+    split_entry,
+)
 from placet.petri.agenda import NOT_ENABLED, Agenda
 from placet.petri.behaviour import INLINE
 from placet.petri.plan import Plan, TransitionPlan
@@ -219,8 +228,11 @@ class WorkflowActor:
                 self._start_ready(turn)
             if self.dirty or self.agenda.queued:
                 self._choose(turn)
-            if header.state is LIVE and counts[RUNNING] and not (
-                counts[INCIDENT] or self.guard_incidents or self.parked
+            if (
+                header.state is LIVE
+                and counts[RUNNING]
+                and self._stored is not None
+                and not (counts[INCIDENT] or self.guard_incidents or self.parked)
             ):  # the common case: it ran, and it runs
                 self._write_firings(turn)
                 return

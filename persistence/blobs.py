@@ -7,10 +7,11 @@ pages that were freed, and need not lie in memory all at once to be written.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from placet.persistence.errors import StoreDamaged, ValueTooLarge
 from placet.persistence.keys import BLOB, entry_key
-from placet.persistence.store import MAX_VALUE_BYTES, View, Write
+from placet.persistence.store import MAX_VALUE_BYTES, Write
 
 INLINE_BYTES = 64 << 10  # values up to here stay where they are
 CHUNK_BYTES = 1 << 20
@@ -19,6 +20,14 @@ TAG = b"B"  # no codec of `values.py` begins with it
 
 _CHUNK_BITS = 10  # MAX_VALUE_BYTES / CHUNK_BYTES is 2 ** 10
 _reference = struct.Struct(">cQQ")
+
+
+class Gets(Protocol):
+    """What chunks are read from: any `View`, or part of one."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of `key`, or None."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ def split(root: bytes, blob_id: int, value: bytes) -> tuple[bytes, list[Write]]:
     return reference.encode(), writes
 
 
-def join(view: View, root: bytes, value: bytes) -> bytes:
+def join(view: Gets, root: bytes, value: bytes) -> bytes:
     """Return the large value that the reference `value` stands for. Raises `StoreDamaged` if a chunk is missing."""
     reference = decode_ref(value)
     whole = b"".join(_chunks(view, root, reference))
@@ -75,7 +84,7 @@ def chunk_keys(root: bytes, reference: BlobRef) -> list[bytes]:
     return [entry_key(root, BLOB_ACTOR, BLOB, first + index) for index in range(count)]
 
 
-def _chunks(view: View, root: bytes, reference: BlobRef) -> Iterator[bytes]:
+def _chunks(view: Gets, root: bytes, reference: BlobRef) -> Iterator[bytes]:
     for key in chunk_keys(root, reference):
         chunk = view.get(key)
         if chunk is None:

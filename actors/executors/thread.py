@@ -201,9 +201,7 @@ class ThreadExecutor:
 
 
 def _run(start: Start) -> Done | Failed:
-    result = run_handler(
-        start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt
-    )
+    result = run_handler(start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt)
     if isinstance(result, Failure):
         return Failed(
             root=start.root,

@@ -125,7 +125,9 @@ def test_a_stuck_instance_ends_the_run(call: Call, tmp_path: Path) -> None:
     assert "needs 1 in right, which has 0" in answer.err
     shown = call("show", "one", "--state", tmp_path / "state", "--json").face
     assert shown["lacking"] == {"meet": "needs 1 in right, which has 0"}
-    assert [line for line in call("show", "one", "--state", tmp_path / "state").out.splitlines() if "stuck: meet" in line]
+    assert [
+        line for line in call("show", "one", "--state", tmp_path / "state").out.splitlines() if "stuck: meet" in line
+    ]
 
 
 def test_a_time_limit_leaves_a_state_that_goes_on(slow: Path, tmp_path: Path) -> None:

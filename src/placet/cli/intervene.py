@@ -8,10 +8,11 @@ from pathlib import Path
 
 from placet.actors.control_client import carry_out
 from placet.actors.control_request import PersonalRequests
+from placet.actors.errors import NotFound, RequestRefused
 from placet.actors.lifecycle import TERMINAL
 from placet.actors.reader import StateReader
 from placet.cli.errors import COMPLETED
-from placet.cli.opened import command_to_go_on, opened
+from placet.cli.opened import command_to_go_on, opened, unknown
 from placet.cli.output import say, say_json
 from placet.persistence.directory import is_initialised
 from placet.persistence.errors import StateMissing
@@ -41,7 +42,7 @@ def intervene(state: Path, request: PersonalRequests, *, is_json: bool) -> int:
     """Carry out an intervention, beside a running engine or without one, and write what came of it."""
     if not is_initialised(state):
         raise StateMissing(str(state))
-    face = carry_out(state, request)
+    face = _carried_out(state, request)
     go_on = None if face["engine"] else _to_go_on(state, request.instance)
     if is_json:
         say_json({**face, "next": [go_on] if go_on else []})
@@ -51,6 +52,17 @@ def intervene(state: Path, request: PersonalRequests, *, is_json: bool) -> int:
     if go_on:
         say(f"no engine runs over {state}; to go on: {go_on}")
     return COMPLETED
+
+
+def _carried_out(state: Path, request: PersonalRequests) -> dict[str, object]:
+    """Carry it out; what is refused is told with what to do."""
+    try:
+        return carry_out(state, request)
+    except NotFound as error:
+        raise unknown(request.instance) from error
+    except RequestRefused as error:
+        reason = error.reason if "; " in error.reason else f"{error.reason}; placet show tells where it stands"
+        raise RequestRefused(error.instance, reason, error.refusal) from error
 
 
 def _to_go_on(state: Path, id: str) -> str | None:

@@ -87,9 +87,7 @@ class Checks:
             self._check(root, before[root])
 
     def _read_history(self, writes: list[Write]) -> None:
-        for key, _ in writes:
-            if key[:1] != HISTORY:
-                continue
+        for key in sorted(key for key, _ in writes if key[:1] == HISTORY):
             sequence = int.from_bytes(key[1:], "big")
             require(sequence == self.history + 1, "history is one log", f"{sequence} follows {self.history}")
             self.history = sequence

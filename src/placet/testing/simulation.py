@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from placet.actors.catalog import Catalog
+from placet.actors.lifecycle import Intent
 from placet.actors.messages import (
     Cancel,
     Due,
@@ -413,10 +414,12 @@ class Simulation:
             image = self.people.image(instance)
             if image is None or image.is_over:
                 continue
-            if image.header.intent.value == "pause":
+            if image.header.intent is Intent.PAUSE:
                 messages.append(self.people.send(self.people.resume(instance)))
             how = "fail" if turn > 3 else self.random.choice(("retry", "skip", "fail"))
-            messages += [self.people.send(self.people.settle(instance, number, how)) for number in image.incidents]
+            ending = image.header.intent in (Intent.CANCEL, Intent.FAIL)
+            for number in [parked.number for parked in image.parked] if ending else image.incidents:
+                messages.append(self.people.send(self.people.settle(instance, number, "retry" if ending else how)))
         for message in messages:
             self.say(f"ask {_named(message)}")
             self.engine.kernel.deliver(message)
