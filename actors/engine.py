@@ -5,11 +5,12 @@ The loop is the order of promises: gather messages, run the kernel, commit, and 
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from enum import Enum
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from placet.actors.answers import Answer
 from placet.actors.catalog import Catalog
@@ -20,6 +21,7 @@ from placet.actors.executors.base import Executor
 from placet.actors.kernel import Kernel
 from placet.actors.marker import Marker
 from placet.actors.messages import ClientMessage, KernelMessage
+from placet.actors.subscriptions import Subscriptions
 from placet.persistence.errors import StoreError, StoreFull
 from placet.persistence.store import Store
 
@@ -47,8 +49,7 @@ class _Wake(Enum):
 
 
 Inbox: TypeAlias = "SimpleQueue[KernelMessage | _Wake]"
-ChangeListener: TypeAlias = Callable[[StateChanged], None]
-ProgressListener: TypeAlias = Callable[[Progress], None]
+T = TypeVar("T")
 
 
 class Engine:
@@ -67,8 +68,9 @@ class Engine:
         self.committed_at = 0.0  # engine time of the last commit
         self._numbers = count(1)
         self._replies: dict[int, Future[Answer]] = {}
-        self._change_listeners: list[ChangeListener] = []
-        self._progress_listeners: list[ProgressListener] = []
+        self._waiting: set[Future[Any]] = set()  # `Any`: of whatever their waiters wait for
+        self.changes: Subscriptions[StateChanged] = Subscriptions()
+        self.steps: Subscriptions[Progress] = Subscriptions()  # of the instances in `kernel.observed`
         self._stopping = threading.Event()
         self._grace_s = 0.0
         self._thread = threading.Thread(target=self._main, name="placet-engine", daemon=True)
@@ -103,21 +105,13 @@ class Engine:
             self._refuse_all()
         return future
 
-    def listen(self, listener: ChangeListener) -> None:
-        """Call `listener` on the engine's thread whenever an instance changes its state; it must be quick."""
-        self._change_listeners = [*self._change_listeners, listener]
-
-    def unlisten(self, listener: ChangeListener) -> None:
-        """Undo `listen`."""
-        self._change_listeners = [other for other in self._change_listeners if other is not listener]
-
-    def follow(self, listener: ProgressListener) -> None:
-        """Call `listener` on the engine's thread for every step of the instances in `kernel.observed`."""
-        self._progress_listeners = [*self._progress_listeners, listener]
-
-    def unfollow(self, listener: ProgressListener) -> None:
-        """Undo `follow`."""
-        self._progress_listeners = [other for other in self._progress_listeners if other is not listener]
+    def outlive(self, future: "Future[T]") -> "Future[T]":
+        """See to it that a future somebody waits for ends with the engine at the latest."""
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+        if self.health in (Health.STOPPED, Health.FAILED):
+            self._refuse_all()
+        return future
 
     def stop(self, grace_s: float) -> None:
         """Stop cleanly: wait up to `grace_s` for handlers that run; what they return still counts."""
@@ -219,14 +213,13 @@ class Engine:
             self.executors[expire.executor].expire(expire)
         for reply in batch.replies:
             future = self._replies.pop(reply.reply, None)
-            if future is not None and future.set_running_or_notify_cancel():
-                future.set_result(reply.answer)
+            if future is not None:
+                with suppress(InvalidStateError):  # its client has given up waiting
+                    future.set_result(reply.answer)
         for change in batch.changes:
-            for changed in self._change_listeners:
-                changed(change)
+            self.changes.tell(change.instance, change)
         for step in batch.progress:
-            for followed in self._progress_listeners:
-                followed(step)
+            self.steps.tell(step.instance, step)
 
     def _wind_down(self) -> None:
         """Choose nothing more, count what still comes within the grace, and mark the stop as clean."""
@@ -261,10 +254,13 @@ class Engine:
 
     def _refuse_all(self) -> None:
         reason = self.problem or "the runtime is closed; open it again to go on"
-        while self._replies:
-            try:
-                _, future = self._replies.popitem()
-            except KeyError:  # another thread was quicker
-                return
-            if future.set_running_or_notify_cancel():
+        with suppress(KeyError):  # another thread may be quicker
+            while True:
+                self._fail(self._replies.popitem()[1], reason)
+        for future in tuple(self._waiting):
+            self._fail(future, reason)
+
+    def _fail(self, future: "Future[Any]", reason: str) -> None:  # `Any`: whatever it was to become
+        with suppress(InvalidStateError):  # it is done, or being done, by another thread
+            if not future.done():
                 future.set_exception(EngineStopped(reason))

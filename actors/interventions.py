@@ -221,7 +221,7 @@ def _fail(workflow: WorkflowActor, turn: Turn, message: FailIncident) -> Answer:
     return receipt
 
 
-# A table of functions each of which takes the message it stands beside: a relation the type system cannot say.
+# `Any`: each function takes the very message it stands beside, a relation the type system cannot say.
 INTERVENTIONS: Mapping[type[Intervention], Callable[[WorkflowActor, Turn, Any], Answer]] = {
     Pause: _pause,
     Resume: _resume,

@@ -304,8 +304,10 @@ class Kernel:
         for number in aside.acquitted:
             self._alone.pop((root, number), None)
         for firing in aside.suspects:
-            transition = self._memory.roots[root].plan.transitions[firing.transition]
-            self._alone[root, firing.number] = transition.index, transition.executor
+            workflow = self._memory.roots[root]
+            if workflow.is_suspect(firing):
+                executor = workflow.plan.transitions[firing.transition].executor
+                self._alone[root, firing.number] = firing.transition, executor
         for replay in aside.replays:
             self.deliver(decode_message(replay))
         for instance, path in aside.cleared:

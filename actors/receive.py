@@ -190,7 +190,7 @@ def _restart(workflow: WorkflowActor, turn: Turn, message: Restart) -> None:
     turn.rare().answer = Receipt(instance=message.instance, at=turn.now)
 
 
-# A table of functions each of which takes the message it stands beside: a relation the type system cannot say.
+# `Any`: each function takes the very message it stands beside, a relation the type system cannot say.
 RECEIVERS: Mapping[type[KernelMessage], Callable[[WorkflowActor, Turn, Any], None]] = {
     Done: _done,
     Failed: _failed,

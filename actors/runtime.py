@@ -4,8 +4,9 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
@@ -16,7 +17,7 @@ from placet.actors.answers import Answer, Receipt, Refused, Spawned
 from placet.actors.catalog import Catalog
 from placet.actors.control import ControlServer
 from placet.actors.control_desk import ControlDesk
-from placet.actors.effects import Progress, StateChanged
+from placet.actors.effects import Progress
 from placet.actors.engine import Engine, Health
 from placet.actors.errors import InvalidId, NotFound, RequestRefused, SpawnConflict, UnknownWorkflow, WaitTimeout
 from placet.actors.executors.thread import ThreadExecutor
@@ -31,6 +32,7 @@ from placet.actors.records import Header
 from placet.actors.report import explain
 from placet.persistence.lmdb_store import LIMIT_BYTES
 from placet.persistence.state import open_state
+from placet.persistence.store import Store
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
 from placet.petri.expression import PlaceRef
@@ -79,28 +81,28 @@ class Runtime:
         self._plans: dict[str, Plan] = {}
         for workflow in workflows:
             self._register(workflow.definition())
-        self._state = open_state(self.path, limit_bytes=limit_bytes)
-        self._marker = MarkerFile(self.path)
-        self._closed = False
-        try:
-            self.engine = self._make_engine(threads)
-        except BaseException:
-            self._release()
-            raise
-        self.reader = StateReader(self._state.store)
-        self.engine.start()
-        self.control = ControlServer(self.path, ControlDesk(self).answer) if control else None
-        if self.control is not None:
-            self.control.start()
+        with ExitStack() as undo:
+            state = open_state(self.path, limit_bytes=limit_bytes)
+            undo.callback(state.close)
+            marker = MarkerFile(self.path)
+            undo.callback(marker.close)
+            self.unknown = load_stored(state.store, self._catalog)
+            self.engine = self._make_engine(state.store, marker, threads)
+            self.reader = StateReader(state.store)
+            self.control = ControlServer(self.path, ControlDesk(self).answer) if control else None
+            self.engine.start()
+            undo.callback(lambda: self.engine.stop(self._grace_s))
+            if self.control is not None:
+                self.control.start()
+                undo.callback(self.control.close)
+            self._undo = undo.pop_all()
 
-    def _make_engine(self, threads: int) -> Engine:
-        store = self._state.store
-        self.unknown = load_stored(store, self._catalog)
-        engine = Engine(store, self._catalog, self._marker)
-        found = self._marker.found()
+    def _make_engine(self, store: Store, marker: MarkerFile, threads: int) -> Engine:
+        engine = Engine(store, self._catalog, marker)
+        found = marker.found()
         if found is not None:
             engine.kernel.suspects.add(*found)
-            self._marker.leave()
+            marker.leave()
         executor: Executor = ThreadExecutor(engine.post, threads=threads)
         engine.add(executor)
         return engine
@@ -121,19 +123,7 @@ class Runtime:
 
     def close(self) -> None:
         """Stop cleanly: nothing is lost, and what runs on after the grace is run again at the next start."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            if self.control is not None:
-                self.control.close()
-            self.engine.stop(self._grace_s)
-        finally:
-            self._release()
-
-    def _release(self) -> None:
-        self._marker.close()
-        self._state.close()
+        self._undo.close()
 
     # -- spawning ------------------------------------------------------------------------------------------
 
@@ -251,25 +241,22 @@ class Runtime:
         return answer
 
     def reached(self, instance: str, states: frozenset[InstanceState]) -> "Future[InstanceState]":
-        """Return a future of the first of `states` the instance is in. Raises `NotFound`."""
+        """Return a future of the first of `states` the instance is in; it ends with the engine. Raises `NotFound`."""
         future: Future[InstanceState] = Future()
 
-        def changed(change: StateChanged) -> None:
-            if change.instance == instance:
-                offer(InstanceState(change.state))
-
         def offer(state: InstanceState) -> None:
-            if (state in states or state in TERMINAL) and not future.done():
-                future.set_result(state)
+            if state in states or state in TERMINAL:
+                with suppress(InvalidStateError):  # the engine's thread and this one may both offer
+                    future.set_result(state)
 
-        self.engine.listen(changed)
-        future.add_done_callback(lambda _: self.engine.unlisten(changed))
-        try:
-            offer(Instance(self, instance).state)
-        except BaseException:
-            future.cancel()
-            raise
-        return future
+        undo = self.engine.changes.add(instance, lambda change: offer(InstanceState(change.state)))
+        future.add_done_callback(lambda _: undo())
+        header = self.reader.header(instance)
+        if header is None:
+            undo()
+            raise NotFound(instance, f"there is no instance {instance}")
+        offer(header.state)
+        return self.engine.outlive(future)
 
     def wait(self, future: "Future[T]", timeout_s: float | None, instance: str) -> T:
         """Wait for a future of this runtime. Raises `WaitTimeout`; what it stands for goes on."""
@@ -292,14 +279,15 @@ class Runtime:
 
         It is called on the engine's thread: it must be quick and must not raise.
         """
-
-        def step(progress: Progress) -> None:
-            if progress.instance == instance:
-                listener(progress)
-
+        undo = self.engine.steps.add(instance, listener)
         self.engine.kernel.observed.add(instance)
-        self.engine.follow(step)
-        return lambda: self.engine.unfollow(step)
+
+        def stop() -> None:
+            undo()
+            if not self.engine.steps.has(instance):
+                self.engine.kernel.observed.discard(instance)
+
+        return stop
 
     @property
     def health(self) -> Health:

@@ -200,6 +200,12 @@ class WorkflowActor:
         composite = self.composites[self.plan.transitions[transition].composite]
         return composite, composite.firings.get(number)
 
+    def is_suspect(self, firing: Firing) -> bool:
+        """Return whether a firing waits, now, to be run alone."""
+        if firing.phase is not Phase.SUSPECT or self.header.intent is not Intent.RUN:
+            return False
+        return self.firing(firing.transition, firing.number)[1] is firing
+
     def find_firing(self, number: int) -> tuple[CompositeActor, Firing] | None:
         """Return a firing whose transition is not known."""
         for composite in self.composites:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet.actors.clock import monotonic_s
-from placet.actors.effects import StateChanged
 from placet.actors.engine import Health
 from placet.actors.errors import EngineStopped, NotFound, SpawnConflict, WaitTimeout
 from placet.actors.given import by_place
@@ -96,7 +95,7 @@ class _Run:
         end_s = None if self._request.timeout_s is None else begin_s + self._request.timeout_s
         for name, reason in self._runtime.unknown.items():
             note(f"workflow {name}, of other instances, could not be loaded ({reason}); they wait")
-        self._runtime.engine.listen(self._changed)
+        self._runtime.engine.changes.add(self._id, lambda _: self._signals.wake())
         with closing(display(self._id, is_json=self._request.is_json)) as shown:
             spawned = self._spawn_or_find()
             if spawned is not None:
@@ -106,10 +105,6 @@ class _Run:
                 if end_s is not None and monotonic_s() > end_s:
                     raise WaitTimeout(self._id, f"{self._id} has not ended within {self._request.timeout_s:g} s")
         return Ended(view=view, reason=self._runtime.explain(self._id), elapsed_s=monotonic_s() - begin_s)
-
-    def _changed(self, change: StateChanged) -> None:
-        if change.instance == self._id:
-            self._signals.wake()
 
     # -- beginning -------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ class Step:
     world: World
     name: str
     guards: tuple[TagGuard | None, ...]
+    weights: tuple[int, ...]  # of the inputs
     outputs: tuple[tuple[PlaceRef, int], ...]  # (place, weight)
     back: tuple[PlaceRef, int] | None = None  # of a choice: the output that goes back, while there is fuel
     choice: bool = False
@@ -101,8 +102,8 @@ class Step:
 
     def _check(self, values: Sequence[object]) -> None:
         """Complain of a value that a guard should have kept back."""
-        for value, guard in zip(values, self.guards, strict=True):
-            parts: Sequence[object] = value if isinstance(value, list) else [value]
+        for value, guard, weight in zip(values, self.guards, self.weights, strict=True):
+            parts: Sequence[object] = value if isinstance(value, list) and weight > 1 else [value]
             if guard is not None and not all(guard.lets(part) for part in parts):
                 self.world.complaints.append(f"{self.name} was given {value!r:.60} past its guard")
 

@@ -114,6 +114,7 @@ class _Maker:
             world=self._world,
             name=f"{workflow.name}.{name}",
             guards=tuple(guards.get(place) for place, _ in flow.inputs),
+            weights=tuple(weight for _, weight in flow.inputs),
             outputs=flow.outputs,
             back=next((output for output in flow.outputs if output[0] is back), None) if flow.choice else None,
             choice=flow.choice,
