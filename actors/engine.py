@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 from placet.actors.answers import Answer
 from placet.actors.catalog import Catalog
 from placet.actors.clock import EngineClock, wall_s
+from placet.actors.collecting import relax, restore
 from placet.actors.effects import Batch, Progress, StateChanged
 from placet.actors.errors import Busy, EngineStopped
 from placet.actors.executors.base import Executor
@@ -124,6 +125,7 @@ class Engine:
     # -- the loop ------------------------------------------------------------------------------------------
 
     def _main(self) -> None:
+        relax()
         try:
             self._loop()
             self.health = Health.STOPPED
@@ -133,6 +135,7 @@ class Engine:
             self._failed(f"the engine ended by an error of its own, {error!r}; please report it")
             raise
         finally:
+            restore()
             self._refuse_all()
 
     def _failed(self, problem: str) -> None:
