@@ -9,6 +9,7 @@ from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.place import PlaceActor, TakenToken
 from placet.actors.records import Firing, GuardIncident, Header, Parked, Phase, encode
 from placet.actors.services import Services
+from placet.actors.slots import SLICE_S
 from placet.actors.turn import Turn
 from placet.persistence.blobs import INLINE_BYTES, TAG, chunk_keys, decode_ref, is_ref, join, split
 from placet.persistence.history import Detail, encode_record
@@ -85,7 +86,7 @@ class WorkflowActor:
         self.serial = header.serial
         self.link = header.link
         self.fired = header.fired
-        self.slice_end = 0.0
+        self.slice_end = turn.now + SLICE_S  # engine time until which it may reuse slots while others wait
         self._header_key = entry_key(root, 0, HEADER, 0)
         self._stored = None if new else (header.state, header.intent, header.awake)
         self._counters = (self.serial, self.link)  # as last written
