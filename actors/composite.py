@@ -43,20 +43,20 @@ class CompositeActor:
     def fire(self, turn: Turn, transition: TransitionPlan) -> bool:
         """Take the tokens of an enabled transition and fire it; return whether it may be enabled again."""
         workflow = self.workflow
-        taken: list[TakenToken] = []
         places = workflow.places
-        again = True
-        for arc in transition.inputs:
+        arc = transition.single
+        tokens: tuple[TakenToken, ...]
+        if arc is not None:
             place = places[arc.place] or workflow.place(arc.place)
-            place.take(turn, arc.queue, arc.weight, taken)
-            left = len(place.tokens)
-            if left < arc.weight:
-                again = False
-                if not left:
-                    places[arc.place] = None  # an empty place is made anew when a token comes: it need not be kept
-        workflow.inner -= len(taken)
+            tokens = (place.take_one(turn, arc.queue),)
+            again = bool(place.tokens)
+            if not again:
+                places[arc.place] = None  # an empty place is made anew when a token comes: it need not be kept
+        else:
+            tokens, again = self._take(turn, transition)
+        workflow.inner -= len(tokens)
         workflow.serial = number = workflow.serial + 1
-        firing = Firing(number, transition.index, tuple(taken), Phase.RUNNING)
+        firing = Firing(number, transition.index, tokens, Phase.RUNNING)
         firing.since = turn.now
         if transition.executor == INLINE:
             self._run_inline(turn, firing, transition, born=True)
@@ -66,6 +66,20 @@ class CompositeActor:
             turn.firings[number] = (self, firing, True)
             self._start(turn, firing, transition)
         return again
+
+    def _take(self, turn: Turn, transition: TransitionPlan) -> tuple[tuple[TakenToken, ...], bool]:
+        """Return the tokens of a join or a weighted arc, and whether each place may have enough left."""
+        workflow = self.workflow
+        taken: list[TakenToken] = []
+        again = True
+        for arc in transition.inputs:
+            place = workflow.place(arc.place)
+            taken += place.take(turn, arc.queue, arc.weight)
+            if len(place.tokens) < arc.weight:
+                again = False
+                if not place.tokens:
+                    workflow.places[arc.place] = None
+        return tuple(taken), again
 
     def start_again(self, turn: Turn, firing: Firing) -> None:
         """Start a firing that was chosen before: after a back-off, a loss or an intervention."""
@@ -117,12 +131,14 @@ class CompositeActor:
 
     def _inline_result(self, firing: Firing, transition: TransitionPlan) -> Outputs | Failure:
         workflow = self.workflow
-        tokens = workflow.loaded(firing.tokens)
-        assert transition.behaviour is not None, transition.path
-        if transition.behaviour.handler is None:
+        behaviour = transition.behaviour
+        assert behaviour is not None, transition.path
+        tokens = firing.tokens
+        if len(tokens) != 1 or tokens[0][2][0] == REF:
+            tokens = workflow.loaded(tokens)
+        if behaviour.handler is None:
             return pass_through(transition, tokens)
-        header = workflow.header
-        services = workflow.services
+        header, services = workflow.header, workflow.services
         if services.suspects.known and services.suspects.is_guilty(header.instance, transition.path):
             return Failure(type="CrashSuspect", message="its process ended twice while this handler ran in the kernel")
         services.marker.enter(workflow.mark, transition.path)
@@ -139,15 +155,12 @@ class CompositeActor:
         workflow = self.workflow
         if not born:
             self._drop(turn, firing)
-        consumed: list[int] = []
-        for _, token, value in firing.tokens:
-            consumed.append(token)
+        tokens, targets = firing.tokens, transition.outputs
+        for _, _, value in tokens:
             if value[0] == REF:
                 workflow.discard(turn, value)
-        targets = transition.outputs
-        produced: list[int] = []
-        for position, value in outputs:
-            produced.append(workflow.deposit(turn, targets[position][0], value))
+        consumed = [token for _, token, _ in tokens] if len(tokens) != 1 else tokens[0][1:2]
+        produced = [workflow.deposit(turn, targets[position][0], value) for position, value in outputs]
         workflow.fired += 1
         turn.fired += 1
         workflow.record(turn, "fired", transition.path, firing.number, firing.attempt, consumed, produced)

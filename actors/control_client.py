@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -29,7 +30,8 @@ def ask_engine(directory: Path, request: AnyRequest, patience_s: float = ANSWER_
         connection.settimeout(patience_s)
         with short_path(directory) as path:
             connection.connect(path)
-        connection.sendall(encode_request(request) + b"\n")
+        with suppress(BrokenPipeError):  # it was refused at the door: what it said is there to be read
+            connection.sendall(encode_request(request) + b"\n")
         received = read_line(connection, b"", patience_s)
     if received is None:
         raise ConnectionResetError("it hung up")

@@ -66,6 +66,8 @@ def set_aside(turn: Turn, get: Callable[[bytes], bytes | None], parked: Parked) 
     header = decode_header(data) if data else None
     if header is None or header.state in TERMINAL:
         return
+    while get(entry_key(turn.root, 0, PARKED, parked.number)) is not None:
+        parked.number += 1
     turn.put(entry_key(turn.root, 0, PARKED, parked.number), encode(parked))
     header.awake = True
     if header.intent is Intent.RUN and header.state is not InstanceState.INCIDENT:

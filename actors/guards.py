@@ -8,41 +8,67 @@ from placet.persistence.blobs import TAG
 from placet.persistence.history import Detail
 from placet.persistence.keys import GUARD_INCIDENT, entry_key
 from placet.persistence.values import decode
+from placet.petri.behaviour import Guard
 
 if TYPE_CHECKING:
     from placet.actors.place import PlaceActor
     from placet.actors.workflow import WorkflowActor
 
 REF = TAG[0]  # first byte of what stands for a large value
+UNREAD = object()
 
 
-def judge(workflow: "WorkflowActor", place: "PlaceActor", token: int, stored: bytes, only: int = -1) -> None:
-    """Ask the guards of a place about one token, and put it into the queues of those it passes.
+def judge(workflow: "WorkflowActor", place: "PlaceActor", token: int, stored: bytes) -> None:
+    """Ask the guards of a place about one token, and put it into the queues of those it passes."""
+    wary = workflow.guard_incidents or workflow.services.suspects.known
+    value: object = UNREAD
+    for position, (index, guard, path) in enumerate(place.plan.guarded):
+        if guard is not None and not (wary and _is_settled(workflow, place, position, token)):
+            value = _ask(workflow, place, position, token, stored, value, index, guard, path)
 
-    `only` asks one of them. The value is decoded once for all.
-    """
-    services = workflow.services
-    transitions = workflow.plan.transitions
-    value: object = None
-    loaded = False
-    for position, (index, guard) in enumerate(place.plan.guarded):
-        if only not in (-1, position) or guard is None or (index, token) in workflow.guard_incidents:
-            continue
-        path = transitions[index].path
-        if services.suspects.known and services.suspects.is_guilty(workflow.header.instance, path):
-            failure = Failure(type="CrashSuspect", message="its process ended twice while this guard ran")
-            _raise_incident(workflow, place, index, token, failure)
-            continue
-        services.marker.enter(workflow.mark, path)
-        try:
-            if not loaded:
-                value = decode(stored if stored[0] != REF else workflow.value(stored))
-                loaded = True
-            if guard(value):
-                place.queues[position][token] = None
-        except Exception as error:  # user code may raise anything
-            _raise_incident(workflow, place, index, token, failure_of(error))
-        services.marker.leave()
+
+def judge_again(workflow: "WorkflowActor", place: "PlaceActor", position: int, token: int) -> None:
+    """Ask one guard of a place about a token it holds."""
+    index, guard, path = place.plan.guarded[position]
+    if guard is not None and not _is_settled(workflow, place, position, token):
+        _ask(workflow, place, position, token, place.tokens[token], UNREAD, index, guard, path)
+
+
+def _ask(
+    workflow: "WorkflowActor",
+    place: "PlaceActor",
+    position: int,
+    token: int,
+    stored: bytes,
+    value: object,
+    index: int,
+    guard: Guard,
+    path: str,
+) -> object:
+    """Ask a guard and return the decoded value, so that the next one need not decode it again."""
+    marker = workflow.services.marker
+    marker.enter(workflow.mark, path)
+    try:
+        if value is UNREAD:
+            value = decode(stored if stored[0] != REF else workflow.value(stored))
+        if guard(value):
+            place.queues[position][token] = None
+    except Exception as error:  # user code may raise anything
+        _raise_incident(workflow, place, index, token, failure_of(error))
+    marker.leave()
+    return value
+
+
+def _is_settled(workflow: "WorkflowActor", place: "PlaceActor", position: int, token: int) -> bool:
+    """Return whether a guard must not be asked: it raised on this token before, or its process died under it."""
+    index, _, path = place.plan.guarded[position]
+    if (index, token) in workflow.guard_incidents:
+        return True
+    if workflow.services.suspects.is_guilty(workflow.header.instance, path):
+        failure = Failure(type="CrashSuspect", message="its process ended twice while this guard ran")
+        _raise_incident(workflow, place, index, token, failure)
+        return True
+    return False
 
 
 def _raise_incident(workflow: "WorkflowActor", place: "PlaceActor", index: int, token: int, failure: Failure) -> None:

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeAlias
 
-from placet.actors.guards import judge
+from placet.actors.guards import judge, judge_again
 from placet.actors.turn import Turn
 from placet.persistence.keys import FIRST_PLACE, TOKEN, pack_id
 from placet.petri.plan import PlacePlan
@@ -63,29 +63,32 @@ class PlaceActor:
     def rejudge(self, position: int, token: int) -> None:
         """Ask a guard again about one token."""
         if token in self.tokens:
-            judge(self._workflow, self, token, self.tokens[token], only=position)
+            judge_again(self._workflow, self, position, token)
             _sort_in(self.queues[position], token)
 
-    def take(self, turn: Turn, queue: int, weight: int, taken: list[TakenToken]) -> None:
-        """Move the `weight` oldest tokens of a queue (-1: of all) to `taken`."""
-        tokens, queues, born = self.tokens, self.queues, turn.born
-        for _ in range(weight):
-            if queue < 0:
-                token, value = tokens.popitem(False)
+    def take_one(self, turn: Turn, queue: int) -> TakenToken:
+        """Remove and return the oldest token of a queue (-1: of all)."""
+        tokens, queues = self.tokens, self.queues
+        if queue < 0:
+            token, value = tokens.popitem(False)
+            for other in queues:
+                other.pop(token, None)
+        else:
+            token, _ = queues[queue].popitem(False)
+            value = tokens.pop(token)
+            if len(queues) > 1:
                 for other in queues:
                     other.pop(token, None)
-            else:
-                token, _ = queues[queue].popitem(False)
-                value = tokens.pop(token)
-                if len(queues) > 1:
-                    for other in queues:
-                        other.pop(token, None)
-            key = self._prefix + pack_id(token)
-            if key in born:
-                del born[key]
-            else:
-                turn.changed[key] = None
-            taken.append((self.plan.index, token, value))
+        key = self._prefix + pack_id(token)
+        if key in turn.born:
+            del turn.born[key]
+        else:
+            turn.changed[key] = None
+        return self.plan.index, token, value
+
+    def take(self, turn: Turn, queue: int, weight: int) -> list[TakenToken]:
+        """Remove and return the `weight` oldest tokens of a queue (-1: of all)."""
+        return [self.take_one(turn, queue) for _ in range(weight)]
 
 
 def _sort_in(queue: "OrderedDict[int, bytes] | OrderedDict[int, None]", token: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -45,6 +46,7 @@ T = TypeVar("T")
 Values = Sequence[object]
 Tokens = Mapping[PlaceRef | str, Values] | Mapping[PlaceRef, Values] | Mapping[str, Values]
 LONGEST_ID = 1_000
+_random = random.Random()  # seeded by the system; incarnations need to differ, not to be secret
 
 
 class Definable(Protocol):
@@ -160,7 +162,7 @@ class Runtime:
             net=self._digests[name],
             tokens=tuple((place, encode(value)) for place, value in values),
             inputs=fingerprint(values),
-            incarnation=secrets.randbits(32),
+            incarnation=_random.getrandbits(32),
         )
         asked = self.engine.ask(lambda reply: msgspec.structs.replace(message, reply=reply))
         return chained(asked, lambda answer: self._spawned(instance, answer))

@@ -65,7 +65,10 @@ def run_handler(
     assert behaviour.handler is not None, transition.path
     assert deposits is not None, transition.path
     try:
-        arguments = _arguments(transition, tokens)
+        if len(tokens) == 1 and transition.to_arguments is None:
+            arguments = [decode(tokens[0][2])]
+        else:
+            arguments = _arguments(transition, tokens)
         if behaviour.takes_context:
             identity = firing_id(instance, incarnation, number)
             context = Context(instance=instance, firing_id=identity, attempt=attempt)

@@ -16,9 +16,9 @@ from placet.persistence.history import Detail, encode_record
 from placet.persistence.keys import (
     FIRST_PLACE,
     HEADER,
+    HISTORY,
     TOKEN,
     entry_key,
-    history_key,
     kind_prefix,
     pack_id,
     split_entry,
@@ -118,11 +118,14 @@ class WorkflowActor:
             value, chunks = split(self.root, token, value)
             for key, chunk in chunks:
                 turn.create(key, chunk or b"")
-        place = self.places[index] or self.place(index)
+        place = self.places[index]
+        if place is None:
+            place = self.place(index)
         place.deposit(turn, token, value)
-        if not place.plan.is_exit:
+        plan = place.plan
+        if not plan.is_exit:
             self.inner += 1
-            self.dirty += place.plan.consumers
+            self.dirty += plan.consumers
         return token
 
     def restore(self, turn: Turn, index: int, token: int, value: bytes) -> None:
@@ -170,7 +173,7 @@ class WorkflowActor:
         sequence = self.services.history + len(turn.log) + 1
         fields = (self.root, self.link, turn.now, kind, transition, number, attempt, consumed, produced, detail)
         self.link = sequence
-        turn.log.append((history_key(sequence), encode_record(fields)))  # the fields of `history.Record`
+        turn.log.append((HISTORY + pack_id(sequence), encode_record(fields)))  # the fields of `history.Record`
         if turn.observed:
             self.progress(turn, kind, transition, number, attempt)
 

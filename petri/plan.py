@@ -35,6 +35,7 @@ class TransitionPlan:
     priority: int
     behaviour: Behaviour | None  # None: today's registered workflow does not define it
     executor: str = INLINE  # pass-through transitions run in the kernel too
+    single: InputArc | None = None  # the only input, where there is one of weight 1
     output_names: tuple[str, ...] = ()  # the outputs as the transition's own net calls them
     to_arguments: Callable[[Sequence[Sequence[object]]], list[object]] | None = None  # set by `result.prepare`
     to_deposits: Callable[[object], list[tuple[int, object]]] | None = None  # likewise
@@ -55,7 +56,9 @@ class PlacePlan:
     is_entry: bool = False
     is_exit: bool = False
     consumers: tuple[int, ...] = ()  # transitions, in definition order
-    guarded: tuple[tuple[int, Guard | None], ...] = ()  # (transition, guard) for each guarded arc out of here
+    guarded: tuple[
+        tuple[int, Guard | None, str], ...
+    ] = ()  # (transition, guard, path) for each guarded arc out of here
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,6 +147,7 @@ def _add_transition(
         priority=transition.priority,
         behaviour=behaviour,
         executor=behaviour.run if behaviour and behaviour.handler else INLINE,
+        single=inputs[0] if len(inputs) == 1 and inputs[0].weight == 1 else None,
     )
     if any(arc.guarded and arc.guard is None for arc in inputs):
         planned.behaviour = None  # its guard is not known today: it must not fire without
@@ -154,7 +158,7 @@ def _add_transition(
 def _link(plan: Plan) -> None:
     """Fill in, place by place, who consumes from it, and which places are entries and exits."""
     consumers: list[list[int]] = [[] for _ in plan.places]
-    guarded: list[list[tuple[int, Guard | None]]] = [[] for _ in plan.places]
+    guarded: list[list[tuple[int, Guard | None, str]]] = [[] for _ in plan.places]
     fed: set[int] = set()
     for transition in plan.transitions:
         for arc in transition.inputs:
@@ -162,7 +166,7 @@ def _link(plan: Plan) -> None:
                 consumers[arc.place].append(transition.index)
             if arc.guarded:
                 arc.queue = len(guarded[arc.place])
-                guarded[arc.place].append((transition.index, arc.guard))
+                guarded[arc.place].append((transition.index, arc.guard, transition.path))
         fed.update(place for place, _ in transition.outputs)
     for place in plan.places:
         place.consumers = tuple(consumers[place.index])

@@ -86,7 +86,8 @@ class Driver:
             self.rest()
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, then run until nothing is left to do."""
+        """Handle what has come, let time pass, and handle what that brings."""
+        self.rest()
         self.clock.advance(seconds)
         self.rest()
 

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
+Face = dict[str, Any]  # JSON of the program under test: Any, since assertions look into it without a schema
 T = TypeVar("T")
 DEADLINE_S = 30.0
 
@@ -73,19 +74,26 @@ class Answer:
     err: str
 
     @property
-    def face(self) -> dict[str, object]:
+    def face(self) -> Face:
         """The last line of standard output, as JSON."""
-        return cast("dict[str, object]", json.loads(self.out.splitlines()[-1]))
+        return parsed(self.out.splitlines()[-1])
 
     @property
-    def faces(self) -> list[dict[str, object]]:
+    def faces(self) -> list[Face]:
         """Every line of standard output, as JSON."""
-        return [cast("dict[str, object]", json.loads(line)) for line in self.out.splitlines()]
+        return [parsed(line) for line in self.out.splitlines()]
 
     @property
-    def error(self) -> dict[str, object]:
+    def error(self) -> Face:
         """The error in the last line of standard output."""
-        return cast("dict[str, object]", self.face["error"])
+        return parsed(json.dumps(self.face["error"]))
+
+
+def parsed(line: str) -> Face:
+    """Return the JSON object in one line."""
+    face: Face = json.loads(line)
+    assert isinstance(face, dict)
+    return face
 
 
 def command(*arguments: object) -> list[str]:

@@ -5,32 +5,30 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 import pytest
 
 from placet.persistence.directory import DATA
 from placet.persistence.format import FORMAT_KEY
 from placet.persistence.state import open_state
-from tests.cli.commands import Answer, attempts, ended, placet, running, until
+from tests.cli.commands import Answer, Face, attempts, ended, placet, running, until
 from tests.cli.conftest import Call
 
 
-def check(answer: Answer, code: int, error: str, *parts: str) -> Mapping[str, object]:
+def check(answer: Answer, code: int, error: str, *parts: str) -> Face:
     """Check the form that every error has; return its face."""
     assert answer.code == code, answer
     (line,) = answer.err.splitlines()
     assert line.startswith("placet: ")
     assert "; " in line, "what happened; what to do"
     assert not [part for part in parts if part not in line], line
-    face = cast("dict[str, object]", json.loads(answer.out.splitlines()[-1]))["error"]
-    assert isinstance(face, dict)
+    face = answer.error
     assert face["code"] == error
     assert face["message"] == line.removeprefix("placet: ")
-    return cast("dict[str, object]", face)
+    return face
 
 
 @pytest.mark.parametrize(

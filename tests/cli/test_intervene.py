@@ -3,12 +3,12 @@
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from tests.cli.commands import Answer, attempts, ended, placet, running, until
+from tests.cli.commands import Answer, Face, attempts, ended, placet, running, until
 from tests.cli.conftest import Call
 
 
@@ -26,8 +26,8 @@ def served(state: Path, *, with_engine: bool) -> Generator[None]:
 
 
 def incident_of(call: Call, state: Path) -> int:
-    (incident,) = cast("list[dict[str, int]]", call("show", "one", "--state", state, "--json").face["incidents"])
-    return incident["number"]
+    (incident,) = call("show", "one", "--state", state, "--json").face["incidents"]
+    return int(incident["number"])
 
 
 def break_down(call: Call, slow: Path, state: Path) -> int:
@@ -37,12 +37,12 @@ def break_down(call: Call, slow: Path, state: Path) -> int:
     return incident_of(call, state)
 
 
-def record_of(call: Call, state: Path, kind: str) -> dict[str, object]:
+def record_of(call: Call, state: Path, kind: str) -> Face:
     (record,) = [face for face in call("history", "one", "--state", state, "--json").faces if face["kind"] == kind]
     return record
 
 
-def accepted(answer: Answer, *, with_engine: bool) -> dict[str, object]:
+def accepted(answer: Answer, *, with_engine: bool) -> Face:
     assert (answer.code, answer.err) == (0, ""), answer
     assert bool(answer.face["engine"]) is with_engine
     assert answer.face["id"] == "one"
@@ -173,6 +173,10 @@ def test_a_clean_stop_costs_nothing_whoever_opens_the_state_meanwhile(call: Call
     assert "lost" not in kinds
 
 
+def is_listed(state: Path, id: str) -> bool:
+    return f'"id": "{id}"' in placet("list", "--state", state, "--json").out
+
+
 def test_serve_goes_on_with_every_instance_of_a_state(call: Call, slow: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     trace = tmp_path / "fork.json"
@@ -180,7 +184,7 @@ def test_serve_goes_on_with_every_instance_of_a_state(call: Call, slow: Path, tm
     (tmp_path / "hold").touch()
     for id, arguments in (("slow", (slow, "--input", "5")), ("trace", (trace, "--time-scale", 10))):
         with running("run", arguments[0], "--state", state, "--id", id, *arguments[1:]) as process:
-            until(lambda id=id: id in placet("list", "--state", state, "--json").out, "it is spawned")
+            until(partial(is_listed, state, id), "it is spawned")
             process.kill()
     (tmp_path / "hold").unlink()
     with served(state, with_engine=True):

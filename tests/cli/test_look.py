@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import ESCAPE, Answer, attempts, ended, placet, running, until
+from tests.cli.commands import ESCAPE, Answer, Face, attempts, ended, placet, running, until
 from tests.cli.conftest import Call
 
 TYPES = """
@@ -41,11 +41,11 @@ def test_the_faces_of_a_completed_instance(call: Call, quick: Path, tmp_path: Pa
     assert (header["id"], header["workflow"], header["state"]) == ("one", "quick", "completed")
     shown = look(call, "show one", state).face
     assert {key: shown[key] for key in header} == header
-    rest = {"firings": 2, "marking": {"done": [41]}, "firings_running": [], "firings_waiting": [], "incidents": []}
+    rest: Face = {"firings": 2, "marking": {"done": [41]}, "firings_running": [], "firings_waiting": [], "incidents": []}
     assert {key: value for key, value in shown.items() if key not in header} == {**rest, "next": []}
     history = look(call, "history one", state).faces
     assert [record["kind"] for record in history] == ["spawned", "fired", "fired", "completed"]
-    assert [record["seq"] for record in history] == sorted(record["seq"] for record in history)  # type: ignore[type-var]  # they are numbers
+    assert [record["seq"] for record in history] == sorted(record["seq"] for record in history)
     for record in history:
         assert list(record)[:3] == ["seq", "at", "kind"]
         assert isinstance(record["at"], float)
@@ -53,7 +53,7 @@ def test_the_faces_of_a_completed_instance(call: Call, quick: Path, tmp_path: Pa
     fired = history[1]
     assert (fired["transition"], fired["attempt"]) == ("double", 1)
     assert str(fired["firing"]).startswith("one#")
-    assert (len(fired["consumed"]), len(fired["produced"])) == (1, 1)  # type: ignore[arg-type]  # they are lists
+    assert (len(fired["consumed"]), len(fired["produced"])) == (1, 1)
 
 
 def test_the_address_of_what_happens_in_a_composite(call: Call, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_an_object_is_shown_by_its_type_and_never_loaded(tmp_path: Path) -> None
     state = tmp_path / "state"
     answer = placet("run", file, "--state", state, "--id", "one", "--input", '"s"', "--json")
     file.unlink()
-    (value,) = answer.face["result"]["done"]  # type: ignore[index]  # it is an object
+    (value,) = answer.face["result"]["done"]
     assert value["$type"] == "typed_values.Secret"
     shown = placet("show", "one", "--state", state, "--json").face
     assert shown["marking"] == {"done": [value]}
@@ -87,7 +87,7 @@ def test_an_incident_with_its_attempts_inputs_and_traceback(call: Call, slow: Pa
     (tmp_path / "break").touch()
     call("run", slow, "--state", state, "--id", "one", "--input", '"v"')
     shown = look(call, "show one", state).face
-    (incident,) = shown["incidents"]  # type: ignore[misc]  # it is a list
+    (incident,) = shown["incidents"]
     number = incident["number"]
     assert {key: incident[key] for key in ("kind", "transition", "error", "inputs")} == {
         "kind": "firing",
@@ -97,13 +97,13 @@ def test_an_incident_with_its_attempts_inputs_and_traceback(call: Call, slow: Pa
     }
     (attempt,) = incident["attempts"]
     assert list(attempt) == ["attempt", "at", "type", "message"]
-    assert shown["next"][:3] == [  # type: ignore[index]  # it is a list
+    assert shown["next"][:3] == [
         f"placet retry one {number} --state {state}",
         f"placet skip one {number} --state {state} --output JSON",
         f"placet fail one {number} --state {state}",
     ]
     traced = look(call, "show one --traceback", state).face["incidents"]
-    assert "raise ValueError" in traced[0]["attempts"][0]["traceback"]  # type: ignore[index]  # it is a list
+    assert "raise ValueError" in traced[0]["attempts"][0]["traceback"]
     text = call("show", "one", "--state", state, "--traceback").out
     assert "  ValueError: cannot finish v" in text.splitlines()
     assert "  | Traceback (most recent call last):" in text.splitlines()
@@ -117,13 +117,13 @@ def test_beside_a_running_engine(call: Call, slow: Path, tmp_path: Path) -> None
         until((state / "control.sock").exists, "the engine can be reached")
         assert look(call, "list", state).face["state"] == "running"
         shown = look(call, "show one", state).face
-        (firing,) = shown["firings_running"]  # type: ignore[misc]  # it is a list
+        (firing,) = shown["firings_running"]
         assert (firing["transition"], firing["phase"], firing["attempt"]) == ("hold", "running", 1)
         assert firing["firing"] in attempts(tmp_path)[0]
         assert shown["next"] == []
         status = look(call, "status", state).face
         assert (status["pid"], status["health"], status["instances"]) == (process.pid, "running", {"running": 1})
-        (handler,) = status["running"]  # type: ignore[misc]  # it is a list
+        (handler,) = status["running"]
         assert (handler["id"], handler["transition"], handler["attempt"]) == ("one", "hold", 1)
         (tmp_path / "hold").unlink()
         assert ended(process).code == 0

@@ -1,5 +1,6 @@
 import json
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -149,12 +150,16 @@ def stops(state: Path) -> None:
     until(lambda: not (state / "control.sock").exists(), "the engine begins to stop")
 
 
+def has_begun(folder: Path, times: int) -> bool:
+    return len(attempts(folder)) >= times
+
+
 def test_killed_and_run_again_each_task_counts_once(slow: Path, tmp_path: Path) -> None:
     arguments = ("run", slow, "--state", tmp_path / "state", "--id", "one", "--input", "5", "--json")
     (tmp_path / "hold").touch()
     for kills in (1, 2):
         with running(*arguments) as process:
-            until(lambda kills=kills: len(attempts(tmp_path)) >= kills, "the handler begins")
+            until(partial(has_begun, tmp_path, kills), "the handler begins")
             process.kill()
             assert ended(process).code == -signal.SIGKILL
     (tmp_path / "hold").unlink()

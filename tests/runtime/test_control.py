@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -81,7 +82,6 @@ def test_another_user_is_refused_even_when_the_file_is_open_to_all(runtime: Runt
         "connection = socket.socket(socket.AF_UNIX)\n"
         "os.chdir(sys.argv[1])\nos.setgid(65534)\nos.setuid(65534)\n"
         "connection.connect('control.sock')\n"
-        'connection.sendall(b\'{"do": "status"}\\n\')\n'
         "print(connection.recv(1000).decode())\n"
     )
     (runtime.path / "control.sock").chmod(0o666)
@@ -99,7 +99,9 @@ def test_several_requests_on_one_connection(runtime: Runtime) -> None:
         assert asked(connection, pause)["state"] == "paused"
         assert asked(connection, pause)["already"] is True
         connection.sendall(STATUS + b"\n" + STATUS + b"\n")
-        assert asked(connection, STATUS)["health"] == "running"
+        with connection.makefile() as lines:
+            healths = [cast("Face", json.loads(lines.readline()))["health"] for _ in range(2)]
+        assert healths == ["running", "running"]
 
 
 @pytest.mark.parametrize(
@@ -124,15 +126,18 @@ def test_what_is_no_request_is_refused_and_the_next_is_served(runtime: Runtime, 
         assert asked(connection, STATUS)["health"] == "running"
 
 
+def pours(connection: socket.socket, chunk: bytes, times: int) -> None:
+    """Send without ever reading, until the other side has had enough."""
+    for _ in range(times):
+        connection.sendall(chunk)
+
+
 def test_a_line_without_end_is_cut_off(runtime: Runtime) -> None:
     with connected(runtime) as connection:
-        chunk = b"x" * 65536
-        with pytest.raises(OSError, match=r"."):
-            for _ in range(2 + MOST_BYTES // len(chunk)):
-                connection.sendall(chunk)
-            while connection.recv(1000):
-                raise AssertionError("an answer to a line without end")
-            raise ConnectionResetError("closed")
+        with suppress(OSError):  # it hangs up at some point, perhaps in the midst of a write
+            pours(connection, b"x" * 65536, 2 + MOST_BYTES // 65536)
+        with suppress(ConnectionResetError):
+            assert connection.recv(1000) == b""
     assert ask_engine(runtime.path, StatusRequest())["health"] == "running"
 
 
@@ -152,9 +157,8 @@ def test_a_client_that_does_not_take_its_answers_is_hung_up_on(
 ) -> None:
     monkeypatch.setattr(control, "LINE_S", 0.5)
     with connected(runtime) as deaf:
-        with pytest.raises(OSError, match=r"."):
-            while True:
-                deaf.sendall(STATUS + b"\n")
+        with pytest.raises(OSError, match=r"pipe|reset"):
+            pours(deaf, STATUS + b"\n", 1_000_000)
         assert ask_engine(runtime.path, StatusRequest())["health"] == "running"
 
 

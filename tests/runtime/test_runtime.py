@@ -216,20 +216,24 @@ def test_an_intervention_needs_somebody(tmp_path: Path) -> None:
 def test_every_step_is_told_in_order_after_its_commit(tmp_path: Path) -> None:
     steps: list[Progress] = []
     states: list[InstanceState] = []
+    told_all = threading.Event()
     with Runtime(tmp_path / "state", [doubling()]) as runtime:
 
         def listen(step: Progress) -> None:
             steps.append(step)
             states.append(runtime.instance("one").state)  # it is on disk already
+            if step.kind == "completed":
+                told_all.set()
 
         stop = runtime.follow("one", listen)
         runtime.spawn("doubling", {"start": [1]}, id="other").result(WAIT_S)
-        runtime.spawn("doubling", {"start": [1]}, id="one").result(WAIT_S)
+        runtime.spawn("doubling", {"start": [1]}, id="one")
+        assert told_all.wait(WAIT_S)
         seen = [(step.kind, step.transition) for step in steps]
         assert seen[:3] == [("spawned", ""), ("started", "double"), ("fired", "double")]
         assert ("fired", "increment") in seen
         assert {step.instance for step in steps} == {"one"}
-        assert len(states) == len(steps)
+        assert states[-1] is InstanceState.COMPLETED
         stop()
         told = len(steps)
         runtime.spawn("doubling", {"start": [1]}, id="later").result(WAIT_S)
@@ -327,9 +331,8 @@ def test_a_closed_runtime_refuses_and_tells_those_who_wait(tmp_path: Path, gate:
 
 
 def test_one_runtime_a_state(tmp_path: Path) -> None:
-    with Runtime(tmp_path / "state", [doubling()]):
-        with pytest.raises(StoreInUse):
-            Runtime(tmp_path / "state", [doubling()])
+    with Runtime(tmp_path / "state", [doubling()]), pytest.raises(StoreInUse):
+        Runtime(tmp_path / "state", [doubling()])
     with Runtime(tmp_path / "state", [doubling()]) as runtime:
         assert list(runtime.list()) == []
 

@@ -1,0 +1,78 @@
+"""Who gets a free slot: instances in turn, then priority, then age; and nobody waits for ever."""
+
+from placet.petri.workflow import Workflow
+from tests.actors.driver import Driver
+from tests.actors.flows import chain, same
+
+
+def test_no_more_starts_than_slots() -> None:
+    driver = Driver(chain(1), slots=3)
+    driver.spawn(driver.workflows[0], {"p0": list(range(10))})
+    seen = 0
+    while driver.started:
+        assert len(driver.started) <= 3
+        seen += 1
+        driver.answer(driver.started[0])
+        driver.rest()
+    assert (seen, driver.state()) == (10, "completed")
+
+
+def test_slots_go_round_over_instances() -> None:
+    driver = Driver(chain(1), slots=1)
+    driver.spawn(driver.workflows[0], {"p0": list(range(20))}, "big")
+    for name in ("two", "three"):
+        driver.spawn(driver.workflows[0], {"p0": [1]}, name)
+    order: list[str] = []
+    while driver.started:
+        driver.clock.advance(1.0)
+        order.append(driver.only().instance)
+        driver.answer_all()
+        driver.rest()
+    assert set(order[:4]) == {"big", "two", "three"}
+    assert order.count("big") == 20
+
+
+def test_more_slots_serve_those_who_wait() -> None:
+    driver = Driver(chain(1), slots=0)
+    for number in range(5):
+        driver.spawn(driver.workflows[0], {"p0": [1]}, f"i{number}")
+    assert (driver.started, driver.state("i0")) == ([], "running")
+    driver.kernel.set_capacity("thread", 2)
+    driver.rest()
+    assert len(driver.started) == 2
+    driver.kernel.set_capacity("thread", 9)
+    driver.rest()
+    assert [start.instance for start in driver.started] == [f"i{number}" for number in range(5)]
+
+
+def test_within_an_instance_priority_goes_first_then_age() -> None:
+    workflow = Workflow("ranks")
+    a, b, c = workflow.places("a b c")
+    workflow.transition(a >> c, "low", handler=same)
+    workflow.transition(b >> c, "high", handler=same, priority=5)
+    driver = Driver(workflow, slots=1)
+    driver.spawn(workflow, {a: [1, 2], b: [3, 4]})
+    order: list[str] = []
+    while driver.started:
+        order.append(driver.only().transition.path)
+        driver.answer_all()
+        driver.rest()
+    assert order == ["high", "high", "low", "low"]
+
+
+def test_competing_transitions_take_turns() -> None:
+    workflow = Workflow("rivals")
+    a, b, c = workflow.places("a b c")
+    workflow.transition(a >> b, "one", handler=same)
+    workflow.transition(a >> c, "two", handler=same)
+    driver = Driver(workflow, slots=1)
+    driver.spawn(workflow, {a: list(range(10))})
+    driver.finish()
+    assert {place: len(values) for place, values in driver.marking().items()} == {"b": 5, "c": 5}
+
+
+def test_the_oldest_token_goes_first() -> None:
+    driver = Driver(chain(1), slots=1)
+    driver.spawn(driver.workflows[0], {"p0": ["x", "y", "z"]})
+    driver.finish()
+    assert driver.marking() == {"p1": ["x", "y", "z"]}

@@ -1,0 +1,347 @@
+"""Promises about failures: who tries again and how often, what becomes an incident, who else is harmed."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from placet import Retry, Workflow
+from placet.actors import receive
+from placet.actors.answers import Refused
+from placet.actors.lifecycle import InstanceState
+from placet.actors.messages import Inspect, KernelMessage, Pause, RetryIncident, SkipIncident
+from placet.actors.place import PlaceActor
+from placet.actors.records import KEPT_FAILURES, Phase
+from placet.actors.turn import Turn
+from placet.actors.workflow import WorkflowActor
+from placet.persistence.values import encode
+from tests.actors.promises import Hand
+
+
+def step(handler: Callable[..., object], **options: object) -> Workflow:
+    """Return a workflow of one transition, `work`."""
+    workflow = Workflow("step")
+    begin, done = workflow.places("begin done")
+    workflow.transition(begin >> done, "work", handler=handler, **options)  # type: ignore[arg-type]  # a test's options  # pyright: ignore[reportArgumentType]
+    return workflow
+
+
+def raising(_value: object) -> object:
+    raise ValueError("no")
+
+
+def same(value: object) -> object:
+    return value
+
+
+def test_retry_counts_attempts_in_all() -> None:
+    workflow = step(raising, retry=Retry(attempts=3, first_s=1.0))
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    attempts = 0
+    while hand.starts:
+        hand.finish()
+        attempts += 1
+        hand.wait(10.0)
+    assert attempts == 3
+    assert hand.state() is InstanceState.INCIDENT
+
+
+def test_without_retry_the_first_failure_is_an_incident() -> None:
+    workflow = step(raising)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    hand.finish()
+    assert hand.state() is InstanceState.INCIDENT
+    assert hand.kinds() == ["spawned", "attempt_failed", "incident"]
+
+
+def test_losses_and_clean_stops_are_no_failures_for_retry() -> None:
+    workflow = step(raising, retry=Retry(attempts=2, first_s=1.0))
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    hand.crash()
+    hand.restart()
+    hand.crash()
+    hand.finish()
+    assert hand.view().firings[0].phase is Phase.BACKOFF
+
+
+def test_a_start_that_never_began_is_no_failure_for_retry() -> None:
+    workflow = step(same)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    for _ in range(5):
+        hand.withdraw(hand.taken())
+    assert hand.finish().attempt == 6
+    assert hand.kinds() == ["spawned", "fired", "completed"]
+
+
+def test_a_back_off_that_is_over_while_the_engine_is_off_ends_at_the_start() -> None:
+    workflow = step(raising, retry=Retry(attempts=2, first_s=60.0, jitter=0.0))
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    hand.finish()
+    assert hand.state() is InstanceState.WAITING
+    hand.now_s += 61.0
+    hand.crash()
+    assert hand.state() is InstanceState.RUNNING
+
+
+def test_an_incident_keeps_inputs_and_the_last_failures() -> None:
+    workflow = step(raising, retry=Retry(attempts=30, first_s=0.0))
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [41]})
+    while hand.starts:
+        hand.finish()
+        hand.wait(1.0)
+    (incident,) = hand.view().incidents
+    assert incident.inputs == (("begin", encode(41)),)
+    assert len(incident.failures) == KEPT_FAILURES
+    assert incident.failures[-1].attempt == 30
+    assert "raise ValueError" in incident.failures[-1].traceback
+
+
+def test_the_rest_of_an_instance_goes_on_beside_an_incident() -> None:
+    def picky(number: int) -> int:
+        if number == 1:
+            raise ValueError(number)
+        return number
+
+    workflow = step(picky)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1, 2, 3]})
+    hand.finish_all()
+    assert hand.state() is InstanceState.INCIDENT
+    assert hand.marking() == {"done": [2, 3]}
+
+
+def test_an_output_that_does_not_fit_is_a_failure_before_anything_is_consumed() -> None:
+    workflow = Workflow("w")
+    begin, left, right = workflow.places("begin left right")
+    workflow.transition(begin >> (left | right), "choose", handler=same)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    hand.finish()
+    (incident,) = hand.view().incidents
+    assert incident.failures[-1].type.endswith("OutputError")
+    assert incident.inputs == (("begin", encode(1)),)
+    assert hand.marking() == {}
+
+
+# -- engines that die -------------------------------------------------------------------------------------------
+
+
+def test_the_third_loss_makes_a_firing_run_alone_and_three_more_an_incident() -> None:
+    workflow = step(same, retry=Retry(attempts=99))
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    for losses in range(1, 6):
+        hand.crash()
+        (firing,) = hand.view().firings
+        assert (firing.losses, firing.phase, firing.attempt) == (losses, Phase.RUNNING, losses + 1)
+        assert hand.kernel.slots.alone == (losses >= 3)
+    hand.crash()
+    (incident,) = hand.view().incidents
+    assert incident.failures[-1].type == "Lost"
+    assert not hand.starts
+
+
+def test_a_firing_that_runs_alone_holds_up_everything_but_inline_work() -> None:
+    workflow = step(same)
+    inline = Workflow("inline")
+    a, b = inline.places("a b")
+    inline.transition(a >> b, "pass")
+    hand = Hand(workflow, inline)
+    hand.spawn(workflow, {"begin": [1]}, id="suspect")
+    for _ in range(3):
+        hand.crash()
+    hand.spawn(workflow, {"begin": [1]}, id="other")
+    hand.spawn(inline, {"a": [1]}, id="inline")
+    assert [start.instance for start in hand.starts] == ["suspect"]
+    assert hand.state("other") is InstanceState.RUNNING
+    assert hand.state("inline") is InstanceState.COMPLETED
+    hand.finish()
+    assert [start.instance for start in hand.starts] == ["other"]
+
+
+def test_neighbours_of_a_crash_run_alone_in_turn_and_are_found_innocent() -> None:
+    workflow = step(same)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1, 2, 3]})
+    for _ in range(3):
+        hand.crash()
+    for _ in range(3):
+        assert len(hand.starts) == 1
+        hand.finish()
+    assert hand.state() is InstanceState.COMPLETED
+    assert "incident" not in hand.kinds()
+
+
+def test_what_waits_in_an_executor_when_the_engine_dies_counts_as_lost_too() -> None:
+    workflow = step(same)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    assert len(hand.starts) == 1  # released, and begun by nobody
+    hand.crash()
+    assert hand.view().firings[0].losses == 1
+
+
+# -- guards -----------------------------------------------------------------------------------------------------
+
+
+def guarded(guard: Callable[[int], object]) -> Workflow:
+    workflow = Workflow("guarded")
+    begin, done = workflow.places("begin done")
+    workflow.transition(begin >> done, "work", guard=guard, handler=same)
+    return workflow
+
+
+def test_a_guard_is_asked_once_a_token_and_again_after_a_restart() -> None:
+    asked: list[int] = []
+
+    def guard(number: int) -> bool:
+        asked.append(number)
+        return False
+
+    workflow = guarded(guard)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1, 2]})
+    hand.ask(Inspect(instance="i", path="begin"))
+    assert asked == [1, 2]
+    hand.crash()
+    hand.ask(Inspect(instance="i", path="begin"))
+    assert asked == [1, 2, 1, 2]
+
+
+def test_a_guard_that_raises_holds_one_token_back_from_one_transition() -> None:
+    def guard(number: int) -> bool:
+        if number == 1:
+            raise ValueError(number)
+        return True
+
+    workflow = guarded(guard)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1, 2]})
+    hand.finish_all()
+    assert hand.state() is InstanceState.INCIDENT
+    assert hand.marking() == {"begin": [1], "done": [2]}
+    assert [incident.kind for incident in hand.view().incidents] == ["guard"]
+
+
+def test_a_guard_incident_can_be_retried_but_not_skipped() -> None:
+    broken = [True]
+
+    def guard(number: int) -> bool:
+        if broken:
+            raise ValueError(number)
+        return True
+
+    workflow = guarded(guard)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    (incident,) = hand.view().incidents
+    refused = hand.ask(SkipIncident(instance="i", incident=incident.number, outputs=(("", encode(1)),), by="eva"))
+    assert isinstance(refused, Refused)
+    assert refused.code == "not_a_firing"
+    broken.clear()
+    hand.ask(RetryIncident(instance="i", incident=incident.number, by="eva"))
+    hand.finish()
+    assert hand.state() is InstanceState.COMPLETED
+
+
+# -- actors that raise ------------------------------------------------------------------------------------------
+
+
+class Planted:
+    """Makes what an instance does with one kind of message raise, so many times, for one instance."""
+
+    def __init__(self, times: int, instance: str = "i") -> None:
+        self.left = times
+        self.instance = instance
+
+    def __call__(self, workflow: WorkflowActor, turn: Turn, message: KernelMessage) -> None:
+        if workflow.header.instance == self.instance and self.left:
+            self.left -= 1
+            workflow.deposit(turn, 0, encode("never to be seen"))
+            raise RuntimeError("planted")
+        self.inner(workflow, turn, message)
+
+    def inner(self, workflow: WorkflowActor, turn: Turn, message: KernelMessage) -> None:
+        """Do what is done without a fault; replaced by `plant`."""
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, kind: type[KernelMessage], times: int) -> Planted:
+    planted = Planted(times)
+    monkeypatch.setattr(planted, "inner", receive.RECEIVERS[kind])
+    monkeypatch.setitem(receive.RECEIVERS, kind, planted)  # type: ignore[arg-type]  # a dict, though read-only by type  # pyright: ignore[reportArgumentType]
+    return planted
+
+
+def test_a_turn_that_raises_leaves_nothing_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = step(same)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    planted = plant(monkeypatch, Pause, 2)
+    hand.ask(Pause(instance="i", by="eva"))
+    assert planted.left == 0
+    assert hand.state() is InstanceState.PAUSED
+    assert hand.marking() == {}
+    assert len(hand.view().firings) == 1
+
+
+def test_a_message_that_always_raises_is_parked_and_its_sender_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = step(same)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    hand.spawn(workflow, {"begin": [1]}, id="other")
+    planted = plant(monkeypatch, Pause, 3)
+    refused = hand.ask(Pause(instance="i", by="eva"))
+    assert isinstance(refused, Refused)
+    assert refused.code == "fault"
+    (incident,) = hand.view().incidents
+    assert incident.kind == "message"
+    assert hand.state() is InstanceState.INCIDENT
+    hand.ask(Pause(instance="other", by="eva"))
+    assert hand.state("other") is InstanceState.PAUSED
+    assert planted.left == 0
+    hand.ask(RetryIncident(instance="i", incident=incident.number, by="eva"))
+    assert hand.state() is InstanceState.PAUSED
+
+
+def test_a_parked_result_leaves_its_firing_as_an_incident_with_its_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = step(same)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    with monkeypatch.context() as patch:
+        patch.setattr(PlaceActor, "deposit", raising)
+        hand.finish()
+    firing, message = hand.view().incidents
+    assert (firing.kind, message.kind) == ("firing", "message")
+    assert firing.inputs == (("begin", encode(1)),)
+    hand.ask(RetryIncident(instance="i", incident=firing.number, by="eva"))
+    hand.finish()
+    assert hand.state() is InstanceState.COMPLETED
+
+
+def test_a_value_over_the_hard_limit_is_an_incident_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("placet.persistence.blobs.MAX_VALUE_BYTES", 100_000)
+    workflow = step(lambda size: b"x" * size)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [200_000]})
+    hand.spawn(workflow, {"begin": [10]}, id="other")
+    hand.finish_all()
+    assert "over the limit" in hand.view().incidents[0].failures[-1].message
+    assert hand.state("other") is InstanceState.COMPLETED
+
+
+def test_a_refused_message_has_no_effect() -> None:
+    workflow = step(same)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    before = hand.store.snapshot()
+    refused = hand.ask(RetryIncident(instance="i", incident=99, by="eva"))
+    assert isinstance(refused, Refused)
+    assert refused.code == "no_incident"
+    assert list(hand.store.scan(b"")) == list(before.scan(b""))
+    assert msgspec.structs.asdict(refused)["reason"]

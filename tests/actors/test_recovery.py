@@ -1,0 +1,166 @@
+"""What is lost with an engine, what is not, and what a firing that keeps losing its engine comes to."""
+
+from placet.actors.messages import Cancel, Pause, Resume
+from placet.actors.records import Phase
+from placet.supervision.retry import Retry
+from placet.testing.probes import Probe, probed
+from tests.actors.driver import Driver
+from tests.actors.flows import chain, single
+
+
+def test_a_lost_attempt_is_counted_apart_and_started_again() -> None:
+    driver = Driver(single(retry=Retry(attempts=1)))
+    driver.spawn(driver.workflows[0], {"a": [1]})
+    driver.crash()
+    driver.rest()
+    assert driver.only().attempt == 2
+    firing = driver.firing()
+    assert (firing.losses, firing.failed, firing.attempt) == (1, 0, 2)
+    assert driver.kinds() == ["spawned", "lost"]
+    driver.finish()
+    assert driver.state() == "completed"
+
+
+def test_a_clean_stop_counts_nothing() -> None:
+    driver = Driver(single())
+    driver.spawn(driver.workflows[0], {"a": [1]})
+    for attempt in (2, 3, 4, 5):
+        driver.stop()
+        driver.rest()
+        assert driver.only().attempt == attempt
+    assert driver.firing().losses == 0
+    assert driver.kinds() == ["spawned"]
+
+
+def test_a_clean_stop_holds_for_those_not_yet_told_when_the_next_engine_crashes() -> None:
+    driver = Driver(single())
+    for name in ("one", "two"):
+        driver.spawn(driver.workflows[0], {"a": [1]}, name)
+    driver.stop()
+    driver.run(budget=1)  # tells one of them
+    driver.crash()
+    driver.rest()
+    assert sorted(driver.firing(name).losses for name in ("one", "two")) == [0, 1]
+
+
+def test_from_the_third_loss_a_firing_runs_alone() -> None:
+    driver = Driver(chain(1))
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "guilty")
+    for _ in range(3):
+        driver.crash()
+        driver.rest()
+    assert driver.only().attempt == 4
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "other")
+    assert driver.only().instance == "guilty"
+    driver.answer_all()
+    driver.rest()
+    assert driver.only().instance == "other"
+
+
+def test_a_suspect_waits_until_what_runs_has_answered() -> None:
+    driver = Driver(chain(1), slots=2)
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "guilty")
+    for _ in range(2):
+        driver.crash()
+        driver.rest()
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "other")
+    driver.crash()
+    driver.rest()
+    assert driver.only().instance == "other"
+    driver.answer_all()
+    driver.rest()
+    assert driver.only().instance == "guilty"
+
+
+def test_lost_three_times_alone_it_is_an_incident() -> None:
+    driver = Driver(single())
+    driver.spawn(driver.workflows[0], {"a": [1]})
+    for _ in range(5):
+        driver.crash()
+        driver.rest()
+    assert driver.phase() is Phase.RUNNING
+    driver.crash()
+    driver.rest()
+    assert (driver.phase(), driver.state(), driver.started) == (Phase.INCIDENT, "incident", [])
+    assert driver.kinds() == ["spawned"] + ["lost"] * 6 + ["incident"]
+
+
+def test_a_suspect_stays_one_after_a_clean_stop() -> None:
+    driver = Driver(chain(1))
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "guilty")
+    for _ in range(3):
+        driver.crash()
+        driver.rest()
+    driver.stop()
+    driver.rest()
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "other")
+    assert driver.only().instance == "guilty"
+
+
+def test_a_suspect_of_a_paused_or_cancelled_instance_holds_up_nobody() -> None:
+    driver = Driver(chain(1), slots=3)
+    for name in ("guilty", "other"):
+        driver.spawn(driver.workflows[0], {"p0": [1]}, name)
+    for _ in range(2):
+        driver.crash()
+        driver.rest()
+    driver.answer(next(start for start in driver.started if start.instance == "other"))
+    driver.rest()
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "long")
+    driver.crash()
+    driver.rest()
+    assert driver.only().instance == "long"
+    driver.receipt(lambda reply: Pause(instance="guilty", reply=reply, by="eva"))
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "next")
+    assert [start.instance for start in driver.started] == ["long", "next"]
+    driver.receipt(lambda reply: Resume(instance="guilty", reply=reply, by="eva"))
+    driver.receipt(lambda reply: Cancel(instance="guilty", reply=reply, by="eva"))
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "last")
+    assert [start.instance for start in driver.started] == ["long", "next", "last"]
+
+
+def test_no_suspect_starts_without_a_slot() -> None:
+    driver = Driver(single())
+    driver.spawn(driver.workflows[0], {"a": [1]})
+    for _ in range(2):
+        driver.crash()
+        driver.rest()
+    driver.slots = 0
+    driver.crash()
+    driver.rest()
+    assert (driver.started, driver.phase(), driver.kernel.has_work) == ([], Phase.SUSPECT, False)
+    driver.kernel.set_capacity("thread", 1)
+    driver.rest()
+    assert driver.only().attempt == 4
+
+
+def test_a_recovery_that_comes_late_does_not_count_what_has_been_started_since() -> None:
+    driver = Driver(single())
+    driver.spawn(driver.workflows[0], {"a": [1]})
+    driver.crash()
+    probe = Probe()
+    with probed(probe):
+        probe.arm(after_calls=0, faults=3)
+        driver.rest()
+    assert driver.state() == "incident"
+    assert [parked.kind for parked in driver.image().parked] == ["Recover"]
+    driver.crash()
+    driver.rest()
+    assert driver.firing().losses == 1
+
+
+def test_waiting_for_a_handler_ends_when_a_process_knows_it() -> None:
+    workflow = single()
+    driver = Driver(workflow, slots=0)
+    driver.spawn(workflow, {"a": [1]})
+    driver.workflows = ()
+    driver.crash()
+    driver.rest()
+    assert driver.state() == "waiting"
+    assert driver.history()[-1].detail == {"reason": "no handler in this process for t"}
+    driver.workflows = (workflow,)
+    driver.slots = 1
+    driver.crash()
+    driver.finish()
+    assert driver.state() == "completed"
+    assert driver.history()[-2].attempt == 1
