@@ -47,16 +47,18 @@ def carry_out(directory: Path, request: PersonalRequests) -> Face:
     end_s = monotonic_s() + COMING_OR_GOING_S
     while True:
         pid = owner(directory)
+        reason = "it has no control socket"
         try:
             if pid is not None:
                 return {**ask_engine(directory, request), "engine": pid}
-            return {**visit(directory, request), "engine": None}
-        except (StoreInUse, EngineStopped) as error:
-            reason = str(error)
-        except (OSError, LineTooLong) as error:
-            if isinstance(error, TimeoutError):
-                raise EngineSilent(str(directory), pid or 0, f"no answer within {ANSWER_S:g} s") from error
+        except TimeoutError as error:
+            raise EngineSilent(str(directory), pid or 0, f"no answer within {ANSWER_S:g} s") from error
+        except (OSError, LineTooLong, EngineStopped) as error:
             reason = getattr(error, "strerror", None) or str(error)
+        try:  # the lock tells whether there is an engine: the pid may be another process's by now
+            return {**visit(directory, request), "engine": None}
+        except StoreInUse as error:
+            pid = error.pid
         if monotonic_s() > end_s:
-            raise EngineSilent(str(directory), pid or 0, reason)
+            raise EngineSilent(str(directory), pid, reason)
         threading.Event().wait(_TRY_AGAIN_S)

@@ -67,6 +67,7 @@ class Firing(msgspec.Struct, array_like=True, gc=False):
     failed: int = 0  # failed attempts since the start or the last intervention: what `Retry` counts
     losses: int = 0  # attempts lost with an engine: counted apart
     since: float = 0.0  # when the phase began
+    slot: int = 0  # last part of the record's key: a firing chosen as another ends takes over its record
 
 
 class GuardIncident(msgspec.Struct, array_like=True):

@@ -20,6 +20,10 @@ def explain(reader: StateReader, instance: str) -> str:
         return f"{instance} has an open incident, number {first.number}: {problem}{more}"
     if state is InstanceState.STUCK:
         return f"{instance} is stuck: {lacking(reader, instance)}"
+    if state is InstanceState.WAITING:
+        noted = last_of(reader, instance, "waiting")
+        reason = noted.detail.get("reason") if noted is not None and isinstance(noted.detail, dict) else None
+        return f"{instance} is waiting{f': {reason}' if reason else ''}"
     return f"{instance} is {state.value}"
 
 

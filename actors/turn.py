@@ -44,6 +44,7 @@ class Turn:
         "changed",
         "fired",
         "firings",
+        "freed",
         "inline_left",
         "log",
         "now",
@@ -61,6 +62,7 @@ class Turn:
         self.observed = observed  # somebody follows this instance: emit progress
         self.born: dict[bytes, bytes] = {}  # keys that were not in the store before
         self.changed: dict[bytes, bytes | None] = {}  # keys that were; None deletes
+        self.freed: list[tuple[int, int]] = []  # (composite, slot) of firings that ended: reused, or deleted at the end
         self.log: list[tuple[bytes, bytes]] = []  # history records
         self.firings: dict[int, tuple[CompositeActor, Firing, bool]] = {}  # to be written at the end; True: born
         self.starts: list[Start] = []

@@ -362,13 +362,15 @@ class WorkflowActor:
 
     def _write_firings(self, turn: Turn) -> None:
         """Write the firings that changed; each carries the counters, so that the header need not be written too."""
+        for index, slot in turn.freed:
+            turn.delete(self.composites[index].prefix + pack_id(slot))
         if not turn.firings:
             if (self.serial, self.link) != self._counters:
                 self._put_header(turn)
             return
         for composite, firing, born in turn.firings.values():
             firing.serial, firing.link, firing.fired = self.serial, self.link, self.fired
-            key = composite.prefix + pack_id(firing.number)
+            key = composite.prefix + pack_id(firing.slot)
             if born:
                 turn.born[key] = encode(firing)
             else:

@@ -1,4 +1,4 @@
-"""One engine by hand, for tests of single promises: every step is taken by the test, and time stands still by itself."""
+"""One engine by hand, for tests of single promises: the test takes every step, and time stands still."""
 
 from collections.abc import Mapping, Sequence
 from itertools import count

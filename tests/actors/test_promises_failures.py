@@ -274,7 +274,7 @@ class Planted:
 def plant(monkeypatch: pytest.MonkeyPatch, kind: type[KernelMessage], times: int) -> Planted:
     planted = Planted(times)
     monkeypatch.setattr(planted, "inner", receive.RECEIVERS[kind])
-    monkeypatch.setitem(receive.RECEIVERS, kind, planted)  # type: ignore[arg-type]  # a dict, though read-only by type  # pyright: ignore[reportArgumentType]
+    monkeypatch.setitem(receive.RECEIVERS, kind, planted)  # pyright: ignore[reportArgumentType]
     return planted
 
 
@@ -326,7 +326,7 @@ def test_a_parked_result_leaves_its_firing_as_an_incident_with_its_tokens(monkey
 
 def test_a_value_over_the_hard_limit_is_an_incident_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("placet.persistence.blobs.MAX_VALUE_BYTES", 100_000)
-    workflow = step(lambda size: b"x" * size)
+    workflow = step(bytes)
     hand = Hand(workflow)
     hand.spawn(workflow, {"begin": [200_000]})
     hand.spawn(workflow, {"begin": [10]}, id="other")

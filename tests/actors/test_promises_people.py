@@ -348,7 +348,7 @@ def test_a_running_instance_keeps_its_net_and_gets_todays_handlers() -> None:
     new = Workflow("row")
     a, b, c, d = new.places("a b c d")
     new.transition(a >> b, "first", handler=same)
-    new.transition(b >> c, "second", handler=lambda value: f"new {value}")
+    new.transition(b >> c, "second", handler="new {}".format)
     new.transition(c >> d, "third", handler=same)
     hand.crash(new)
     hand.finish_all()
@@ -363,7 +363,11 @@ def test_a_new_handler_that_names_a_place_the_old_net_lacks_is_an_incident() -> 
     new = Workflow("row")
     a, b, c, d = new.places("a b c d")
     new.transition(a >> b, "first", handler=same)
-    new.transition(b >> (c | d), "second", handler=d)
+
+    @new.transition(b >> (c | d))
+    def second(value: object) -> object:
+        return d(value)
+
     hand.crash(new)
     hand.finish_all()
     assert hand.state() is InstanceState.INCIDENT
@@ -423,7 +427,8 @@ def test_slots_go_round_the_instances() -> None:
     while hand.starts:
         hand.now_s += 1.0  # longer than a time slice
         seen.append(hand.finish().instance)
-    assert set(seen[:3]) == {"i", "j", "k"}
+    for begin in range(1, 16, 3):
+        assert set(seen[begin : begin + 3]) == {"i", "j", "k"}
 
 
 # -- single actors ----------------------------------------------------------------------------------------------

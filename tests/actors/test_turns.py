@@ -32,7 +32,7 @@ def test_inline_steps_share_one_commit_and_leave_no_trace_of_what_was_born_and_g
 
 
 def test_a_token_that_was_on_disk_before_is_deleted_there() -> None:
-    driver = Driver(chain(2))
+    driver = Driver(chain(1))
     driver.spawn(driver.workflows[0], {"p0": [1]})
     firings = {key for key, value in driver.commits[0] if value and key[:1] == LIVE and split_entry(key)[1] == FIRING}
     driver.answer_all()

@@ -41,7 +41,13 @@ def test_the_faces_of_a_completed_instance(call: Call, quick: Path, tmp_path: Pa
     assert (header["id"], header["workflow"], header["state"]) == ("one", "quick", "completed")
     shown = look(call, "show one", state).face
     assert {key: shown[key] for key in header} == header
-    rest: Face = {"firings": 2, "marking": {"done": [41]}, "firings_running": [], "firings_waiting": [], "incidents": []}
+    rest: Face = {
+        "firings": 2,
+        "marking": {"done": [41]},
+        "firings_running": [],
+        "firings_waiting": [],
+        "incidents": [],
+    }
     assert {key: value for key, value in shown.items() if key not in header} == {**rest, "next": []}
     history = look(call, "history one", state).faces
     assert [record["kind"] for record in history] == ["spawned", "fired", "fired", "completed"]

@@ -114,6 +114,22 @@ def test_an_incident_ends_the_run_and_says_what_helps(call: Call, slow: Path, tm
     assert "Traceback" not in answer.err
 
 
+def test_a_transition_that_the_file_no_longer_has_ends_the_run(slow: Path, tmp_path: Path) -> None:
+    arguments = ("run", slow, "--state", tmp_path / "state", "--id", "one", "--input", "5", "--json")
+    (tmp_path / "hold").touch()
+    with running(*arguments) as process:
+        until(lambda: attempts(tmp_path), "the handler begins")
+        process.kill()
+    text = slow.read_text()
+    slow.write_text(text.replace("def hold(", "def keep("))
+    answer = placet(*arguments)
+    assert (answer.code, answer.face["state"]) == (1, "waiting")
+    assert "no handler in this process for hold" in answer.err
+    (tmp_path / "hold").unlink()
+    slow.write_text(text)
+    assert placet(*arguments).code == 0
+
+
 def test_a_stuck_instance_ends_the_run(call: Call, tmp_path: Path) -> None:
     file = tmp_path / "stuck_net.py"
     file.write_text(

@@ -10,7 +10,7 @@ import typer
 
 from placet.cli.commands import app
 from placet.cli.errors import BROKEN_PIPE, INTERNAL, SIGNALLED, OwnError, WrongUsage, error_face, exit_code
-from placet.cli.output import NobodyReads, note, say_json
+from placet.cli.output import NobodyReads, accept_any_text, note, say_json
 from placet.petri.errors import PlacetError
 
 # The base of Typer's errors of usage: a public class of Click, of which newer versions of Typer carry their own copy.
@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; never raises."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     own = given[: given.index("--")] if "--" in given else given
+    accept_any_text()
     before = threading.excepthook
     threading.excepthook = before if "--debug" in own else _hushed
     try:

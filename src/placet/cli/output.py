@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import TextIO
 
 from placet.petri.errors import printable
@@ -16,9 +18,11 @@ def is_terminal(stream: TextIO) -> bool:
         return False
 
 
-def wants_colour() -> bool:
-    """True unless `NO_COLOR` is set (https://no-color.org)."""
-    return not os.environ.get("NO_COLOR")
+def accept_any_text() -> None:
+    """Let what the encoding of the terminal or file lacks be written as escapes instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class NobodyReads(Exception):
@@ -50,9 +54,10 @@ def _write(line: str) -> None:
 
 
 def note(text: str) -> None:
-    """Write one line for people to standard error."""
-    sys.stderr.write(f"placet: {printable(text)}\n")
-    sys.stderr.flush()
+    """Write one line for people to standard error, if anybody reads it."""
+    with suppress(OSError):
+        sys.stderr.write(f"placet: {printable(text)}\n")
+        sys.stderr.flush()
 
 
 def shown(value: object, longest: int = 200) -> str:

@@ -104,7 +104,7 @@ class Lines:
             self._last_s = standing.at_s
         if standing.at_s - self._last_s >= PLAIN_EVERY_S:
             self._last_s = standing.at_s
-            note(f"{self._id} {standing.state}: {counted(standing)}, {rate:.0f}/s{now_running(standing)}")
+            note(f"{self._id} {standing.state}: {counted(standing)}, {per_second(rate)}{now_running(standing)}")
 
     def close(self) -> None:
         """Do nothing."""
@@ -114,6 +114,11 @@ def counted(standing: Standing) -> str:
     """Return how many firings are done, and of how many."""
     of = f" of {standing.total}" if standing.total else ""
     return f"{standing.fired}{of} firings"
+
+
+def per_second(rate: float) -> str:
+    """Return a rate for people."""
+    return f"{rate:.1f}/s" if 0 < rate < 10 else f"{rate:,.0f}/s"
 
 
 def now_running(standing: Standing) -> str:
@@ -144,7 +149,7 @@ class Bar:
 
     def show(self, standing: Standing) -> None:
         """Draw the bar."""
-        text = f"{counted(standing)}, {self._rate.of(standing):.0f}/s, {standing.state}{now_running(standing)}"
+        text = f"{counted(standing)}, {per_second(self._rate.of(standing))}, {standing.state}{now_running(standing)}"
         total = standing.total or None
         self._progress.update(self._task, completed=standing.fired, total=total, text=printable(text))
         self._progress.refresh()

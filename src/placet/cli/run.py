@@ -1,8 +1,9 @@
 """`placet run`: one instance from its file to its end, or to where a person or the machine stops it."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from placet.actors.records import Header, Phase
 from placet.actors.runtime import Runtime, check_id
 from placet.cli.errors import WrongUsage
 from placet.cli.json_input import given_json
-from placet.cli.output import note
+from placet.cli.output import is_terminal, note
 from placet.cli.progress import Display, Standing, display, running_text
 from placet.cli.report import Ended, report, report_stopped
 from placet.cli.signals import Interrupted, Signals
@@ -55,10 +56,20 @@ def run(request: RunRequest) -> int:
     with Signals() as signals:
         try:
             with Runtime(request.state, [loaded.workflow], threads=request.threads) as runtime:
-                ended = _Run(runtime, request, loaded, tokens, signals).to_its_end(begin_s)
+                try:
+                    ended = _Run(runtime, request, loaded, tokens, signals).to_its_end(begin_s)
+                except Interrupted:
+                    _say_that_it_ends(runtime)
+                    raise
         except (Interrupted, WaitTimeout) as stop:
             return report_stopped(request.state, request.id, stop, request.command, begin_s, is_json=request.is_json)
     return report(ended, request.command, is_json=request.is_json)
+
+
+def _say_that_it_ends(runtime: Runtime) -> None:
+    running = running_text(runtime.running())
+    if running and is_terminal(sys.stderr):
+        note(f"waiting a few seconds for {running}; Ctrl-C again ends at once")
 
 
 def _tokens(request: RunRequest, loaded: Loaded) -> Tokens | None:
@@ -205,5 +216,4 @@ class _Run:
         """Say something once, until something else is to be said."""
         if text != self._said:
             self._said = text
-            with suppress(BrokenPipeError):
-                note(text)
+            note(text)

@@ -24,6 +24,7 @@ from placet.persistence.lock import owner
 from placet.petri.errors import PlacetError
 
 PATIENCE_S = 5.0
+LITTLE_BYTES = 1 << 20
 HUNG_AFTER_S = 0.3  # user code in the kernel that is still there after so long is shown
 
 Face = dict[str, object]
@@ -43,7 +44,7 @@ class StateStatus:
 def status(path: Path, *, is_json: bool) -> int:
     """Write how a state and its engine are."""
     stored = _stored(path)
-    engine = _engine(path)
+    engine = _engine(path, stored.free_bytes)
     face: Face = {
         "path": str(path),
         **engine,
@@ -77,11 +78,12 @@ def _stored(path: Path) -> StateStatus:
     )
 
 
-def _engine(path: Path) -> Face:
+def _engine(path: Path, free_bytes: int) -> Face:
     """Return what the engine says of itself, or that there is none."""
     pid = owner(path)
     if pid is None:
-        return {"pid": None, "health": "stopped", "problem": "", "running": []}
+        problem = "the disk is full; free some space before the next run" if free_bytes < LITTLE_BYTES else ""
+        return {"pid": None, "health": "stopped", "problem": problem, "running": []}
     try:
         return ask_engine(path, StatusRequest(), PATIENCE_S)
     except (OSError, LineTooLong, PlacetError) as error:

@@ -69,7 +69,8 @@ def read_image(view: View, root: bytes) -> Image | None:
                 return None
             image = Image(root=root, header=decode_header(value))
         elif kind == FIRING:
-            image.firings[number] = decode_firing(value)
+            firing = decode_firing(value)
+            image.firings[firing.number] = firing
         elif kind == TOKEN:
             image.places.setdefault(actor - FIRST_PLACE, {})[number] = value
         elif kind == GUARD_INCIDENT:

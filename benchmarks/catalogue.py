@@ -1,0 +1,62 @@
+"""All figures there are, and which function measures which."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from benchmarks.age import age
+from benchmarks.figure import AGAINST, Figure
+from benchmarks.latency import l3
+from benchmarks.limits import limits
+from benchmarks.peer import dbos
+from benchmarks.setting import Setting
+from benchmarks.sleeping import sleeping
+from benchmarks.throughput import l1_inline, l1_thread, l1_thread_beside_cpu, l2_thread, spawn_rate
+
+Measure: TypeAlias = Callable[[Setting], list[Figure]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Figures that are measured together, in a process of their own."""
+
+    names: tuple[str, ...]
+    measure: Measure
+
+    @property
+    def name(self) -> str:
+        """The group's name: that of its first figure."""
+        return self.names[0]
+
+
+GROUPS: tuple[Group, ...] = (
+    Group(names=("limit.fdatasync", "limit.puts", "limit.dispatch"), measure=limits),
+    Group(names=("limit.commit", "L3.p50", "L3.p99", "L3.commits", "L3.p50_over_11_commits"), measure=l3),
+    Group(names=("L1.thread",), measure=l1_thread),
+    Group(names=("L1.inline",), measure=l1_inline),
+    Group(names=("L1.thread_beside_cpu",), measure=l1_thread_beside_cpu),
+    Group(names=("L2.thread",), measure=l2_thread),
+    Group(names=("spawn.rate",), measure=spawn_rate),
+    Group(names=("sleeping.anonymous_mb", "sleeping.restart_s"), measure=sleeping),
+    Group(names=("age.step10_vs_step100000",), measure=age),
+    Group(names=("peer.dbos",), measure=dbos),
+)
+NAMES: tuple[str, ...] = tuple(name for group in GROUPS for name in group.names)
+
+
+def chosen(wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return the figures meant by `wanted`, each a name or the beginning of names up to a dot, with their limits.
+
+    Nothing wanted means all. Raises `LookupError` for a name that means none.
+    """
+    if not wanted:
+        return NAMES
+    found: set[str] = set()
+    for name in wanted:
+        meant = {known for known in NAMES if known == name or known.startswith(f"{name}.")}
+        if not meant:
+            raise LookupError(f"there is no figure {name}; --list shows them all")
+        found |= meant
+    while more := {AGAINST[name].limit for name in found if name in AGAINST} - found:
+        found |= more
+    return tuple(name for name in NAMES if name in found)

@@ -1,0 +1,47 @@
+"""A copy of the code with a bug planted in it, and the simulation run over that copy."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.plants.plants import Plant
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = ("petri", "persistence", "supervision", "actors", "net", "src")
+
+
+def planted(plant: Plant, folder: Path) -> Path:
+    """Copy the code to `folder` and plant a bug there; return the folder to import from."""
+    for name in CODE:
+        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for edit in plant.edits:
+        file = folder / edit.file
+        text = file.read_text(encoding="utf-8")
+        assert text.count(edit.old) == 1, f"{plant.name}: {edit.old!r} is {text.count(edit.old)} times in {edit.file}"
+        file.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+    return folder / "src"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catch:
+    """How a bug was found."""
+
+    seed: int
+    invariant: str
+    text: str
+
+
+def hunt(source: Path, *, seeds: int, jobs: int = 1) -> Catch | None:
+    """Run seeds over the code in `source` until one fails; None: all passed."""
+    command = [sys.executable, "-m", "placet.testing.simulate", "--seeds", f"0:{seeds}", "--jobs", str(jobs)]
+    environment = os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
+    found = re.search(r"seed (\d+) breaks (.*?): (.*)", done.stderr)
+    if found is None:
+        assert done.returncode in (0, 1) and "crash points" in done.stderr or done.returncode == 0, done.stderr[-2000:]
+        return None
+    return Catch(seed=int(found[1]), invariant=found[2], text=found[3])

@@ -1,0 +1,249 @@
+"""Bugs to plant in a copy of the code, to see that the simulation finds them. None of this is ever imported by it.
+
+Each is a slip that somebody might make: a few characters, in one place. `caught_by` names the invariants that were
+seen to catch it first; `about` how many seeds that took.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One replacement: `old` occurs once in `file`."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plant:
+    """One bug."""
+
+    name: str
+    what: str
+    edits: tuple[Edit, ...]
+    about: int  # seeds until it is caught, roughly
+    is_silent: bool = False  # all unit tests pass with it
+
+
+def _plant(name: str, what: str, *edits: tuple[str, str, str], about: int, is_silent: bool = False) -> Plant:
+    made = tuple(Edit(file=file, old=old, new=new) for file, old, new in edits)
+    return Plant(name=name, what=what, edits=made, about=about, is_silent=is_silent)
+
+
+PLANTS: tuple[Plant, ...] = (
+    _plant(
+        "commit gate",
+        "a batch that ends out of budget lets its effects go, and is written with the next one",
+        (
+            "actors/kernel.py",
+            "        self._memory.put_to_sleep()\n",
+            "        self._memory.put_to_sleep()\n"
+            "        if spent >= budget and self._ready and not self._held:\n"
+            "            self._held = self._pending\n"
+            "            return batch\n",
+        ),
+        (
+            "actors/kernel.py",
+            "        self._batch = Batch()\n        self._pending = Pending()\n\n",
+            "        self._batch = Batch()\n        self._pending, self._held = self._held or Pending(), None\n\n",
+        ),
+        (
+            "actors/kernel.py",
+            "        self._faults = Faults()\n",
+            "        self._faults = Faults()\n        self._held: Pending | None = None\n",
+        ),
+        about=1,
+    ),
+    _plant(
+        "dedup of results",
+        "a result counts for whatever attempt runs, not for its own",
+        (
+            "actors/receive.py",
+            "if firing is None or firing.attempt != message.attempt or firing.phase is not Phase.RUNNING:",
+            "if firing is None or firing.phase is not Phase.RUNNING:",
+        ),
+        about=1,
+    ),
+    _plant(
+        "rollback incomplete",
+        "an instance whose turn raised stays in memory as that turn left it",
+        (
+            "actors/kernel.py",
+            '        """A turn raised: its instance is dropped from memory; the message is tried again, then parked."""\n'
+            "        self._memory.forget(root)\n",
+            '        """A turn raised: its instance is dropped from memory; the message is tried again, then parked."""\n',
+        ),
+        about=1,
+    ),
+    _plant(
+        "timer lost at recovery",
+        "back-off timers of instances that are woken anyway are not set",
+        (
+            "actors/recovery.py",
+            "    if firing.phase is Phase.BACKOFF:\n",
+            "    if firing.phase is Phase.BACKOFF and key[:10] not in found.awake:\n",
+        ),
+        about=1,
+    ),
+    _plant(
+        "attempt not counted",
+        "a firing that was lost starts again under the number of its lost attempt",
+        (
+            "actors/composite.py",
+            "        firing.attempt += 1\n",
+            "        firing.attempt += 0 if firing.losses else 1\n",
+        ),
+        about=1,
+    ),
+    _plant(
+        "false stuck",
+        "a transition whose oldest token is gone is forgotten although others wait",
+        (
+            "petri/agenda.py",
+            "            if oldest != NOT_ENABLED:\n                self.offer(transition)\n",
+            "",
+        ),
+        about=1,
+    ),
+    _plant(
+        "age lost",
+        "a token put back goes to the end of its place",
+        ("actors/place.py", "        _sort_in(self.tokens, token)\n        for queue", "        for queue"),
+        about=1,
+    ),
+    _plant(
+        "history link lost",
+        "the last record is looked for in the header alone",
+        (
+            "actors/waking.py",
+            "        workflow.link = max(workflow.link, firing.link)\n",
+            "",
+        ),
+        about=1,
+    ),
+    _plant(
+        "born and changed confused",
+        "a token taken from disk and put back in one batch counts as new, so that taking it again leaves it there",
+        (
+            "actors/pending.py",
+            "                changed[key] = fresh\n            else:\n                born[key] = fresh\n",
+            "                del changed[key]\n            born[key] = fresh\n",
+        ),
+        about=1,
+    ),
+    _plant(
+        "guard ignored on wake",
+        "tokens read back from disk pass every guard",
+        (
+            "actors/place.py",
+            '        """Hold a token that is in the store; tokens come in the order of age."""\n'
+            "        self.tokens[token] = value\n"
+            "        if self.queues:\n            judge(",
+            '        """Hold a token that is in the store; tokens come in the order of age."""\n'
+            "        self.tokens[token] = value\n"
+            "        for queue in self.queues:\n            queue[token] = None\n"
+            "        if not self.plan:\n            judge(",
+        ),
+        about=1,
+    ),
+    _plant(
+        "wake-up lost",
+        "an instance that got some slots, and wants more, is not queued again",
+        (
+            "actors/kernel.py",
+            "            if executor != INLINE:\n                self.slots.wait(executor, root)\n",
+            "            if executor != INLINE and not turn.starts:\n                self.slots.wait(executor, root)\n",
+        ),
+        about=1,
+    ),
+    _plant(
+        "skip counted twice",
+        "a skipped firing stays open",
+        (
+            "actors/interventions.py",
+            "outputs)\n    return receipt\n\n\ndef _positions",
+            "outputs, born=True)\n    return receipt\n\n\ndef _positions",
+        ),
+        about=1,
+    ),
+    _plant(
+        "deadline outlives its attempt",
+        "a timer that was on its way ends the next attempt, or its back-off",
+        ("actors/composite.py", "        if firing.due > turn.now:\n", "        if firing.due < 0.0:\n"),
+        about=1,
+    ),
+    _plant(
+        "clean stop forgotten",
+        "what a clean stop interrupted is lost if the next engine crashes before it has looked everywhere",
+        (
+            "actors/kernel.py",
+            "            stopped_s = self._now if clean else self.stamp.stopped_s\n",
+            "            stopped_s = self._now if clean else 0.0\n",
+        ),
+        about=1,
+    ),
+    _plant(
+        "suspects in company",
+        "a firing that was lost too often runs beside others after a failure or a clean stop",
+        (
+            "actors/composite.py",
+            "        self.set_phase(turn, firing, Phase.SUSPECT if firing.losses >= ALONE_FROM else Phase.READY)\n",
+            "        self.set_phase(turn, firing, Phase.READY)\n",
+        ),
+        about=1,
+    ),
+    _plant(
+        "numbers used again",
+        "after a start token ids go on from the header, although firings hold later ones",
+        ("actors/waking.py", "        workflow.serial = max(workflow.serial, firing.serial)\n", ""),
+        about=1,
+    ),
+    _plant(
+        "asleep and forgotten",
+        "an instance with nothing in flight is not woken at a start",
+        (
+            "actors/derivation.py",
+            "    return bool(workflow.wants() or counts[Phase.SUSPECT] or unknown_handlers(workflow))\n",
+            "    return bool(counts[Phase.SUSPECT] or unknown_handlers(workflow))\n",
+        ),
+        about=1,
+    ),
+    _plant(
+        "place asleep for good",
+        "a place put to sleep is empty when it wakes",
+        ("actors/workflow.py", "            self._asleep.add(index)\n", "            self._asleep.discard(index)\n"),
+        about=1,
+    ),
+    _plant(
+        "request repeated",
+        "a request id is remembered only until the instance changes its state",
+        (
+            "actors/interventions.py",
+            "    if key and isinstance(answer, Receipt):\n",
+            "    if key and isinstance(answer, Receipt) and not answer.already and turn.aside.changes:\n",
+        ),
+        about=1,
+    ),
+    _plant(
+        "one attempt too many",
+        "a retry counts failures from nought",
+        (
+            "actors/composite.py",
+            "policy.delay_s(firing.failed, failure.types",
+            "policy.delay_s(firing.failed - 1, failure.types",
+        ),
+        about=1,
+    ),
+    _plant(
+        "chunks left behind",
+        "the chunks of a consumed large value stay on disk",
+        (
+            "actors/workflow.py",
+            "            turn.delete(key)\n",
+            "            turn.born.pop(key, None)\n",
+        ),
+        about=1,
+    ),
+)
