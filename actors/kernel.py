@@ -63,6 +63,7 @@ class Kernel:
         self._pending = Pending()
         self._batch = Batch()
         self._memory = Memory()
+        self._one_turn = Turn()
         # By root, or by id where the root is not known. Most mailboxes hold one message: it stands for itself.
         self._mail: dict[bytes | str, KernelMessage | deque[KernelMessage]] = {}
         self._ready: deque[bytes | str] = deque()
@@ -244,7 +245,8 @@ class Kernel:
 
     def _turn(self, root: bytes, message: KernelMessage) -> int:
         inline = 0 if self.draining else INLINE_A_TURN
-        turn = Turn(root, self._now, inline, False)
+        turn = self._one_turn
+        turn.begin(root, self._now, inline, False)
         try:
             workflow = self._memory.roots.get(root)
             if workflow is None:
@@ -332,7 +334,8 @@ class Kernel:
             return 1
         root = self._roots.new(message.instance, self.get, self._pending.engine)
         inline = 0 if self.draining else INLINE_A_TURN
-        turn = Turn(root, self._now, inline, message.instance in self.observed)
+        turn = self._one_turn
+        turn.begin(root, self._now, inline, message.instance in self.observed)
         try:
             self._store_net(message.net, turn)
             workflow = spawn(root, _first_header(message, self._now), message.tokens, turn, self)

@@ -109,7 +109,7 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]  # half a module helps nobody
+    except BaseException:  # whatever it is, SystemExit too: half a module helps nobody
+        del sys.modules[name]
         raise
     return module

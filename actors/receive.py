@@ -105,9 +105,14 @@ def _run_alone(workflow: WorkflowActor, turn: Turn, message: RunAlone) -> None:
     composite, firing = workflow.firing(message.transition, message.number)
     if firing is None or firing.phase is not Phase.SUSPECT or workflow.header.intent is not Intent.RUN:
         return
-    if workflow.plan.transitions[message.transition].behaviour is None:
+    transition = workflow.plan.transitions[message.transition]
+    if transition.behaviour is None:
         return
-    composite.start_again(turn, firing)
+    slots = workflow.services.slots
+    if slots.alone and not slots.in_flight() and slots.pool(transition.executor).free > 0:
+        composite.start_again(turn, firing)
+    else:  # the message comes late, after a fault: things are no longer as they were
+        turn.rare().suspects.append(firing)
 
 
 def _park(workflow: WorkflowActor, turn: Turn, message: Park) -> None:

@@ -55,7 +55,11 @@ class Turn:
         "timers",
     )
 
-    def __init__(self, root: bytes, now: float, inline_left: int, observed: bool) -> None:
+    def __init__(self, root: bytes = b"", now: float = 0.0, inline_left: int = 0, observed: bool = False) -> None:
+        self.begin(root, now, inline_left, observed)
+
+    def begin(self, root: bytes, now: float, inline_left: int, observed: bool) -> None:
+        """Make this a new, empty turn: a kernel uses one object for all, which stays in the processor's caches."""
         self.root = root
         self.now = now
         self.inline_left = inline_left  # inline firings this turn may still run

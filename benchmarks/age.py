@@ -4,10 +4,9 @@ import time
 from queue import SimpleQueue
 from statistics import median
 
-from placet import Instance, Runtime, Workflow
-
 from benchmarks.figure import Figure
 from benchmarks.setting import PATIENCE_S, Setting
+from placet import Instance, Runtime, Workflow
 
 YOUNG, OLD = 10, 100_000
 

@@ -6,11 +6,10 @@ import threading
 import time
 from pathlib import Path
 
-from placet import InstanceState, Runtime
-from placet.actors.engine import Health
-
 from benchmarks.setting import PATIENCE_S
 from benchmarks.sleepers import WORKFLOWS, welcome
+from placet import InstanceState, Runtime
+from placet.actors.engine import Health
 
 
 def anonymous_mb() -> float:

@@ -2,10 +2,9 @@
 
 import threading
 
+from benchmarks.setting import PATIENCE_S
 from placet import InstanceState, Runtime
 from placet.actors.effects import StateChanged
-
-from benchmarks.setting import PATIENCE_S
 
 
 class Finish:

@@ -6,11 +6,11 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import lmdb
-from placet import InstanceState, Runtime
 
 from benchmarks.figure import Figure
 from benchmarks.setting import PATIENCE_S, Setting
 from benchmarks.steps import ten_steps
+from placet import InstanceState, Runtime
 
 COMMITS = 11  # what ten steps need: the spawn with the first choice, nine results with the next, the last result
 MAP_BYTES = 1 << 40

@@ -9,12 +9,11 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from placet import Instance, InstanceState, Pause, Receipt, Runtime
-
 from benchmarks.figure import Figure
 from benchmarks.finish import Finish
 from benchmarks.setting import Setting
 from benchmarks.sleepers import LACKING, SOON, TOMORROW, WORKFLOWS
+from placet import Instance, InstanceState, Pause, Receipt, Runtime
 
 AT_ONCE = 5_000  # requests on their way
 ROOT = Path(__file__).resolve().parent.parent

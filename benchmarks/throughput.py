@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from statistics import median
 
-from placet import Instance, InstanceState, Retry, Runtime, Workflow
-
 from benchmarks.figure import Figure
 from benchmarks.finish import Finish
 from benchmarks.setting import PATIENCE_S, Setting
 from benchmarks.steps import STEPS, step, ten_steps
+from placet import Instance, InstanceState, Retry, Runtime, Workflow
 
 ITEMS = 1_000
 

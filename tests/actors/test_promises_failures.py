@@ -9,7 +9,7 @@ from placet import Retry, Workflow
 from placet.actors import receive
 from placet.actors.answers import Refused
 from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import Inspect, KernelMessage, Pause, RetryIncident, SkipIncident
+from placet.actors.messages import Inspect, KernelMessage, Pause, Resume, RetryIncident, SkipIncident
 from placet.actors.place import PlaceActor
 from placet.actors.records import KEPT_FAILURES, Phase
 from placet.actors.turn import Turn
@@ -74,6 +74,19 @@ def test_a_start_that_never_began_is_no_failure_for_retry() -> None:
     for _ in range(5):
         hand.withdraw(hand.taken())
     assert hand.finish().attempt == 6
+    assert hand.kinds() == ["spawned", "fired", "completed"]
+
+
+def test_a_deadline_runs_from_the_choice_and_a_start_it_finds_not_begun_is_started_again() -> None:
+    workflow = step(same, timeout_s=5.0)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [1]})
+    hand.wait(4.9)
+    assert not hand.expires
+    hand.wait(0.1)
+    assert [expire.attempt for expire in hand.expires] == [1]
+    hand.withdraw(hand.taken())
+    assert hand.finish().attempt == 2
     assert hand.kinds() == ["spawned", "fired", "completed"]
 
 
@@ -212,6 +225,19 @@ def test_a_guard_is_asked_once_a_token_and_again_after_a_restart() -> None:
     hand.crash()
     hand.ask(Inspect(instance="i", path="begin"))
     assert asked == [1, 2, 1, 2]
+
+
+def test_a_changed_guard_is_not_asked_about_a_stuck_instance_until_somebody_touches_it() -> None:
+    strict, lenient = guarded(lambda number: number > 5), guarded(lambda number: number > 0)
+    hand = Hand(strict)
+    hand.spawn(strict, {"begin": [1]})
+    assert hand.state() is InstanceState.STUCK
+    hand.crash(lenient)
+    assert hand.state() is InstanceState.STUCK
+    hand.ask(Pause(instance="i", by="eva"))
+    hand.ask(Resume(instance="i", by="eva"))
+    hand.finish()
+    assert hand.state() is InstanceState.COMPLETED
 
 
 def test_a_guard_that_raises_holds_one_token_back_from_one_transition() -> None:

@@ -61,8 +61,8 @@ PLANTS: tuple[Plant, ...] = (
         "a result counts for whatever attempt runs, not for its own",
         (
             "actors/receive.py",
-            "if firing is None or firing.attempt != message.attempt or firing.phase is not Phase.RUNNING:",
-            "if firing is None or firing.phase is not Phase.RUNNING:",
+            "if firing is None or firing.attempt != message.attempt or firing.phase != RUNNING:",
+            "if firing is None or firing.phase != RUNNING:",
         ),
         about=1,
     ),
@@ -125,11 +125,11 @@ PLANTS: tuple[Plant, ...] = (
     ),
     _plant(
         "born and changed confused",
-        "a token taken from disk and put back in one batch counts as new, so that taking it again leaves it there",
+        "what is written again counts as born in the batch, so that deleting it in the same batch leaves it on disk",
         (
             "actors/pending.py",
-            "                changed[key] = fresh\n            else:\n                born[key] = fresh\n",
-            "                del changed[key]\n            born[key] = fresh\n",
+            "            if key not in born:\n                changed[key] = value\n",
+            "            if key not in born and value is None:\n                changed[key] = value\n",
         ),
         about=1,
     ),

@@ -149,6 +149,8 @@ class Checks:
             ledger.sums = open_sums(place_invariants(plan), self.inputs[image.header.inputs])
         ledger.check_marking(image)
         ledger.check_invariants(image)
+        chunks = image.needed_chunks()
+        require(image.chunks == chunks, "large values are whole, and leave nothing behind", image.header.instance)
         for firing in image.firings.values():
             self._check_firing(image, firing, ledger, plan)
         if before is not None and before.is_over:

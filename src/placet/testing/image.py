@@ -15,13 +15,14 @@ from placet.actors.records import (
     decode_header,
     decode_parked,
 )
-from placet.persistence.blobs import is_ref, join
-from placet.persistence.keys import FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, REQUEST, TOKEN, split_entry
+from placet.persistence.blobs import chunk_keys, decode_ref, is_ref, join
+from placet.persistence.keys import BLOB, FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, REQUEST, TOKEN, split_entry
 from placet.persistence.store import View
 from placet.persistence.values import decode
 from placet.petri.behaviour import INLINE
 from placet.petri.enabling import is_enabled
 from placet.petri.plan import Plan, TransitionPlan
+from placet.testing.errors import require
 
 Tokens = dict[int, bytes]  # stored value by id
 
@@ -37,6 +38,7 @@ class Image:
     guard_incidents: list[GuardIncident] = field(default_factory=list[GuardIncident])
     parked: list[Parked] = field(default_factory=list[Parked])
     requests: int = 0
+    chunks: set[bytes] = field(default_factory=set[bytes])  # keys of the parts of large values
 
     @property
     def is_over(self) -> bool:
@@ -47,6 +49,12 @@ class Image:
     def last_link(self) -> int:
         """The newest history record, wherever that is noted."""
         return max(self.header.link, *(firing.link for firing in self.firings.values()), 0)
+
+    def needed_chunks(self) -> set[bytes]:
+        """Return the keys of the parts that the large values of all tokens are made of."""
+        stored = [value for tokens in self.places.values() for value in tokens.values()]
+        stored += [value for firing in self.firings.values() for _, _, value in firing.tokens]
+        return {key for value in stored if is_ref(value) for key in chunk_keys(self.root, decode_ref(value))}
 
     def phases(self, phase: Phase) -> list[Firing]:
         """Return the firings in one phase."""
@@ -70,6 +78,8 @@ def read_image(view: View, root: bytes) -> Image | None:
             image = Image(root=root, header=decode_header(value))
         elif kind == FIRING:
             firing = decode_firing(value)
+            require(firing.number not in image.firings, "P1: a firing has one record", f"{image.header.instance} {firing}")
+            require(firing.slot == number, "a firing knows its record", f"{image.header.instance} {firing}")
             image.firings[firing.number] = firing
         elif kind == TOKEN:
             image.places.setdefault(actor - FIRST_PLACE, {})[number] = value
@@ -79,6 +89,8 @@ def read_image(view: View, root: bytes) -> Image | None:
             image.parked.append(decode_parked(value))
         elif kind == REQUEST:
             image.requests += 1
+        elif kind == BLOB:
+            image.chunks.add(key)
     return image
 
 

@@ -4,6 +4,7 @@ The same seed gives the same trace, byte for byte. Every commit is checked; in t
 everything must come to an end or be truly stuck.
 """
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -63,8 +64,9 @@ def simulate(seed: int, steps: int = STEPS) -> Outcome:
             simulation.play(steps)
             simulation.finish()
         except Violation as violation:
-            simulation.outcome.violation = violation
-            simulation.say(f"VIOLATION {violation}")
+            simulation.broken(violation)
+        except Exception:  # whatever a kernel lets out would end a real engine
+            simulation.broken(Violation("nothing is raised by a kernel", traceback.format_exc()))
     outcome = simulation.outcome
     outcome.commits, outcome.fired = simulation.store.commits, simulation.checks.fired
     return outcome
@@ -105,6 +107,11 @@ class Simulation:
     def say(self, line: str) -> None:
         """Add a line to the trace."""
         self.outcome.trace.append(f"{self.clock.now():.6f} {line}")
+
+    def broken(self, violation: Violation) -> None:
+        """Note what was found."""
+        self.outcome.violation = violation
+        self.say(f"VIOLATION {violation}")
 
     # -- the scheduler ---------------------------------------------------------------------------------------
 
