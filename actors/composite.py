@@ -10,7 +10,7 @@ from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs, pass_through, run_handler
 from placet.persistence.blobs import TAG
 from placet.persistence.history import Detail
-from placet.persistence.keys import FIRING, kind_prefix, pack_id
+from placet.persistence.keys import FIRING, kind_prefix
 from placet.petri.behaviour import INLINE
 from placet.petri.plan import CompositePlan, TransitionPlan
 from placet.supervision.losses import ALONE_FROM, Verdict, after_loss

@@ -185,8 +185,9 @@ class Engine:
                 deliver(message)
 
     def _patience_s(self) -> float:
-        if any(executor.load().queued for executor in self.executors.values()):
-            return TEND_S
+        for executor in self.executors.values():
+            if executor.is_behind():
+                return TEND_S
         now = self.clock.now()
         due = self.kernel.timers.next_due(now)
         return WAIT_S if due is None else min(WAIT_S, max(0.0, due - now) + 0.000_1)

@@ -31,7 +31,7 @@ from placet.actors.messages import (
 )
 from placet.actors.pending import Pending
 from placet.actors.receive import RECEIVERS
-from placet.actors.records import Header, Phase, decode_header
+from placet.actors.records import Firing, Header, Phase, decode_header
 from placet.actors.recovery import Found, find_work
 from placet.actors.roots import Roots
 from placet.actors.slots import FlightKey, Slots
@@ -45,6 +45,7 @@ from placet.persistence.keys import HEADER, address_key, entry_key
 from placet.persistence.store import View
 from placet.petri.behaviour import INLINE
 from placet.petri.plan import Plan
+from placet.supervision.losses import ALONE_FROM
 
 BUDGET = 1_000  # messages and inline firings a batch
 INLINE_A_TURN = 64  # inline firings a turn, so that no instance holds the kernel
@@ -87,6 +88,9 @@ class Kernel:
     def recover(self) -> Found:
         """Find what must go on: call once, before the first `run`."""
         found = find_work(self._view)
+        # Suspects go before all else: were others let in first, a suspect could be lost again and again while those
+        # got on, and be found guilty for no more than running last when the engine was killed from outside.
+        self.slots.alone = found.suspected
         for root in found.awake:
             self.deliver(Recover(root=root, stopped_s=self.stamp.stopped_s))
         for key, due, transition in found.timers:
@@ -216,6 +220,12 @@ class Kernel:
         root, number = key
         return RunAlone(root=root, transition=transition, number=number)
 
+    def _suspect(self, key: FlightKey, firing: Firing, executor: str) -> None:
+        """Let a firing run alone: after the other suspects, or before them if it has been lost alone already."""
+        self._alone[key] = firing.transition, executor
+        if firing.losses > ALONE_FROM:
+            self._alone = {key: self._alone.pop(key), **self._alone}
+
     @property
     def _runs_alone(self) -> bool:
         return self._lone is not None and self.slots.is_out(*self._lone)
@@ -308,8 +318,7 @@ class Kernel:
         for firing in aside.suspects:
             workflow = self._memory.roots[root]
             if workflow.is_suspect(firing):
-                executor = workflow.plan.transitions[firing.transition].executor
-                self._alone[root, firing.number] = firing.transition, executor
+                self._suspect((root, firing.number), firing, workflow.plan.transitions[firing.transition].executor)
         for replay in aside.replays:
             self.deliver(decode_message(replay))
         for instance, path in aside.cleared:

@@ -8,6 +8,7 @@ from placet.actors.timers import TimerKey
 from placet.persistence.blobs import BLOB_ACTOR
 from placet.persistence.keys import FIRING, FIRST_PLACE, HEADER, LIVE, split_entry
 from placet.persistence.store import View
+from placet.supervision.losses import ALONE_FROM
 
 CHUNKS = BLOB_ACTOR.to_bytes(2, "big")
 TOKENS_BEFORE_LEAP = 64  # reading on is cheaper than a new search, up to about so many
@@ -19,6 +20,7 @@ class Found:
 
     instances: int = 0
     in_flight: int = 0  # firings that ran when the engine ended
+    suspected: bool = False  # some of them, or others, were lost so often that they may have to run alone
     awake: list[bytes] = field(default_factory=list[bytes])  # roots that can move
     timers: list[tuple[TimerKey, float, int]] = field(default_factory=list[tuple[TimerKey, float, int]])
 
@@ -70,3 +72,6 @@ def _note_firing(key: bytes, value: bytes, found: Found) -> None:
         found.timers.append(((key[:10], firing.number), firing.due, firing.transition))
     elif firing.phase is Phase.RUNNING:
         found.in_flight += 1
+        found.suspected = found.suspected or firing.losses + 1 >= ALONE_FROM
+    elif firing.phase is Phase.SUSPECT:
+        found.suspected = True

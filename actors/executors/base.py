@@ -44,6 +44,10 @@ class Executor(Protocol):
         """Return how busy it is."""
         ...
 
+    def is_behind(self) -> bool:
+        """Return whether something is queued that has not begun."""
+        ...
+
     def running(self) -> list[RunningHandler]:
         """Return what runs now, longest first."""
         ...

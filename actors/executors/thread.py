@@ -62,6 +62,10 @@ class ThreadExecutor:
             abandoned=self._abandoned,
         )
 
+    def is_behind(self) -> bool:
+        """Return whether firings are queued that no thread has taken."""
+        return not self._queue.empty()
+
     def running(self) -> list[RunningHandler]:
         """Return the handlers that run now, longest first."""
         now = monotonic_s()

@@ -36,7 +36,7 @@ from placet.testing.functions import World
 from placet.testing.liveness import Liveness
 from placet.testing.nets import Taste, random_definition
 from placet.testing.people import People
-from placet.testing.probes import Probe, probed
+from placet.testing.probes import Probe, ProbedKernel, probed
 from placet.testing.releases import Releases
 from placet.testing.store import CommitFault, Crashed, FaultyStore
 
@@ -235,6 +235,28 @@ class Simulation:
         self.engine = SimulatedEngine(catalog, self.around, self.capacity)
         self.engine.kernel.ends_at = self._ends_at
         self.say(f"start with {sorted(known)}: {len(self.engine.found.awake)} awake")
+
+    def visit(self) -> None:
+        """Let a person intervene while no engine runs: a kernel without handlers handles this one message."""
+        message = self.people.intervene()
+        if message is None:
+            return
+        self.say(f"visit {_named(message)}")
+        self.checks.know({}, visiting=True)
+        kernel = ProbedKernel(self.store, Catalog(), visiting=True)
+        kernel.begin_batch()
+        kernel.deliver(message)
+        while True:
+            batch = kernel.run(self.clock.now())
+            require(not batch.starts, "a visit starts nothing", message)
+            if batch.writes:
+                self.store.commit(batch.writes)
+            kernel.committed()
+            for reply in batch.replies:
+                self.people.answered(reply, alone=False)
+            if not kernel.has_work:
+                break
+        require(not self.people.requests, "every request is answered", message)
 
     def run(self) -> None:
         """Let the kernel handle messages, some or all."""
@@ -458,6 +480,7 @@ ACTIONS: dict[str, Callable[[Simulation], None]] = {
     "release": Simulation.release,
     "cycle": Simulation.cycle,
     "stop": Simulation.stop,
+    "visit": Simulation.visit,
     "change_capacity": Simulation.change_capacity,
     "plant_fault": Simulation.plant_fault,
     "compare": Simulation.compare,
@@ -473,12 +496,13 @@ _WEIGHTS = {
     "release": 30,
     "cycle": 20,
     "stop": 0.5,
+    "visit": 5,
     "change_capacity": 1,
     "plant_fault": 2,
     "compare": 3,
 }
-_OPTIONAL = frozenset({"deliver_late", "stop", "change_capacity", "plant_fault"})
-_WHEN_DOWN = ("start", "pass_time")
+_OPTIONAL = frozenset({"deliver_late", "stop", "visit", "change_capacity", "plant_fault"})
+_WHEN_DOWN = ("start", "pass_time", "visit")
 _WHEN_IDLE = (
     "pass_time",
     "deliver",
