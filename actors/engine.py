@@ -25,6 +25,7 @@ from placet.actors.messages import ClientMessage, KernelMessage
 from placet.actors.subscriptions import Subscriptions
 from placet.persistence.errors import StoreError, StoreFull
 from placet.persistence.store import Store
+from placet.petri.errors import PlacetError
 
 QUEUE_LIMIT = 100_000  # messages waiting; beyond it clients are told `Busy`
 GATHERED = 4_096  # messages taken over in one go
@@ -68,7 +69,8 @@ class Engine:
         self.fired = 0
         self.committed_at = 0.0  # engine time of the last commit
         self._numbers = count(1)
-        self._replies: dict[int, Future[Answer]] = {}
+        # `Any`: of whatever each client wants its answer to become
+        self._replies: dict[int, tuple[Future[Any], Callable[[Answer], Any]]] = {}
         self._waiting: set[Future[Any]] = set()  # `Any`: of whatever their waiters wait for
         self.changes: Subscriptions[StateChanged] = Subscriptions()
         self.steps: Subscriptions[Progress] = Subscriptions()  # of the instances in `kernel.observed`
@@ -90,17 +92,18 @@ class Engine:
         """Hand over a message nobody waits for an answer to: how executors answer."""
         self.inbox.put(message)
 
-    def ask(self, make: Callable[[int], ClientMessage]) -> "Future[Answer]":
-        """Send the message that `make` builds around a reply number; its answer comes after commit.
+    def ask(self, make: Callable[[int], ClientMessage], then: Callable[[Answer], T]) -> "Future[T]":
+        """Send the message that `make` builds around a reply number; the future gets `then(answer)`, after commit.
 
+        `then` must be quick; what it raises is the future's exception.
         Raises `Busy` when too much is waiting, `EngineStopped` when there is nobody to answer.
         """
         queued = self.inbox.qsize() + self.kernel.queued
         if queued > QUEUE_LIMIT:
             raise Busy(queued, QUEUE_LIMIT)
         number = next(self._numbers)
-        future: Future[Answer] = Future()
-        self._replies[number] = future
+        future: Future[T] = Future()
+        self._replies[number] = (future, then)
         self.inbox.put(make(number))
         if self.health in (Health.STOPPED, Health.FAILED):
             self._refuse_all()
@@ -216,10 +219,9 @@ class Engine:
         for expire in batch.expires:
             self.executors[expire.executor].expire(expire)
         for reply in batch.replies:
-            future = self._replies.pop(reply.reply, None)
-            if future is not None:
-                with suppress(InvalidStateError):  # its client has given up waiting
-                    future.set_result(reply.answer)
+            waiting = self._replies.pop(reply.reply, None)
+            if waiting is not None:
+                _resolve(*waiting, reply.answer)
         for change in batch.changes:
             self.changes.tell(change.instance, change)
         for step in batch.progress:
@@ -260,7 +262,7 @@ class Engine:
         reason = self.problem or "the runtime is closed; open it again to go on"
         with suppress(KeyError):  # another thread may be quicker
             while True:
-                self._fail(self._replies.popitem()[1], reason)
+                self._fail(self._replies.popitem()[1][0], reason)
         for future in tuple(self._waiting):
             self._fail(future, reason)
 
@@ -268,3 +270,11 @@ class Engine:
         with suppress(InvalidStateError):  # it is done, or being done, by another thread
             if not future.done():
                 future.set_exception(EngineStopped(reason))
+
+
+def _resolve(future: "Future[T]", then: Callable[[Answer], T], answer: Answer) -> None:
+    with suppress(InvalidStateError):  # its client has given up waiting
+        try:
+            future.set_result(then(answer))
+        except PlacetError as error:  # what the answer means to its client
+            future.set_exception(error)

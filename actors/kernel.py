@@ -71,6 +71,7 @@ class Kernel:
         self._alone: dict[FlightKey, tuple[int, str]] = {}  # firings to be run alone -> (transition, executor)
         self._lone: FlightKey | None = None  # the last one that was
         self._roots = Roots()
+        self._nets: set[bytes] = set()  # digests of nets known to be stored
         self._faults = Faults()
         self.slots = Slots()
         self.timers = Timers()
@@ -370,8 +371,12 @@ class Kernel:
             self._batch.replies.append(Reply(reply=message.reply, answer=answer))
 
     def _store_net(self, digest: bytes, turn: Turn) -> None:
+        if digest in self._nets:
+            return
         key = net_key(digest)
-        if self.get(key) is None:
+        if self.get(key) is not None:
+            self._nets.add(digest)
+        else:
             data = self._catalog.bytes_of(digest)
             if data is None:
                 raise LookupError(f"net {digest.hex()} is not registered")

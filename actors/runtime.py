@@ -164,8 +164,9 @@ class Runtime:
             inputs=fingerprint(values),
             incarnation=_random.getrandbits(32),
         )
-        asked = self.engine.ask(lambda reply: msgspec.structs.replace(message, reply=reply))
-        return chained(asked, lambda answer: self._spawned(instance, answer))
+        return self.engine.ask(
+            lambda reply: msgspec.structs.replace(message, reply=reply), lambda answer: self._spawned(instance, answer)
+        )
 
     def _entry_values(self, workflow: str, instance: str, tokens: Tokens) -> list[tuple[int, object]]:
         plan = self._plans[workflow]
@@ -232,12 +233,13 @@ class Runtime:
         if not message.by:
             raise ValueError("an intervention needs `by`: who does it")
         addressed = msgspec.structs.replace(message, instance=instance)
-        asked = self.engine.ask(lambda reply: msgspec.structs.replace(addressed, reply=reply))
-        return chained(asked, lambda answer: _receipt(instance, answer))
+        return self.engine.ask(
+            lambda reply: msgspec.structs.replace(addressed, reply=reply), lambda answer: _receipt(instance, answer)
+        )
 
     def ask(self, make: Callable[[int], ClientMessage], timeout_s: float | None = None) -> Answer:
         """Send a message and return the answer. Raises `RequestRefused`."""
-        answer = self.wait(self.engine.ask(make), timeout_s, "")
+        answer = self.wait(self.engine.ask(make, lambda answer: answer), timeout_s, "")
         if isinstance(answer, Refused):
             raise RequestRefused(answer.instance, answer.reason, answer.code)
         return answer
@@ -322,19 +324,3 @@ def _receipt(instance: str, answer: Answer) -> Receipt:
             raise NotFound(instance, answer.reason)
         raise RequestRefused(instance, answer.reason, answer.code)
     raise AssertionError(answer)
-
-
-def chained(future: "Future[Answer]", then: Callable[[Answer], T]) -> "Future[T]":
-    """Return a future of `then(result)`, which may raise."""
-    following: Future[T] = Future()
-
-    def done(first: "Future[Answer]") -> None:
-        if not following.set_running_or_notify_cancel():
-            return
-        try:
-            following.set_result(then(first.result()))
-        except BaseException as error:  # whatever it is belongs to who waits
-            following.set_exception(error)
-
-    future.add_done_callback(done)
-    return following

@@ -57,7 +57,7 @@ def test_from_the_third_loss_a_firing_runs_alone() -> None:
     assert driver.only().instance == "other"
 
 
-def test_a_suspect_waits_until_what_runs_has_answered() -> None:
+def test_after_a_start_a_suspect_runs_before_all_else() -> None:
     driver = Driver(chain(1), slots=2)
     driver.spawn(driver.workflows[0], {"p0": [1]}, "guilty")
     for _ in range(2):
@@ -66,6 +66,35 @@ def test_a_suspect_waits_until_what_runs_has_answered() -> None:
     driver.spawn(driver.workflows[0], {"p0": [1]}, "other")
     driver.crash()
     driver.rest()
+    assert driver.only().instance == "guilty"
+    driver.answer_all()
+    driver.rest()
+    assert driver.only().instance == "other"
+
+
+def test_an_engine_killed_after_every_result_finds_nobody_guilty() -> None:
+    driver = Driver(chain(1), slots=4)
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "slow")
+    for number in range(10):
+        driver.spawn(driver.workflows[0], {"p0": [1]}, f"quick-{number}")
+        driver.crash()
+        driver.rest()
+        quick = [start for start in driver.started if start.instance != "slow"]
+        driver.answer((quick or driver.started)[0])  # the news after which it is killed; of the slow one if need be
+        driver.rest()
+    assert driver.state("slow") == "completed"
+
+
+def test_a_suspect_waits_until_what_runs_has_answered() -> None:
+    driver = Driver(chain(1), slots=2)
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "guilty")
+    for _ in range(2):
+        driver.crash()
+        driver.rest()
+    driver.receipt(lambda reply: Pause(instance="guilty", reply=reply, by="eva"))
+    driver.crash()
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "other")
+    driver.receipt(lambda reply: Resume(instance="guilty", reply=reply, by="eva"))
     assert driver.only().instance == "other"
     driver.answer_all()
     driver.rest()
@@ -106,9 +135,10 @@ def test_a_suspect_of_a_paused_or_cancelled_instance_holds_up_nobody() -> None:
         driver.rest()
     driver.answer(next(start for start in driver.started if start.instance == "other"))
     driver.rest()
-    driver.spawn(driver.workflows[0], {"p0": [1]}, "long")
+    driver.receipt(lambda reply: Pause(instance="guilty", reply=reply, by="eva"))
     driver.crash()
-    driver.rest()
+    driver.spawn(driver.workflows[0], {"p0": [1]}, "long")
+    driver.receipt(lambda reply: Resume(instance="guilty", reply=reply, by="eva"))
     assert driver.only().instance == "long"
     driver.receipt(lambda reply: Pause(instance="guilty", reply=reply, by="eva"))
     driver.spawn(driver.workflows[0], {"p0": [1]}, "next")

@@ -84,16 +84,17 @@ class Releases:
 
     def expire(self, expire: Expire, now: float) -> None:
         """A deadline is enforced when it has passed, not before."""
-        image = self.checks.images[expire.root]
-        firing = image.firings.get(expire.number)
+        image = self.checks.images.get(expire.root)
+        firing = image.firings.get(expire.number) if image else None
         if firing is not None and firing.attempt == expire.attempt and firing.phase is Phase.RUNNING:
             require(0.0 < firing.due <= now + FORGIVEN_S, "deadlines are kept", f"{firing.due} is not over at {now}")
 
     def changed(self, changes: list[StateChanged]) -> None:
         """What is told last about an instance is what its store says."""
         for root, change in {change.root: change for change in changes}.items():
-            state = self.checks.images[root].header.state
-            require(state.value == change.state, "state changes are told", f"{change.instance}: {change.state}, {state}")
+            image = self.checks.images.get(root)
+            state = image.header.state.value if image else "not on disk"
+            require(state == change.state, "state changes are told", f"{change.instance}: {change.state}, {state}")
 
     # -- fairness ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,33 @@
+"""Bugs planted on purpose: the general invariants of the simulation find each of them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.plants.garden import hunt, planted
+from tests.plants.plants import PLANTS, Plant
+
+SEEDS = 1_000  # within which each must be caught
+
+
+def named(plant: Plant) -> str:
+    return plant.name.replace(" ", "-")
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=named)
+def test_a_plant_fits_into_the_code(plant: Plant, tmp_path: Path) -> None:
+    source = planted(plant, tmp_path)
+    for edit in plant.edits:
+        compile((source.parent / edit.file).read_text(encoding="utf-8"), edit.file, "exec")
+
+
+@pytest.mark.slow
+@pytest.mark.simulation
+@pytest.mark.parametrize("plant", PLANTS, ids=named)
+def test_a_plant_is_caught(plant: Plant, tmp_path: Path) -> None:
+    catch = hunt(planted(plant, tmp_path), seeds=SEEDS)
+    assert catch is not None, f"{plant.name} was not noticed by {SEEDS} seeds: {plant.what}"
+
+
+def test_half_of_ten_plants_or_more_are_seen_by_no_unit_test() -> None:
+    assert sum(plant.is_silent for plant in PLANTS) >= 5

@@ -1,0 +1,152 @@
+"""What the pages in docs/ say is true: their tests exist, their programs run, their tables are those of the code."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from placet.actors.lifecycle import MOVES, InstanceState
+from tests.project.sources import ROOT
+
+DOCS = ROOT / "docs"
+NAMED_TEST = re.compile(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)")
+FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+PARTS_OF_CODE = ("petri", "persistence", "supervision", "actors", "src/placet/testing")
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+# -- semantics --------------------------------------------------------------------------------------------------
+
+
+def sentences() -> list[str]:
+    """Return the bullets of the page, each a promise or a non-promise."""
+    return [line for line in page("semantics.md").splitlines() if line.startswith("- ")]
+
+
+@cache
+def names_in(path: str) -> frozenset[str]:
+    """Return the names of the tests in a file."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def test_every_sentence_names_a_test_or_says_why_there_is_none() -> None:
+    silent = [line for line in sentences() if not NAMED_TEST.search(line) and "*shown by reading*" not in line]
+    assert not silent
+    assert sum("*shown by reading*" in line for line in sentences()) * 8 <= len(sentences()), "too much is only read"
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = [match for line in sentences() for match in NAMED_TEST.findall(line)]
+    assert named
+    missing = [f"{path}::{name}" for name, path in named if not (ROOT / path).is_file() or name not in names_in(path)]
+    assert not missing
+
+
+def test_no_link_names_a_test_in_another_form() -> None:
+    text = page("semantics.md")
+    assert len(re.findall(r"\]\(\.\./tests/", text)) == len(NAMED_TEST.findall(text))
+
+
+# -- architecture -----------------------------------------------------------------------------------------------
+
+
+def states_table() -> str:
+    """Return the moves between states as the page has them."""
+    lines = ["| from | to |", "|---|---|"]
+    for state in InstanceState:
+        following = ", ".join(one.value for one in InstanceState if one in MOVES[state])
+        lines.append(f"| {state.value} | {following or 'nothing: it has ended'} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_states_is_that_of_the_code() -> None:
+    match = re.search(r"<!-- states -->\n(.*?)\n<!-- /states -->", page("architecture.md"), flags=re.DOTALL)
+    assert match
+    assert match[1] == states_table()
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    named = set(re.findall(r"`((?:[\w/]+/)?\w+\.py)`", page("architecture.md")))
+    folders = [ROOT, *(ROOT / part for part in PARTS_OF_CODE), ROOT / "petri"]
+    assert named
+    assert not [name for name in sorted(named) if not any((folder / name).is_file() for folder in folders)]
+
+
+# -- tutorial ---------------------------------------------------------------------------------------------------
+
+
+def run(command: list[str] | str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with `python` and `placet` of this environment first on the path."""
+    own = str(Path(sys.executable).parent)
+    environment = os.environ | {"PATH": os.pathsep.join((own, os.environ.get("PATH", ""))), "USER": "eva"}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        shell=isinstance(command, str),
+        executable="/bin/bash" if isinstance(command, str) else None,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def expectation(options: str) -> tuple[str, int]:
+    """Return (file name, exit code) of what stands after a block's language: `orders.py`, `exit=1`."""
+    words = options.split()
+    file = next((word for word in words if "=" not in word), "")
+    code = next((int(word.removeprefix("exit=")) for word in words if word.startswith("exit=")), 0)
+    return file, code
+
+
+def told_lines(text: str) -> list[str]:
+    """Return the parts of expected output that must be found; `…` stands for anything."""
+    return [part.strip() for line in text.splitlines() for part in line.split("…") if part.strip()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the commands are written for a Linux shell")
+def test_every_step_of_the_tutorial_works(tmp_path: Path) -> None:
+    """Go through the page in order: files are written, programs and commands run, outputs compared."""
+    output = ""
+    steps = FENCE.findall(page("tutorial.md"))
+    assert steps
+    for language, options, text in steps:
+        file, code = expectation(options)
+        match language:
+            case "python":
+                (tmp_path / file).write_text(text, encoding="utf-8")
+            case "sh":
+                answer = run(text, tmp_path)
+                output = answer.stdout + answer.stderr
+                assert answer.returncode == code, f"{text}\n{output}"
+            case "text":
+                missing = [part for part in told_lines(text) if part not in output]
+                assert not missing, f"{missing} not in\n{output}"
+            case _:
+                raise AssertionError(language)
+
+
+# -- decisions --------------------------------------------------------------------------------------------------
+
+
+def test_decisions_are_numbered_dated_and_short() -> None:
+    records = sorted((DOCS / "decisions").glob("*.md"))
+    assert [int(record.name[:4]) for record in records] == list(range(1, len(records) + 1))
+    for record in records:
+        lines = record.read_text(encoding="utf-8").splitlines()
+        assert lines[0].startswith(f"# {record.name[:4]}: "), record.name
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d, (accepted|replaced by \[\d{4}\]\(.+\))\.", lines[2]), record.name
+        assert len(lines) <= 60, record.name
+        for part in ("**Context.**", "**Decision.**", "**Rejected.**"):
+            assert any(line.startswith(part) for line in lines), f"{record.name}: {part}"
