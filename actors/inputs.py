@@ -7,20 +7,21 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
 from math import isfinite
+from operator import itemgetter
 from typing import cast
 
 from placet.persistence.values import encode
 
 
-def fingerprint(tokens: Iterable[tuple[int, object]]) -> bytes:
-    """Return 16 bytes for (place, value) pairs: equal for equal plain values, whatever process made them.
+def fingerprint(tokens: Iterable[tuple[str, object]]) -> bytes:
+    """Return 16 bytes for (place path, value) pairs: equal for equal plain values, whatever process made them.
 
     Plain are numbers, text, bytes, None, lists, tuples, dicts, sets and dataclasses of these; other values
-    count as equal when their encoded bytes are.
+    count as equal when their encoded bytes are. The order of values in one place counts, that of places does not.
     """
     digest = hashlib.blake2b(digest_size=16)
-    for place, value in tokens:
-        digest.update(place.to_bytes(4, "big"))
+    for place, value in sorted(tokens, key=itemgetter(0)):
+        digest.update(_canonical(place))
         digest.update(_canonical(value))
     return digest.digest()
 

@@ -161,7 +161,7 @@ class Runtime:
             version=definition.version,
             net=self._digests[name],
             tokens=tuple((place, encode(value)) for place, value in values),
-            inputs=fingerprint(values),
+            inputs=fingerprint((self._plans[name].places[place].path, value) for place, value in values),
             incarnation=_random.getrandbits(32),
         )
         return self.engine.ask(

@@ -131,7 +131,7 @@ class Hand:
             version=definition.version,
             net=self.nets[workflow.name],
             tokens=tuple((place, encode(value)) for place, value in values),
-            inputs=fingerprint(values),
+            inputs=fingerprint((place, value) for place, several in tokens.items() for value in several),
             incarnation=incarnation,
         )
 

@@ -1,14 +1,16 @@
 """Runs a trace with the command, kills it again and again, and compares what counted with what handlers wrote."""
 
 import json
-import random
 from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from placet.actors.reader import StateReader
 from placet.actors.records import Phase
+from placet.persistence.directory import ABOUT
 from placet.persistence.lmdb_store import LmdbReader
 from placet.traces.reader import load_trace
 from tests.endtoend.processes import PATIENCE_S, Process, kill, start, started, until
@@ -58,37 +60,53 @@ class TraceRun:
 
     def standing(self) -> Standing:
         """Read how far it is; beside the engine or without one."""
-        if not (self.state / "about.txt").exists():
-            return Standing(fired=0, running=frozenset())
-        reader = LmdbReader.open(self.state)
+        with self._watched() as look:
+            return look()
+
+    @contextmanager
+    def _watched(self) -> Generator[Callable[[], Standing]]:
+        """Yield a function that says how far it is; one reader serves many looks."""
+        readers: list[tuple[LmdbReader, StateReader]] = []
+
+        def look() -> Standing:
+            if not readers and (self.state / ABOUT).exists():
+                reader = LmdbReader.open(self.state)
+                readers.append((reader, StateReader(reader)))
+            view = readers[0][1].instance(ID) if readers else None
+            if view is None:
+                return Standing(fired=0, running=frozenset())
+            running = {(f.transition, f.attempt) for f in view.firings if f.phase is Phase.RUNNING}
+            return Standing(fired=view.fired, running=frozenset(running))
+
         try:
-            view = StateReader(reader).instance(ID)
+            yield look
         finally:
-            reader.close()
-        if view is None:
-            return Standing(fired=0, running=frozenset())
-        running = {(f.transition, f.attempt) for f in view.firings if f.phase is Phase.RUNNING}
-        return Standing(fired=view.fired, running=frozenset(running))
+            for reader, _ in readers:
+                reader.close()
 
     def begun(self, standing: Standing) -> bool:
         """Return whether the handler of a firing that runs by the disk has begun."""
         return any((line["task"], line["attempt"]) in standing.running for line in self.attempts())
 
-    def kill_after_news(self, chance: random.Random, most_news: int) -> None:
-        """Run until some results are newer than the last kill and a handler is at work; then kill the group."""
-        before = self.standing().fired
-        wanted = before + chance.randint(1, most_news)
+    def kill_after_news(self, news: int) -> bool:
+        """Run until `news` results are newer than the last kill and a handler is at work; then kill the group.
+
+        Returns whether it was killed so: not when it ended first, or when the last handler was quicker.
+        """
+        wanted = self.standing().fired + news
         process = self.begin()
         try:
-            until(lambda: self._is_ripe(wanted), "a result counts and a handler runs", process)
+            with self._watched() as look:
+                until(lambda: process.poll() is not None or self._is_ripe(look(), wanted), "it can be killed")
         finally:
             kill(process)
         standing = self.standing()
-        if self.begun(standing):  # else its result came just before the kill
+        is_good = process.returncode < 0 and self.begun(standing)
+        if is_good:
             self.kills.append(standing)
+        return is_good
 
-    def _is_ripe(self, wanted: int) -> bool:
-        standing = self.standing()
+    def _is_ripe(self, standing: Standing, wanted: int) -> bool:
         return standing.fired >= wanted and self.begun(standing)
 
     def finish(self) -> Face:

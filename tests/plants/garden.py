@@ -45,3 +45,17 @@ def hunt(source: Path, *, seeds: int, jobs: int = 1) -> Catch | None:
         assert done.returncode in (0, 1) and "crash points" in done.stderr or done.returncode == 0, done.stderr[-2000:]
         return None
     return Catch(seed=int(found[1]), invariant=found[2], text=found[3])
+
+
+UNIT_TESTS = ("tests/petri", "tests/persistence", "tests/actors", "tests/runtime")
+
+
+def unit_tests(folder: Path) -> str:
+    """Run the unit tests over the code in `folder`; return what failed first, or ""."""
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *UNIT_TESTS]
+    environment = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    failed = re.findall(r"^(?:FAILED|ERROR) .*$", done.stdout, re.MULTILINE)
+    return "" if done.returncode == 0 else (failed or [done.stdout[-2_000:] + done.stderr[-2_000:]])[0]

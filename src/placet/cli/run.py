@@ -138,12 +138,8 @@ class _Run:
     def _keep_its_net(self, header: Header) -> None:
         """An instance of an earlier version goes on with its stored net; its inputs must still be the same."""
         note(f"warning: {self._loaded.workflow.name} has changed; {self._id} goes on with the net it was begun with")
-        plan = self._runtime.reader.plan(header)
-        tokens = self._tokens or {}
-        if not tokens or any(place not in plan.place_index for place in tokens):
-            return
-        values = [(plan.place_index[place], value) for place, several in tokens.items() for value in several]
-        if fingerprint(values) != header.inputs:
+        values = [(place, value) for place, several in (self._tokens or {}).items() for value in several]
+        if values and fingerprint(values) != header.inputs:
             raise SpawnConflict(self._id, f"{self._id} was begun with other inputs; use another --id")
 
     # -- watching --------------------------------------------------------------------------------------------------
