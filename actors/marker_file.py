@@ -5,21 +5,28 @@ import os
 from pathlib import Path
 
 from placet.persistence.directory import RUNNING
+from placet.persistence.errors import StateUnusable
 
 SIZE_BYTES = 4_096
 
 
 class MarkerFile:
-    """One page in the state directory that names the user code now running in the kernel.
+    """One page in the state directory that names the user code now running in the kernel. Raises `StateUnusable`.
 
     Layout: length of the text (2 bytes, big-endian; 0 is none) | instance id, NUL, transition path, utf-8.
     """
 
     def __init__(self, directory: Path) -> None:
-        descriptor = os.open(directory / RUNNING, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            os.ftruncate(descriptor, SIZE_BYTES)
+            descriptor = os.open(directory / RUNNING, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise _unusable(directory, error) from error
+        try:
+            # Written, not only lengthened: a page that has no block yet ends the process with SIGBUS on a full disk.
+            os.pwrite(descriptor, os.pread(descriptor, SIZE_BYTES, 0).ljust(SIZE_BYTES, b"\0"), 0)
             self._page = mmap.mmap(descriptor, SIZE_BYTES)
+        except OSError as error:
+            raise _unusable(directory, error) from error
         finally:
             os.close(descriptor)
 
@@ -42,6 +49,10 @@ class MarkerFile:
     def close(self) -> None:
         """Let go of the file; closing twice is harmless."""
         self._page.close()
+
+
+def _unusable(directory: Path, error: OSError) -> StateUnusable:
+    return StateUnusable(str(directory), f"{RUNNING}: {error.strerror}; free space, or change its permissions")
 
 
 def marked(directory: Path) -> tuple[str, str] | None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.figure import Figure
@@ -18,19 +19,19 @@ ITEMS = 1_000
 def l1_thread(setting: Setting) -> list[Figure]:
     """Measure instances of ten steps on threads, each with guard, time-out and retry."""
     rates = [_l1(setting, _threaded()) for _ in range(setting.pick(3, 1))]
-    return [Figure(name="L1.thread", value=median(rates), unit="firings/s")]
+    return [_firings("L1.thread", rates)]
 
 
 def l1_inline(setting: Setting) -> list[Figure]:
     """Measure instances of ten guarded steps in the kernel."""
     rates = [_l1(setting, ten_steps("inline", "inline")) for _ in range(setting.pick(3, 1))]
-    return [Figure(name="L1.inline", value=median(rates), unit="firings/s")]
+    return [_firings("L1.inline", rates)]
 
 
 def l1_thread_beside_cpu(setting: Setting) -> list[Figure]:
     """Measure `L1.thread` while one more handler computes without end."""
     rates = [_l1(setting, _threaded(), beside=_Burner()) for _ in range(setting.pick(3, 1))]
-    return [Figure(name="L1.thread_beside_cpu", value=median(rates), unit="firings/s")]
+    return [_firings("L1.thread_beside_cpu", rates)]
 
 
 def _threaded() -> Workflow:
@@ -63,17 +64,34 @@ class _Burner:
         self._enough.set()
 
 
-def _l1(setting: Setting, workflow: Workflow, beside: _Burner | None = None) -> float:
-    """Return the firings a second, from the first spawn to the commit of the last result."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rate:
+    """What one run gave."""
+
+    firings_a_second: float
+    cpu_us: float  # processor time of the whole process a firing: hardly depends on what else the machine does
+
+
+def _firings(name: str, rates: list[_Rate]) -> Figure:
+    cpu_us = median(rate.cpu_us for rate in rates)
+    value = median(rate.firings_a_second for rate in rates)
+    return Figure(name=name, value=value, unit="firings/s", note=f"{cpu_us:.0f} us of processor time a firing")
+
+
+def _l1(setting: Setting, workflow: Workflow, beside: _Burner | None = None) -> _Rate:
+    """Measure from the first spawn to the commit of the last result."""
     count = setting.pick(3_000, 100)
     workflows = [workflow] if beside is None else [workflow, beside.workflow]
     with Runtime(setting.fresh(), workflows) as runtime:
         if beside is not None:
             beside.start(runtime)
+        cpu_s = time.process_time()
         elapsed_s = run_all(runtime, workflow, {"p0": [0]}, count)
+        cpu_s = time.process_time() - cpu_s
         if beside is not None:
             beside.end()
-    return count * STEPS / elapsed_s
+    firings = count * STEPS
+    return _Rate(firings_a_second=firings / elapsed_s, cpu_us=cpu_s / firings * 1e6)
 
 
 def run_all(

@@ -31,11 +31,10 @@ class StateLock:
             raise StateUnusable(str(directory), f"{error.strerror}; change its permissions") from error
         try:
             _lock(descriptor, directory)
+            _write_pid(descriptor, directory)
         except BaseException:  # whatever it is, it goes on; only the handle must not stay open
             os.close(descriptor)
             raise
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return cls(descriptor)
 
     def release(self) -> None:
@@ -76,6 +75,14 @@ def _lock(descriptor: int, directory: Path) -> None:
         except OSError as error:
             raise StateUnusable(str(directory), f"its file system has no locks ({error.strerror})") from error
     raise StoreInUse(str(directory), _written_pid(os.pread(descriptor, 32, 0)))
+
+
+def _write_pid(descriptor: int, directory: Path) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise StateUnusable(str(directory), f"{error.strerror}; free space or choose another path") from error
 
 
 def _written_pid(content: bytes) -> int:

@@ -325,6 +325,8 @@ def test_one_open_incident_makes_the_state_incident_whatever_else_runs() -> None
     hand.finish("second")
     assert len(hand.starts) == 1
     assert hand.state() is InstanceState.INCIDENT
+    hand.ask(Pause(instance="i", by="eva"))
+    assert hand.state() is InstanceState.PAUSED
 
 
 # -- workflows that change --------------------------------------------------------------------------------------
@@ -379,7 +381,7 @@ def test_the_same_id_with_the_same_inputs_is_the_same_instance_in_any_version() 
     hand = Hand(old)
     hand.spawn(old, {"a": [1]})
     new = Workflow("row", version="2")
-    a, b = new.places("a b")
+    b, a = new.places("b a")
     new.transition(a >> b, "first", handler=same)
     hand.crash(new)
     again = hand.spawn(new, {"a": [1.0]})

@@ -31,6 +31,23 @@ def disk(path: Path, size: str) -> Generator[Path]:
 
 
 @contextmanager
+def ext4(path: Path, image: Path) -> Generator[Path]:
+    """Mount an empty ext4 disk of 24 MB, kept in a file: it has no block for a page until that is written."""
+    with image.open("wb") as file:
+        file.truncate(24 << 20)
+    try:
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no ext4 can be made here: {error}")
+    path.mkdir()
+    mount("-o", "loop", str(image), str(path))
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@contextmanager
 def read_only(path: Path) -> Generator[None]:
     """Let nobody write to the disk mounted at `path`, root neither, and undo that at the end."""
     mount("-o", "remount,ro", str(path))

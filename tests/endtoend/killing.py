@@ -145,4 +145,3 @@ def check_kills(run: TraceRun) -> None:
     results = [standing.fired for standing in run.kills]
     assert results == sorted(set(results)), results
     assert all(standing.running for standing in run.kills)
-

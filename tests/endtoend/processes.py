@@ -11,6 +11,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
+from tests.project.sources import ROOT
+
 T = TypeVar("T")
 PATIENCE_S = 60.0  # a bound for what takes a second or two
 
@@ -22,7 +24,7 @@ def start(arguments: list[str], *, cwd: Path, env: Mapping[str, str] | None = No
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=cwd,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **(env or {})},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""No room: a full disk, a store at its limit, a directory nobody may write to. Nothing is lost; it goes on by itself."""
+"""No room: a full disk, a store at its limit, a disk nobody may write to. Nothing is lost, and it goes on by itself."""
 
 import threading
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 from placet import EngineStopped, InstanceState, Runtime, WaitTimeout, Workflow
 from placet.actors.engine import Health
 from placet.persistence.errors import StateUnusable, StoreFull
-from tests.endtoend.disks import disk, fill, read_only
+from tests.endtoend.disks import disk, ext4, fill, read_only
 from tests.endtoend.processes import PATIENCE_S, finished, until
 
 
@@ -84,6 +84,7 @@ KILLED_WHEN_FULL = """
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from placet import Runtime, Workflow
@@ -94,26 +95,56 @@ from tests.endtoend.processes import until
 workflow = Workflow("growing")
 start, done = workflow.places("start done")
 is_full = sys.argv[1] == "full"
+filled = threading.Event()
 
 
 @workflow.transition(start >> done)
 def grow(value):
     if is_full:
-        until((Path.cwd() / "ballast").exists, "the disk is full")
+        assert filled.wait(30)
     return bytes(100_000)
 
 
 with Runtime("state", [workflow]) as runtime:
     instances = [runtime.spawn(workflow, {start: [n]}, id=f"i{n}") for n in range(6)]
     if is_full:
-        (Path.cwd() / "ballast.new").touch()
-        ballast = fill(Path.cwd() / ".")
+        fill(Path.cwd())
+        filled.set()
         until(lambda: runtime.health is Health.FULL, "the engine says so")
         print("full", flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     results = [instance.result(timeout_s=30) for instance in instances]
     print(len(results), "completed")
 """
+
+
+FIRST_GUARD_WHEN_FULL = """
+from pathlib import Path
+
+from placet import Runtime, Workflow
+from placet.actors.engine import Health
+from tests.endtoend.disks import fill
+from tests.endtoend.processes import until
+
+workflow = Workflow("guarded")
+start, done = workflow.places("start done")
+workflow.transition(start >> done, "move", guard=bool)
+
+with Runtime("state", [workflow]) as runtime:
+    ballast = fill(Path.cwd())
+    spawned = runtime.spawn_later(workflow, {start: [1]}, id="one")
+    until(lambda: runtime.health is Health.FULL, "the engine says so")
+    ballast.unlink()
+    print(spawned.result(30).result(30))
+"""
+
+
+def test_the_first_guard_of_an_engine_is_asked_when_the_disk_is_full(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(FIRST_GUARD_WHEN_FULL, encoding="utf-8")
+    with ext4(tmp_path / "disk", tmp_path / "image") as folder:
+        code, out, err = finished([str(program)], cwd=folder)
+    assert (code, out) == (0, "{'done': [1]}\n"), err
 
 
 def test_a_store_at_its_limit_waits_and_goes_on_with_a_higher_one(tmp_path: Path) -> None:
@@ -134,11 +165,27 @@ def test_a_store_at_its_limit_waits_and_goes_on_with_a_higher_one(tmp_path: Path
 def test_a_new_state_without_room_is_refused(tmp_path: Path) -> None:
     with disk(tmp_path / "disk", "1m") as folder:
         ballast = fill(folder)
-        with pytest.raises((StateUnusable, StoreFull)) as refused:
-            Runtime(folder / "state", [])
-        assert "full" in str(refused.value) or "No space" in str(refused.value)
+        for _ in range(2):  # a refusal leaves no lock behind
+            with pytest.raises((StateUnusable, StoreFull)) as refused:
+                Runtime(folder / "state", [])
+            assert "full" in str(refused.value) or "No space" in str(refused.value)
         ballast.unlink()
         Runtime(folder / "state", []).close()
+
+
+def test_a_state_that_is_there_is_opened_again_once_the_full_disk_has_room(tmp_path: Path) -> None:
+    growing = Growing(100)
+    growing.go_on.set()
+    with disk(tmp_path / "disk", "16m") as folder:
+        with Runtime(folder / "state", [growing.workflow]) as runtime:
+            names = growing.spawn(runtime, 1)
+        ballast = fill(folder)
+        with pytest.raises((StateUnusable, StoreFull)) as refused:
+            Runtime(folder / "state", [growing.workflow]).close()
+        assert "\n" not in str(refused.value)
+        ballast.unlink()
+        with Runtime(folder / "state", [growing.workflow]) as runtime:
+            assert_counted_once(runtime, names, 100)
 
 
 def test_a_state_on_a_disk_that_may_only_be_read_is_refused_until_it_may_be_written(tmp_path: Path) -> None:

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from placet.actors.lifecycle import MOVES, InstanceState
-from tests.project.sources import ROOT
+from tests.project.sources import FACADE, PARTS, ROOT, sources
 
 DOCS = ROOT / "docs"
 NAMED_TEST = re.compile(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)")
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-PARTS_OF_CODE = ("petri", "persistence", "supervision", "actors", "src/placet/testing")
 
 
 def page(name: str) -> str:
@@ -76,9 +75,15 @@ def test_the_table_of_states_is_that_of_the_code() -> None:
 
 def test_every_file_that_the_architecture_names_exists() -> None:
     named = set(re.findall(r"`((?:[\w/]+/)?\w+\.py)`", page("architecture.md")))
-    folders = [ROOT, *(ROOT / part for part in PARTS_OF_CODE), ROOT / "petri"]
+    folders = [ROOT, *(ROOT / part for part in PARTS), ROOT / FACADE]
     assert named
     assert not [name for name in sorted(named) if not any((folder / name).is_file() for folder in folders)]
+
+
+def test_the_architecture_names_every_file_of_the_layers() -> None:
+    text = page("architecture.md")
+    files = [source.path for source in sources(*PARTS) if not source.path.endswith("__init__.py")]
+    assert not [path for path in files if not re.search(rf"\b{re.escape(Path(path).name)}\b", text)]
 
 
 # -- tutorial ---------------------------------------------------------------------------------------------------

@@ -98,6 +98,17 @@ def test_equal_values_under_one_id_are_one_instance(tmp_path: Path, first: objec
         assert [header.instance for header in runtime.list()] == ["i"]
 
 
+def test_the_order_in_which_places_are_given_does_not_matter(tmp_path: Path) -> None:
+    workflow = Workflow("pair")
+    left, right, both = workflow.places("left right both")
+    workflow.transition((left & right) >> both, "join")
+    with Runtime(tmp_path, [workflow], control=False) as runtime:
+        runtime.spawn(workflow, {left: [1], right: [2]}, id="i", timeout_s=WAIT_S)
+        runtime.spawn(workflow, {right: [2], left: [1]}, id="i", timeout_s=WAIT_S)
+        with pytest.raises(SpawnConflict):
+            runtime.spawn(workflow, {right: [1], left: [2]}, id="i", timeout_s=WAIT_S)
+
+
 @pytest.mark.parametrize(("first", "second"), [(1, 2), ((1, 2), [1, 2]), ("1", 1), (b"a", "a")])
 def test_other_values_under_one_id_are_refused(tmp_path: Path, first: object, second: object) -> None:
     workflow = step(same)

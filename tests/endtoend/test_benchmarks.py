@@ -1,0 +1,43 @@
+"""`python -m benchmarks`: every figure can be had. How good they are is not a matter for a test."""
+
+import json
+from pathlib import Path
+
+from tests.endtoend.processes import finished
+
+UNITS = {
+    "L1.thread": "firings/s",
+    "L1.inline": "firings/s",
+    "L1.thread_beside_cpu": "firings/s",
+    "L2.thread": "s",
+    "L3.p50": "ms",
+    "L3.p99": "ms",
+    "L3.commits": "commits",
+    "L3.p50_over_11_commits": "ratio",
+    "spawn.rate": "instances/s",
+    "sleeping.anonymous_mb": "MB",
+    "sleeping.restart_s": "s",
+    "age.step10_vs_step100000": "ratio",
+    "limit.commit": "ms",
+    "limit.puts": "puts/s",
+    "limit.dispatch": "calls/s",
+    "limit.fdatasync": "ms",
+}
+
+
+def test_every_figure_has_its_unit_and_a_value(tmp_path: Path) -> None:
+    code, out, err = finished(["-m", "benchmarks", "--quick", "--json", "--dir", str(tmp_path)], cwd=tmp_path)
+    assert code == 0, err
+    figures = {figure["name"]: figure for figure in map(json.loads, out.splitlines())}
+    assert {name: figure["unit"] for name, figure in figures.items() if name != "peer.dbos"} == UNITS
+    assert all(figure["value"] > 0 for figure in figures.values())
+    assert figures["L3.commits"]["value"] == 11, "ten steps are eleven commits"
+
+
+def test_chosen_figures_come_with_the_limits_they_are_held_against(tmp_path: Path) -> None:
+    listed = finished(["-m", "benchmarks", "--list"], cwd=tmp_path)
+    assert set(UNITS) <= set(listed[1].split())
+    code, out, err = finished(["-m", "benchmarks", "L2.thread", "--quick", "--dir", str(tmp_path)], cwd=tmp_path)
+    assert code == 0, err
+    assert [line.split()[0] for line in out.splitlines()] == ["figure", "limit.puts", "L2.thread"]
+    assert finished(["-m", "benchmarks", "L9"], cwd=tmp_path)[0] == 2
