@@ -134,7 +134,7 @@ class Engine:
             self.health = Health.STOPPED
         except StoreError as error:  # an I/O error: only a fresh process knows what is on disk
             self._failed(str(error))
-        except Exception as error:  # a bug of ours: stop rather than go on from a state nobody understands
+        except BaseException as error:  # a bug of ours: stop rather than go on from a state nobody understands
             self._failed(f"the engine ended by an error of its own, {error!r}; please report it")
             raise
         finally:
@@ -146,6 +146,10 @@ class Engine:
         self.health = Health.FAILED
 
     def _loop(self) -> None:
+        self._settle(
+            self.kernel.run(self.clock.now(), wall=wall_s())
+        )  # what the last crash marked, before it can recur
+        self.kernel.marker.leave()
         self.kernel.recover()
         self.health = Health.RUNNING
         while not self._stopping.is_set():

@@ -53,7 +53,7 @@ def _ask(
             value = decode(stored if stored[0] != REF else workflow.value(stored))
         if guard(value):
             place.queues[position][token] = None
-    except Exception as error:  # user code may raise anything
+    except BaseException as error:  # user code may raise anything, `sys.exit()` included
         _raise_incident(workflow, place, index, token, failure_of(error))
     marker.leave()
     return value

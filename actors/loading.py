@@ -42,7 +42,7 @@ def load_stored(view: View, catalog: Catalog) -> Mapping[str, str]:
             continue
         try:
             catalog.register(load(stored.source, stored.workflow))
-        except Exception as error:  # loading runs a user's module: it may raise anything
+        except (Exception, SystemExit) as error:  # loading runs a user's module: it may raise anything
             unknown[stored.workflow] = f"{type(error).__name__}: {error}"
     return unknown
 

@@ -103,8 +103,7 @@ class Runtime:
         engine = Engine(store, self._catalog, marker)
         found = marker.found()
         if found is not None:
-            engine.kernel.suspects.add(*found)
-            marker.leave()
+            engine.kernel.suspects.add(*found)  # the engine clears the mark once this is on disk
         executor: Executor = ThreadExecutor(engine.post, threads=threads)
         engine.add(executor)
         return engine

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from placet.actors.records import Failure
+from placet.persistence.errors import ValueTooLarge
+from placet.persistence.store import MAX_VALUE_BYTES
 from placet.persistence.values import decode, encode
 from placet.petri.plan import TransitionPlan
 from placet.petri.result import passed_through
@@ -75,9 +77,16 @@ def run_handler(
             returned = behaviour.handler(*arguments, context=context)
         else:
             returned = behaviour.handler(*arguments)
-        return tuple([(position, encode(value)) for position, value in deposits(returned)])
-    except Exception as error:  # user code may raise anything
+        return tuple([(position, _encoded(value)) for position, value in deposits(returned)])
+    except BaseException as error:  # user code may raise anything, `sys.exit()` included
         return failure_of(error, attempt=attempt)
+
+
+def _encoded(value: object) -> bytes:
+    data = encode(value)
+    if len(data) > MAX_VALUE_BYTES:
+        raise ValueTooLarge(len(data), MAX_VALUE_BYTES)
+    return data
 
 
 def _arguments(transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]]) -> list[object]:
