@@ -11,7 +11,7 @@ from zlib import crc32
 import lmdb
 
 from placet.persistence.checksum import RESIDUE, SIZE, damaged
-from placet.persistence.directory import DATA, prepare_directory, sync_directory
+from placet.persistence.directory import DATA, LMDB_LOCK, prepare_directory, sync_directory
 from placet.persistence.errors import (
     StateMissing,
     StateUnusable,
@@ -39,6 +39,7 @@ _DAMAGE = (
     lmdb.IncompatibleError,
 )
 _META_PAGES = 2
+_READER_TABLE_BYTES = 64 * (MAX_READERS + 2)  # a cache line a reader, and two for the head of the file
 _FIRST_CHUNK, _CHUNK = 16, 1000  # entries read ahead by a scan: most scans are of one small instance
 
 
@@ -167,6 +168,7 @@ class LmdbStore:
         directory = Path(path)
         prepare_directory(directory)
         is_new = not (directory / DATA).exists()
+        _reserve_reader_table(directory)
         environment = _open_environment(os.fspath(path), map_bytes, readonly=False)
         environment.reader_check()
         if is_new:
@@ -241,6 +243,24 @@ def _sealed(writes: Iterable[Write]) -> tuple[list[tuple[bytes, bytes]], list[by
 def _used_bytes(source: "lmdb.Environment | lmdb.Transaction[bytes]") -> int:
     stat = source.stat()
     return (_META_PAGES + stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]) * stat["psize"]
+
+
+def _reserve_reader_table(directory: Path) -> None:
+    """Write out the file of LMDB's reader slots where it is not there yet.
+
+    LMDB maps it and only lengthens it: on a full disk, touching a page without a block ends the process with SIGBUS.
+    """
+    path = directory / LMDB_LOCK
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError:  # it is there, or opening the environment says why it cannot be
+        return
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(bytes(_READER_TABLE_BYTES))
+    except OSError as error:
+        path.unlink()
+        raise StateUnusable(str(directory), f"{error.strerror}; free space or choose another path") from error
 
 
 def _open_environment(path: str, map_bytes: int, *, readonly: bool) -> lmdb.Environment:

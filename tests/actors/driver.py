@@ -246,6 +246,4 @@ def done(start: Start, *outputs: tuple[int, object]) -> Done:
 
 def withdrawn(start: Start) -> Withdrawn:
     """Return the answer that a handler had not begun."""
-    return Withdrawn(
-        root=start.root, transition=start.transition.index, number=start.number, attempt=start.attempt
-    )
+    return Withdrawn(root=start.root, transition=start.transition.index, number=start.number, attempt=start.attempt)

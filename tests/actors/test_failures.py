@@ -129,9 +129,7 @@ def test_a_skipped_firing_counts_once_with_the_given_output() -> None:
     driver.rest()
     number = driver.firing().number
     outputs = (("b", encode("given")),)
-    driver.receipt(
-        lambda reply: SkipIncident(instance="one", reply=reply, by="eva", incident=number, outputs=outputs)
-    )
+    driver.receipt(lambda reply: SkipIncident(instance="one", reply=reply, by="eva", incident=number, outputs=outputs))
     assert (driver.marking(), driver.state()) == ({"b": ["given"]}, "completed")
     assert driver.kinds() == ["spawned", "attempt_failed", "incident", "skipped", "fired", "completed"]
     assert driver.image().header.fired == 1

@@ -1,9 +1,10 @@
 """Runs a trace with the command, kills it again and again, and compares what counted with what handlers wrote."""
 
 import json
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,15 @@ class TraceRun:
         if is_good:
             self.kills.append(standing)
         return is_good
+
+    def kill_after(self, delay_s: float) -> None:
+        """Run for a time and kill the group, whatever it is about: starting, running, or ending."""
+        process = self.begin()
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(delay_s)
+        finally:
+            kill(process)
 
     def _is_ripe(self, standing: Standing, wanted: int) -> bool:
         return standing.fired >= wanted and self.begun(standing)

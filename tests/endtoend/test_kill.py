@@ -2,12 +2,14 @@
 
 import os
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from placet.traces.generator import generate_file
 from placet.traces.reader import load_trace
+from placet.traces.trace import TraceTask
 from tests.endtoend.killing import TraceRun, check, check_kills
 
 FOLDER = os.environ.get("PLACET_TRACES")
@@ -25,18 +27,25 @@ def killed(trace: Path, folder: Path, kills: int, seed: int, threads: int = 4) -
     """Run a trace, kill it `kills` times, let it end, and check all there is to check."""
     tasks = load_trace(trace).tasks
     chance = random.Random(seed)
-    scale = USUAL_S * len(tasks) / sum(task.runtime_s for task in tasks)
-    run = TraceRun(trace=trace, folder=folder, time_scale=scale, threads=threads)
+    run = TraceRun(trace=trace, folder=folder, time_scale=scale(tasks), threads=threads)
     most_news = max(1, len(tasks) // (3 * kills))
     for _ in range(2 * kills):
         if len(run.kills) < kills:
             run.kill_after_news(chance.randint(1, most_news))
     assert len(run.kills) == kills, "it ended too soon to be killed as often as wanted"
+    finish(run, tasks)
+    check_kills(run)
+    return run
+
+
+def scale(tasks: Sequence[TraceTask]) -> float:
+    return USUAL_S * len(tasks) / sum(task.runtime_s for task in tasks)
+
+
+def finish(run: TraceRun, tasks: Sequence[TraceTask]) -> None:
     face = run.finish()
     assert (face["state"], face["firings"]) == ("completed", len(tasks))
     check(run)
-    check_kills(run)
-    return run
 
 
 def generated(shape: str, tasks: int, folder: Path) -> Path:
@@ -47,6 +56,16 @@ def generated(shape: str, tasks: int, folder: Path) -> Path:
 
 def test_a_generated_trace_killed_a_few_times(tmp_path: Path) -> None:
     killed(generated("montage", 58, tmp_path), tmp_path, kills=5, seed=1)
+
+
+def test_a_run_killed_at_any_moment_at_its_start_too(tmp_path: Path) -> None:
+    trace = generated("epigenomics", 40, tmp_path)
+    tasks = load_trace(trace).tasks
+    run = TraceRun(trace=trace, folder=tmp_path, time_scale=scale(tasks))
+    chance = random.Random(4)
+    for _ in range(5):  # fewer than make an incident, even if all hit one firing
+        run.kill_after(chance.uniform(0.1, 1.0))
+    finish(run, tasks)
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """No room: a full disk, a store at its limit, a disk nobody may write to. Nothing is lost, and it goes on by itself."""
 
+import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -171,6 +173,39 @@ def test_a_new_state_without_room_is_refused(tmp_path: Path) -> None:
             assert "full" in str(refused.value) or "No space" in str(refused.value)
         ballast.unlink()
         Runtime(folder / "state", []).close()
+
+
+OPEN = """
+import sys
+
+from placet import PlacetError, Runtime
+
+try:
+    Runtime(sys.argv[1]).close()
+except PlacetError as error:
+    sys.exit(error.code)
+"""
+
+
+@pytest.mark.slow
+def test_a_new_state_with_hardly_any_room_is_made_or_refused(tmp_path: Path) -> None:
+    """A page mapped into memory that finds no block on disk would end the process with SIGBUS."""
+    program = tmp_path / "program.py"
+    program.write_text(OPEN, encoding="utf-8")
+    with ext4(tmp_path / "disk", tmp_path / "image") as folder:
+        codes: list[int] = []
+        for blocks in range(1, 16):
+            ballast = fill(folder)
+            os.truncate(ballast, ballast.stat().st_size - blocks * 4_096)
+            code, _, err = finished([str(program), str(folder / f"state-{blocks}")], cwd=tmp_path)
+            assert (code, err) == (0, "") or (code == 1 and err.strip() in {"state_unusable", "store_full"}), (
+                code,
+                err,
+            )
+            codes.append(code)
+            shutil.rmtree(folder / f"state-{blocks}", ignore_errors=True)
+            ballast.unlink()
+    assert set(codes) == {0, 1}, "some are too little, some are enough"
 
 
 def test_a_state_that_is_there_is_opened_again_once_the_full_disk_has_room(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Bugs to plant in a copy of the code, to see that the simulation finds them. None of this is ever imported by it.
 
-Each is a slip that somebody might make: a few characters, in one place. `caught_by` names the invariants that were
-seen to catch it first; `about` how many seeds that took.
+Each is a slip that somebody might make: a few characters, in one place. `about` says how many seeds it took to
+catch it when it was planted, on 1,000 steps a seed.
 """
 
 from dataclasses import dataclass
@@ -58,24 +58,26 @@ PLANTS: tuple[Plant, ...] = (
     ),
     _plant(
         "dedup of results",
-        "a result counts for whatever attempt runs, not for its own",
+        "a failure counts for a later attempt than its own",
         (
             "actors/receive.py",
-            "if firing is None or firing.attempt != message.attempt or firing.phase != RUNNING:",
-            "if firing is None or firing.phase != RUNNING:",
+            "    found = _running(workflow, turn, message)\n    if found is None:\n        return\n"
+            "    composite, firing = found\n    composite.fail(",
+            "    composite, firing = workflow.firing(message.transition, message.number)\n"
+            "    if firing is None or firing.phase is not Phase.RUNNING:\n        return\n    composite.fail(",
         ),
-        about=1,
+        about=30,
     ),
     _plant(
         "rollback incomplete",
-        "an instance whose turn raised stays in memory as that turn left it",
+        "an instance stays in memory as it is when the turn of a timer raised",
         (
             "actors/kernel.py",
-            '        """A turn raised: its instance is dropped from memory; the message is tried again, then parked."""\n'
-            "        self._memory.forget(root)\n",
-            '        """A turn raised: its instance is dropped from memory; the message is tried again, then parked."""\n',
+            "        self._memory.forget(root)\n        verdict = ",
+            "        if not isinstance(message, Due):\n            self._memory.forget(root)\n        verdict = ",
         ),
-        about=1,
+        about=31,
+        is_silent=True,
     ),
     _plant(
         "timer lost at recovery",
@@ -85,17 +87,18 @@ PLANTS: tuple[Plant, ...] = (
             "    if firing.phase is Phase.BACKOFF:\n",
             "    if firing.phase is Phase.BACKOFF and key[:10] not in found.awake:\n",
         ),
-        about=1,
+        about=11,
+        is_silent=True,
     ),
     _plant(
         "attempt not counted",
-        "a firing that was lost starts again under the number of its lost attempt",
+        "a firing that was withdrawn starts again under the same number",
         (
-            "actors/composite.py",
-            "        firing.attempt += 1\n",
-            "        firing.attempt += 0 if firing.losses else 1\n",
+            "actors/receive.py",
+            "    composite.make_ready(turn, firing)\n",
+            "    firing.attempt -= 1\n    composite.make_ready(turn, firing)\n",
         ),
-        about=1,
+        about=5,
     ),
     _plant(
         "false stuck",
@@ -105,13 +108,14 @@ PLANTS: tuple[Plant, ...] = (
             "            if oldest != NOT_ENABLED:\n                self.offer(transition)\n",
             "",
         ),
-        about=1,
+        about=9,
     ),
     _plant(
         "age lost",
         "a token put back goes to the end of its place",
         ("actors/place.py", "        _sort_in(self.tokens, token)\n        for queue", "        for queue"),
-        about=1,
+        about=17,
+        is_silent=True,
     ),
     _plant(
         "history link lost",
@@ -146,7 +150,7 @@ PLANTS: tuple[Plant, ...] = (
             "        for queue in self.queues:\n            queue[token] = None\n"
             "        if not self.plan:\n            judge(",
         ),
-        about=1,
+        about=4,
     ),
     _plant(
         "wake-up lost",
@@ -156,7 +160,8 @@ PLANTS: tuple[Plant, ...] = (
             "            if executor != INLINE:\n                self.slots.wait(executor, root)\n",
             "            if executor != INLINE and not turn.starts:\n                self.slots.wait(executor, root)\n",
         ),
-        about=1,
+        about=7,
+        is_silent=True,
     ),
     _plant(
         "skip counted twice",
@@ -172,7 +177,7 @@ PLANTS: tuple[Plant, ...] = (
         "deadline outlives its attempt",
         "a timer that was on its way ends the next attempt, or its back-off",
         ("actors/composite.py", "        if firing.due > turn.now:\n", "        if firing.due < 0.0:\n"),
-        about=1,
+        about=5,
     ),
     _plant(
         "clean stop forgotten",
@@ -182,7 +187,7 @@ PLANTS: tuple[Plant, ...] = (
             "            stopped_s = self._now if clean else self.stamp.stopped_s\n",
             "            stopped_s = self._now if clean else 0.0\n",
         ),
-        about=1,
+        about=24,
     ),
     _plant(
         "suspects in company",
@@ -192,13 +197,14 @@ PLANTS: tuple[Plant, ...] = (
             "        self.set_phase(turn, firing, Phase.SUSPECT if firing.losses >= ALONE_FROM else Phase.READY)\n",
             "        self.set_phase(turn, firing, Phase.READY)\n",
         ),
-        about=1,
+        about=17,
     ),
     _plant(
         "numbers used again",
         "after a start token ids go on from the header, although firings hold later ones",
         ("actors/waking.py", "        workflow.serial = max(workflow.serial, firing.serial)\n", ""),
-        about=1,
+        about=3,
+        is_silent=True,
     ),
     _plant(
         "asleep and forgotten",
@@ -208,13 +214,13 @@ PLANTS: tuple[Plant, ...] = (
             "    return bool(workflow.wants() or counts[Phase.SUSPECT] or unknown_handlers(workflow))\n",
             "    return bool(counts[Phase.SUSPECT] or unknown_handlers(workflow))\n",
         ),
-        about=1,
+        about=3,
     ),
     _plant(
         "place asleep for good",
         "a place put to sleep is empty when it wakes",
         ("actors/workflow.py", "            self._asleep.add(index)\n", "            self._asleep.discard(index)\n"),
-        about=1,
+        about=3,
     ),
     _plant(
         "request repeated",
@@ -224,7 +230,7 @@ PLANTS: tuple[Plant, ...] = (
             "    if key and isinstance(answer, Receipt):\n",
             "    if key and isinstance(answer, Receipt) and not answer.already and turn.aside.changes:\n",
         ),
-        about=1,
+        about=4,
     ),
     _plant(
         "one attempt too many",
@@ -234,7 +240,7 @@ PLANTS: tuple[Plant, ...] = (
             "policy.delay_s(firing.failed, failure.types",
             "policy.delay_s(firing.failed - 1, failure.types",
         ),
-        about=1,
+        about=11,
     ),
     _plant(
         "chunks left behind",
@@ -244,6 +250,27 @@ PLANTS: tuple[Plant, ...] = (
             "            turn.delete(key)\n",
             "            turn.born.pop(key, None)\n",
         ),
-        about=1,
+        about=49,
+    ),
+    _plant(
+        "ready and forgotten",
+        "a firing that waits for a slot is not looked for again after its instance slept",
+        (
+            "actors/waking.py",
+            "        if firing.phase is Phase.READY:\n            workflow.note_ready(firing, composite)\n",
+            "",
+        ),
+        about=3,
+    ),
+    _plant(
+        "slot leaked",
+        "the slot of a firing that was withdrawn stays taken",
+        (
+            "actors/kernel.py",
+            "                if isinstance(message, ExecutorAnswer):\n",
+            '                if isinstance(message, ExecutorAnswer) and type(message).__name__ != "Withdrawn":\n',
+        ),
+        about=5,
+        is_silent=True,
     ),
 )

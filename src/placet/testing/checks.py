@@ -201,7 +201,11 @@ class Checks:
         else:
             expected = outlook.state()
             vague = self.visiting and {header.state, expected} == {InstanceState.RUNNING, InstanceState.WAITING}
-            require(vague or header.state is expected, f"the state {expected.value} is told", f"{header.instance}: {header.state}")
+            require(
+                vague or header.state is expected,
+                f"the state {expected.value} is told",
+                f"{header.instance}: {header.state}",
+            )
             seen = header.awake or not outlook.moves
             require(seen, "a start finds what can move", f"{header.instance} is {header.state} and marked as idle")
 

@@ -84,7 +84,11 @@ class SimulatedEngine:
             except StoreFull:
                 return False
         self.kernel.committed()
-        self.effects = [*(start for starts in batch.starts.values() for start in starts), *batch.expires, *batch.replies]
+        self.effects = [
+            *(start for starts in batch.starts.values() for start in starts),
+            *batch.expires,
+            *batch.replies,
+        ]
         self.released = 0
         self.stage = Stage.COMMITTED if self.effects or self.is_last else Stage.IDLE
         self._around.releases.changed(batch.changes)

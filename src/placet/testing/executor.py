@@ -98,9 +98,7 @@ class SimulatedExecutor:
 
 
 def _answer(start: Start) -> Done | Failed:
-    result = run_handler(
-        start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt
-    )
+    result = run_handler(start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt)
     if isinstance(result, Failure):
         return _failed(start, result)
     return Done(

@@ -91,7 +91,9 @@ class Step:
         self._fail(context)
         if self.choice:
             return self._chosen(number)
-        marked = [place(self._values(number + FUEL * position, weight)) for position, (place, weight) in self._numbered()]
+        marked = [
+            place(self._values(number + FUEL * position, weight)) for position, (place, weight) in self._numbered()
+        ]
         if len(marked) == 1:
             return marked[0] if number % 2 else marked[0].value
         plain = all(weight == 1 for _, weight in self.outputs)

@@ -16,7 +16,17 @@ from placet.actors.records import (
     decode_parked,
 )
 from placet.persistence.blobs import chunk_keys, decode_ref, is_ref, join
-from placet.persistence.keys import BLOB, FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, REQUEST, TOKEN, split_entry
+from placet.persistence.keys import (
+    BLOB,
+    FIRING,
+    FIRST_PLACE,
+    GUARD_INCIDENT,
+    HEADER,
+    PARKED,
+    REQUEST,
+    TOKEN,
+    split_entry,
+)
 from placet.persistence.store import View
 from placet.persistence.values import decode
 from placet.petri.behaviour import INLINE
@@ -78,7 +88,9 @@ def read_image(view: View, root: bytes) -> Image | None:
             image = Image(root=root, header=decode_header(value))
         elif kind == FIRING:
             firing = decode_firing(value)
-            require(firing.number not in image.firings, "P1: a firing has one record", f"{image.header.instance} {firing}")
+            require(
+                firing.number not in image.firings, "P1: a firing has one record", f"{image.header.instance} {firing}"
+            )
             require(firing.slot == number, "a firing knows its record", f"{image.header.instance} {firing}")
             image.firings[firing.number] = firing
         elif kind == TOKEN:

@@ -111,7 +111,9 @@ class InstanceLedger:
             counts.update(place for place, _, _ in firing.tokens)
         for invariant, weight in self.sums or ():
             found = weigh(invariant, counts)
-            require(found == weight, "P1: place invariant", f"{image.header.instance}: {invariant}: {found}, not {weight}")
+            require(
+                found == weight, "P1: place invariant", f"{image.header.instance}: {invariant}: {found}, not {weight}"
+            )
 
 
 def open_sums(invariants: Sequence[Invariant], tokens: Sequence[tuple[int, bytes]]) -> list[tuple[Invariant, int]]:

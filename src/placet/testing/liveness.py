@@ -82,7 +82,11 @@ class Liveness:
             twin.offer_dirty()
             require(not turn.born and not turn.changed, "waking changes nothing", workflow.header.instance)
             for name, ours, fresh in _aspects(workflow, twin):
-                require(ours == fresh, "memory is what the store holds", f"{workflow.header.instance} {name}: {ours} {fresh}")
+                require(
+                    ours == fresh,
+                    "memory is what the store holds",
+                    f"{workflow.header.instance} {name}: {ours} {fresh}",
+                )
 
     # -- the end ---------------------------------------------------------------------------------------------
 

@@ -148,5 +148,3 @@ class _Maker:
             jitter=random.choice((0.0, 0.1, 1.0)),
             never=(HopelessMisfortune,) if random.random() < 0.5 else (),
         )
-
-

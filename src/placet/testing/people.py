@@ -259,5 +259,3 @@ class People:
 
     def _is_roots(self, image: Image, transition: int) -> bool:
         return self.checks.plan(image).transitions[transition].composite == 0
-
-

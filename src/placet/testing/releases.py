@@ -15,7 +15,6 @@ from placet.testing.image import value_of
 FORGIVEN_S = 1e-9  # of sums of times
 
 
-
 @dataclass(slots=True)
 class Patience:
     """How long an instance has waited for a slot, in starts of others."""
@@ -112,7 +111,9 @@ class Releases:
             if now > patience.since_s + SLICE_S:
                 patience.overtaken[start.root] += 1
                 served = patience.overtaken[start.root]
-                require(served <= FAIR_TURNS, "slots go round", f"{start.instance} had {served} starts, {root.hex()} none")
+                require(
+                    served <= FAIR_TURNS, "slots go round", f"{start.instance} had {served} starts, {root.hex()} none"
+                )
 
 
 FAIR_TURNS = 24  # starts another instance may get first: a few turns, each of as many as there are slots

@@ -90,9 +90,7 @@ class Simulation:
         workflows = [(one, catalog.register(one)) for one in self.definitions.values()]
         self.people = People(random, self.checks, workflows, most_live=random.choice((1, 3, 8, 24)))
         self.releases = Releases(self.checks, self.executor)
-        self.around = Surroundings(
-            self.store, self.clock, self.executor, self.checks, self.releases, self.people
-        )
+        self.around = Surroundings(self.store, self.clock, self.executor, self.checks, self.releases, self.people)
         self.liveness = Liveness(self.around)
         self.store.committed = self.checks.committed
         self.probe = Probe()
@@ -102,7 +100,9 @@ class Simulation:
         self._weights: dict[str, float] = {name: random.choice((1, 2, 4)) * weight for name, weight in _WEIGHTS.items()}
         for name in random.sample(sorted(_OPTIONAL), random.randint(0, len(_OPTIONAL) - 1)):
             self._weights[name] = 0
-        self.danger = random.choice((0.0, 0.1, 0.3, 0.6, 1.0, 3.0))  # how often engines crash, in percent of their steps
+        self.danger = random.choice(
+            (0.0, 0.1, 0.3, 0.6, 1.0, 3.0)
+        )  # how often engines crash, in percent of their steps
 
     def say(self, line: str) -> None:
         """Add a line to the trace."""
@@ -377,7 +377,11 @@ class Simulation:
     def plant_fault(self) -> None:
         """Let an actor raise soon, once or several times in a row."""
         random = self.random
-        calls, faults, period = random.choice((0, 1, 3, 10, 30)), random.choice((1, 1, 2, 3, 3, 4, 6, 7)), random.choice((1, 1, 2))
+        calls, faults, period = (
+            random.choice((0, 1, 3, 10, 30)),
+            random.choice((1, 1, 2, 3, 3, 4, 6, 7)),
+            random.choice((1, 1, 2)),
+        )
         self.probe.arm(after_calls=calls, faults=faults, period=period)
         self.say(f"plant {faults} faults after {calls} calls")
 
