@@ -35,13 +35,13 @@ from placet.actors.records import Firing, Header, Phase, decode_header
 from placet.actors.recovery import Found, find_work
 from placet.actors.roots import Roots
 from placet.actors.slots import FlightKey, Slots
-from placet.actors.stamp import STAMP_KEY, Stamp, decode_stamp, encode_stamp
+from placet.actors.stamp import Stamp, decode_stamp, encode_stamp
 from placet.actors.suspects import Suspects
 from placet.actors.timers import Timers
 from placet.actors.turn import Aside, TimerChange, Turn
 from placet.actors.waking import spawn, wake
 from placet.actors.workflow import WorkflowActor
-from placet.persistence.keys import HEADER, address_key, entry_key
+from placet.persistence.keys import HEADER, STAMP, address_key, entry_key
 from placet.persistence.store import View
 from placet.petri.behaviour import INLINE
 from placet.petri.plan import Plan
@@ -77,7 +77,7 @@ class Kernel:
         self.timers = Timers()
         self.observed: set[str] = set()  # instances somebody follows
         self.suspects = Suspects(view)
-        stamp = view.get(STAMP_KEY)
+        stamp = view.get(STAMP)
         self.stamp: Stamp = decode_stamp(stamp) if stamp else Stamp()
         self.history = self.stamp.history
         self._now = nextafter(self.stamp.engine_s, inf)  # so that nothing new began by the time of a clean stop
@@ -132,8 +132,10 @@ class Kernel:
     @property
     def has_work(self) -> bool:
         """True when `run` would handle something without a new message."""
-        if self._ready or self.slots.has_grant:
+        if self._ready or (self.slots.queued and self.slots.has_grant):
             return True
+        if not self._alone and not self.slots.alone:
+            return False
         if self._first_alone() is not None:
             return not self.slots.in_flight()
         return self.slots.alone and not self._runs_alone
@@ -178,7 +180,7 @@ class Kernel:
         if clean or not self._pending.is_empty:
             stopped_s = self._now if clean else self.stamp.stopped_s
             self.stamp = Stamp(self._now, wall, self.history, stopped_s)
-            engine[STAMP_KEY] = encode_stamp(self.stamp)
+            engine[STAMP] = encode_stamp(self.stamp)
             self._batch.writes = self._pending.writes()
         return self._batch
 

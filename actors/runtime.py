@@ -62,6 +62,7 @@ class Runtime:
 
     `workflows` are registered before recovery, so that instances of earlier runs go on with today's handlers.
     `threads` bounds the handlers that run at once. `grace_s` is how long closing waits for those that run.
+    With `check`, every page of the store is read for damage first, which takes about 20 ms a MiB.
     With `control`, commands of the same user reach it through `DIR/control.sock`.
     Raises `StoreInUse` when another process has the state, and the other errors of `placet.persistence.errors`.
     """
@@ -75,6 +76,7 @@ class Runtime:
         grace_s: float = 5.0,
         limit_bytes: int = LIMIT_BYTES,
         control: bool = True,
+        check: bool = False,
     ) -> None:
         self.path = Path(path)
         self._grace_s = grace_s
@@ -84,7 +86,7 @@ class Runtime:
         for workflow in workflows:
             self._register(workflow.definition())
         with ExitStack() as undo:
-            state = open_state(self.path, limit_bytes=limit_bytes)
+            state = open_state(self.path, limit_bytes=limit_bytes, full=check)
             undo.callback(state.close)
             marker = MarkerFile(self.path)
             undo.callback(marker.close)

@@ -2,10 +2,6 @@
 
 import msgspec
 
-from placet.persistence.keys import ENGINE
-
-STAMP_KEY = ENGINE + b"stamp"
-
 
 class Stamp(msgspec.Struct, array_like=True):
     """Where the engine stood when it last committed."""

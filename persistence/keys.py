@@ -1,11 +1,12 @@
-"""How keys are laid out, so that an instance is one range scan and no place needs an id of its own.
+r"""How keys are laid out, so that an instance is one range scan and no place needs an id of its own.
 
 Live state:  b"L" | shard (1) | root (8) | actor (2) | kind (1) | id (8)      all big-endian
-History:     b"Z" | sequence (8)             last in the key order: an append at the end of the tree
+History:     b"Z" | sequence (8)             an append near the end of the tree
 Addresses:   b"A" | instance id (utf-8, or its blake2b digest when long)
 Nets:        b"N" | digest
 Shards:      b"S" | shard (1)
-Engine:      b"E" | name                     format, clock, clean-stop marker, suspects
+Engine:      b"E" | name                     format, suspects
+Stamp:       b"\xff"                      where the engine stood at its last commit
 
 Actor 0 is the root; other composites follow in the order of the plan; places start at `FIRST_PLACE`.
 So a scan at start reads an instance's header and firings, then leaps over its tokens to the next root.
@@ -15,6 +16,7 @@ import hashlib
 import struct
 
 LIVE, HISTORY, ADDRESS, NET, SHARD, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"E"
+STAMP = b"\xff"  # beside the newest history record, so that a commit writes one page less
 SHARDS = 256
 FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on composites, and on places
 

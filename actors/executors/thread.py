@@ -23,6 +23,7 @@ Key: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
 AHEAD_S = 0.05  # how much work may be queued ahead of the threads: bounds the wait of what is chosen
 MOST_AHEAD = 2_000
 SLOW_S = 0.001  # handlers that take longer get a thread each
+LEAST_S = 1e-6  # no handler is taken to be quicker
 IDLE_S = 10.0  # a thread without work ends after that
 
 
@@ -45,13 +46,17 @@ class ThreadExecutor:
         self._begun: dict[Key, tuple[Start, float]] = {}
         self._abandoned = 0
         self._alive = 0
-        self._usual_s = SLOW_S / 2  # running estimate of the median duration
+        self._usual_s = SLOW_S / 2  # running estimate of how long most handlers take: about the 87th percentile
         self._closed = False
 
     def capacity(self) -> int:
-        """Return the threads still free to use, and as many firings ahead of them as take 50 ms."""
+        """Return the threads still free to use, and as many firings ahead of them as take 50 ms.
+
+        Quick handlers share one thread; the slower they are, the more threads take what is ahead.
+        """
         workers = max(1, self._threads - max(0, self._abandoned - self._threads))
-        return workers + min(MOST_AHEAD, int(AHEAD_S / self._usual_s * (1 if self._usual_s < SLOW_S else workers)))
+        sharing = min(workers, max(1.0, self._usual_s / SLOW_S))
+        return workers + min(MOST_AHEAD, int(AHEAD_S / self._usual_s * sharing))
 
     def load(self) -> Load:
         """Return how busy the pool is."""
@@ -178,7 +183,8 @@ class ThreadExecutor:
                 with self._lock:
                     self._abandoned -= 1
                 return
-            self._usual_s *= 1.05 if monotonic_s() - at > self._usual_s else 0.95
+            took_s, usual_s = monotonic_s() - at, self._usual_s
+            self._usual_s = min(took_s, usual_s * 2) if took_s > usual_s else max(took_s, usual_s * 0.9, LEAST_S)
             self._post(answer)
 
     def _retire(self) -> bool:

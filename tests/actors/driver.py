@@ -2,6 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
 
 from placet.actors.answers import Answer, Receipt, Refused, Spawned
 from placet.actors.catalog import Catalog
@@ -21,6 +24,7 @@ from placet.testing.clock import ManualClock
 from placet.testing.image import Image, read_image
 from placet.testing.probes import ProbedKernel
 
+M = TypeVar("M", bound=ClientMessage)
 Given = Mapping[PlaceRef | str, Sequence[object]]
 
 
@@ -220,6 +224,11 @@ class Driver:
     def kinds(self, instance: str = "one") -> list[str]:
         """Return the kinds of an instance's history records, oldest first."""
         return [record.kind for record in self.history(instance)]
+
+
+def numbered(message: M) -> Callable[[int], M]:
+    """Return what builds `message` around a reply number."""
+    return lambda reply: msgspec.structs.replace(message, reply=reply)
 
 
 def failed(start: Start, failure: Failure) -> Failed:

@@ -5,8 +5,8 @@ from placet.actors.records import Phase
 from placet.persistence.values import encode
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
-from tests.actors.driver import Driver, withdrawn
-from tests.actors.flows import chain, single
+from tests.actors.driver import Driver, numbered, withdrawn
+from tests.actors.flows import chain, gather, same, single
 
 
 def retried(attempts: int = 3) -> Driver:
@@ -142,11 +142,8 @@ def test_a_skip_with_the_wrong_outputs_is_refused() -> None:
     driver.rest()
     number = driver.firing().number
     for outputs in ((), (("nowhere", encode(1)),), (("b", encode(1)), ("b", encode(2)))):
-        refusal = driver.refusal(
-            lambda reply, outputs=outputs: SkipIncident(
-                instance="one", reply=reply, by="eva", incident=number, outputs=outputs
-            )
-        )
+        skip = SkipIncident(instance="one", by="eva", incident=number, outputs=outputs)
+        refusal = driver.refusal(numbered(skip))
         assert refusal.code == "wrong_output"
     assert driver.phase() is Phase.INCIDENT
 
@@ -242,8 +239,8 @@ def test_a_guard_sees_large_values() -> None:
 def test_stuck_is_told_at_once_with_what_each_transition_lacks() -> None:
     workflow = Workflow("stuck")
     left, right, c = workflow.places("left right c")
-    workflow.transition((left * 2 & right) >> c, "meet", handler=lambda lefts, one: one)
-    workflow.transition(left >> c, "kind", handler=lambda one: one, guard=lambda value: value != "x")
+    workflow.transition((left * 2 & right) >> c, "meet", handler=gather)
+    workflow.transition(left >> c, "kind", handler=same, guard=lambda value: value != "x")
     driver = Driver(workflow)
     driver.spawn(workflow, {left: ["x"]})
     assert driver.state() == "stuck"

@@ -7,7 +7,7 @@ import pytest
 from placet.actors.answers import Entries
 from placet.actors.messages import Inspect, Pause, Restart, RetryIncident, Sleep
 from placet.testing.probes import Probe, probed
-from tests.actors.driver import Driver, done
+from tests.actors.driver import Driver, done, numbered
 from tests.actors.flows import chain, join, single
 
 
@@ -154,7 +154,7 @@ def test_an_unknown_actor_is_refused() -> None:
     driver = Driver(single())
     driver.spawn(driver.workflows[0], {"a": [1]})
     for kind in (Inspect, Restart, Sleep):
-        assert driver.refusal(lambda reply, kind=kind: kind(instance="one", reply=reply, path="c")).code == "no_actor"
+        assert driver.refusal(numbered(kind(instance="one", path="c"))).code == "no_actor"
 
 
 def test_idle_instances_leave_memory_and_come_back() -> None:

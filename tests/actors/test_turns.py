@@ -3,7 +3,7 @@
 from placet.actors.answers import Refused, Spawned
 from placet.persistence.keys import FIRING, LIVE, TOKEN, split_entry
 from placet.persistence.store import Write
-from tests.actors.driver import Driver, done
+from tests.actors.driver import Driver, done, numbered
 from tests.actors.flows import chain, single
 
 
@@ -43,7 +43,7 @@ def test_a_token_that_was_on_disk_before_is_deleted_there() -> None:
 def test_many_instances_share_a_commit() -> None:
     driver = Driver(chain(1))
     for number in range(50):
-        driver.send(lambda reply, n=number: driver.spawn_message(driver.workflows[0], {"p0": [1]}, f"i{n}", reply))
+        driver.send(numbered(driver.spawn_message(driver.workflows[0], {"p0": [1]}, f"i{number}")))
     driver.rest()
     assert (len(driver.commits), driver.batches[0].turns, len(driver.started)) == (1, 50, 50)
     driver.answer_all()
@@ -55,7 +55,7 @@ def test_many_instances_share_a_commit() -> None:
 def test_the_budget_bounds_a_batch_and_the_rest_comes_next() -> None:
     driver = Driver(chain(1))
     for number in range(5):
-        driver.send(lambda reply, n=number: driver.spawn_message(driver.workflows[0], {"p0": [1]}, f"i{n}", reply))
+        driver.send(numbered(driver.spawn_message(driver.workflows[0], {"p0": [1]}, f"i{number}")))
     assert driver.run(budget=2).turns == 2
     assert driver.kernel.has_work
     driver.rest()

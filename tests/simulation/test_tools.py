@@ -97,7 +97,7 @@ def test_generated_definitions_are_many_and_hold_every_construct() -> None:
             seen |= {"timed"} if behaviour.timeout_s else set()
             seen |= {"passing"} if behaviour.handler is None else set()
             seen |= {"nested"} if transition.composite else set()
-            seen |= {"rivals"} if len(plan.places[transition.inputs[0].place].consumers) > 1 else set()
+            seen |= {"rivals"} if any(len(plan.places[arc.place].consumers) > 1 for arc in transition.inputs) else set()
         seen |= {"enabled"} if enabled(plan, entries) else set()
     assert seen == {
         "inline", "thread", "join", "choice", "fork", "sink", "weighted", "guarded", "retried", "timed", "passing",

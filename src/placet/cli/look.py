@@ -9,13 +9,14 @@ from placet.actors.clock import EngineClock
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.reader import Incident, InstanceView, StateReader
 from placet.actors.records import Phase
-from placet.actors.stamp import STAMP_KEY, Stamp, decode_stamp
+from placet.actors.stamp import Stamp, decode_stamp
 from placet.cli.errors import COMPLETED, WrongUsage
 from placet.cli.faces import header_face, instance_face, record_face
 from placet.cli.opened import command_to_go_on, instance_of, opened, unknown
 from placet.cli.output import say, say_json, say_lines, shown
 from placet.cli.source import load, split_target
 from placet.cli.text import columns, duration, moment
+from placet.persistence.keys import STAMP
 from placet.persistence.lock import owner
 from placet.persistence.preview import to_json
 from placet.persistence.store import View
@@ -119,7 +120,7 @@ def show(state: Path, id: str, *, is_json: bool, with_traceback: bool) -> int:
 
 def engine_now(store: View) -> float:
     """Return engine time as it would be if the engine went on now."""
-    stamp = store.get(STAMP_KEY)
+    stamp = store.get(STAMP)
     return EngineClock(decode_stamp(stamp) if stamp else Stamp()).now()
 
 

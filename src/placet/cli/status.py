@@ -14,12 +14,13 @@ from placet.actors.control_client import ask_engine
 from placet.actors.control_request import StatusRequest
 from placet.actors.marker_file import marked
 from placet.actors.reader import StateReader
-from placet.actors.stamp import STAMP_KEY, Stamp, decode_stamp
+from placet.actors.stamp import Stamp, decode_stamp
 from placet.cli.errors import COMPLETED
 from placet.cli.opened import opened
 from placet.cli.output import say, say_json
 from placet.cli.text import duration, moment, size
 from placet.persistence.directory import DATA
+from placet.persistence.keys import STAMP
 from placet.persistence.lock import owner
 from placet.petri.errors import PlacetError
 
@@ -66,7 +67,7 @@ def status(path: Path, *, is_json: bool) -> int:
 def _stored(path: Path) -> StateStatus:
     with opened(path) as store:
         counts = Counter(header.state.value for header in StateReader(store).headers())
-        data = store.get(STAMP_KEY)
+        data = store.get(STAMP)
         used_bytes = store.used_bytes()
     stamp = decode_stamp(data) if data else Stamp()
     return StateStatus(

@@ -1,19 +1,13 @@
 """One engine of a simulation: a kernel whose every step is taken by hand, and can be the last."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
 from placet.actors.catalog import Catalog
 from placet.actors.effects import Batch, Expire, Reply, Start
 from placet.persistence.errors import StoreFull
-from placet.testing.checks import Checks
-from placet.testing.clock import ManualClock
-from placet.testing.executor import SimulatedExecutor
-from placet.testing.people import People
 from placet.testing.probes import ProbedKernel
-from placet.testing.releases import Releases
-from placet.testing.store import FaultyStore
+from placet.testing.setting import Setting
 
 
 class Stage(Enum):
@@ -27,24 +21,12 @@ class Stage(Enum):
 Effect: TypeAlias = Start | Expire | Reply
 
 
-@dataclass(slots=True)
-class Surroundings:
-    """What outlives an engine."""
-
-    store: FaultyStore
-    clock: ManualClock
-    executor: SimulatedExecutor
-    checks: Checks
-    releases: Releases
-    people: People
-
-
 class SimulatedEngine:
     """A kernel from its start to its crash."""
 
-    def __init__(self, catalog: Catalog, around: Surroundings, capacity: int) -> None:
-        self._around = around
-        self.kernel = ProbedKernel(around.store, catalog)
+    def __init__(self, catalog: Catalog, setting: Setting, capacity: int) -> None:
+        self._setting = setting
+        self.kernel = ProbedKernel(setting.store, catalog)
         self.kernel.begin_batch()
         self.found = self.kernel.recover()
         self.stage = Stage.IDLE
@@ -63,7 +45,7 @@ class SimulatedEngine:
     def run(self, budget: int) -> Batch:
         """Handle messages. Raises `Crashed` before the message that `kernel.ends_at` says."""
         self.kernel.begin_batch()
-        self.batch_at = self._around.clock.now()
+        self.batch_at = self._setting.clock.now()
         self.batch = self.kernel.run(self.batch_at, budget)
         self.stage = Stage.IDLE if self.batch.is_empty else Stage.RAN
         return self.batch
@@ -71,7 +53,7 @@ class SimulatedEngine:
     def stop(self) -> Batch:
         """Make the batch of a clean stop."""
         self.kernel.begin_batch()
-        self.batch = self.kernel.stop(self._around.clock.now())
+        self.batch = self.kernel.stop(self._setting.clock.now())
         self.stage, self.is_last = Stage.RAN, True
         return self.batch
 
@@ -80,7 +62,7 @@ class SimulatedEngine:
         batch = self.batch
         if batch.writes:
             try:
-                self._around.store.commit(batch.writes)
+                self._setting.store.commit(batch.writes)
             except StoreFull:
                 return False
         self.kernel.committed()
@@ -91,12 +73,12 @@ class SimulatedEngine:
         ]
         self.released = 0
         self.stage = Stage.COMMITTED if self.effects or self.is_last else Stage.IDLE
-        self._around.releases.changed(batch.changes)
+        self._setting.releases.changed(batch.changes)
         return True
 
     def release(self, count: int) -> None:
         """Let go of the next `count` effects."""
-        now = self._around.clock.now()
+        now = self._setting.clock.now()
         for effect in self.effects[self.released : self.released + count]:
             self._release(effect, now)
         self.released += count
@@ -104,13 +86,13 @@ class SimulatedEngine:
             self.stage = Stage.IDLE
 
     def _release(self, effect: Effect, now: float) -> None:
-        around = self._around
+        setting = self._setting
         match effect:
             case Start():
-                around.releases.start(effect, now, self.capacity)
-                around.executor.submit(effect, now)
+                setting.releases.start(effect, now, self.capacity)
+                setting.executor.submit(effect, now)
             case Expire():
-                around.releases.expire(effect, now)
-                around.executor.expire(effect, now)
+                setting.releases.expire(effect, now)
+                setting.executor.expire(effect, now)
             case Reply():
-                around.people.answered(effect, alone=len(self.kernel.handled) == 1 and not self.batch.writes)
+                setting.people.answered(effect, alone=len(self.kernel.handled) == 1 and not self.batch.writes)

@@ -6,6 +6,7 @@ every loop ends. A value may also be a tuple whose first entry counts, to be lar
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 from zlib import crc32
 
 from placet.actors.usercode import Context
@@ -17,7 +18,7 @@ TAGS = 24
 BULK_BYTES = 70_000  # more than a value may have to stay where it is
 
 
-class Misfortune(Exception):  # noqa: N818  user code's own error, named as users do
+class Misfortune(Exception):
     """A handler failed; another attempt may help."""
 
 
@@ -44,10 +45,15 @@ def number_of(value: object) -> int:
     """Return the number a value stands for; one of a collection is that of its largest fuel and first tag."""
     if isinstance(value, int):
         return value
-    if isinstance(value, tuple | list) and value:
-        numbers = [number_of(one) for one in value]
+    parts = _parts(value)
+    if parts:
+        numbers = [number_of(one) for one in parts]
         return numbers[0] // FUEL * FUEL + max(number % FUEL for number in numbers)
     return 0
+
+
+def _parts(value: object) -> Sequence[object]:
+    return cast("Sequence[object]", value) if isinstance(value, tuple | list) else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +65,7 @@ class TagGuard:
     raises_at: int = -1  # tag; -1 never raises
 
     def __call__(self, value: object) -> bool:
+        """Ask the guard. Raises `Misfortune` for the tag it cannot judge."""
         tag = number_of(value) // FUEL
         if tag == self.raises_at:
             raise Misfortune(f"tag {tag} cannot be judged")
@@ -84,10 +91,11 @@ class Step:
     effects: bool = True  # logs what it begins: not so for handlers declared pure
 
     def __call__(self, *values: object, context: Context) -> object:
+        """Handle one firing."""
         if self.effects:
             self.world.begun.add((context.firing_id, context.attempt))
         self._check(values)
-        number = self._mixed(values, context)
+        number = self._mixed(values)
         self._fail(context)
         if self.choice:
             return self._chosen(number)
@@ -105,11 +113,11 @@ class Step:
     def _check(self, values: Sequence[object]) -> None:
         """Complain of a value that a guard should have kept back."""
         for value, guard, weight in zip(values, self.guards, self.weights, strict=True):
-            parts: Sequence[object] = value if isinstance(value, list) and weight > 1 else [value]
+            parts = _parts(value) if weight > 1 else [value]
             if guard is not None and not all(guard.lets(part) for part in parts):
                 self.world.complaints.append(f"{self.name} was given {value!r:.60} past its guard")
 
-    def _mixed(self, values: Sequence[object], context: Context) -> int:
+    def _mixed(self, values: Sequence[object]) -> int:
         numbers = [number_of(value) for value in values]
         tag = crc32(repr((self.name, numbers)).encode()) % TAGS
         return tag * FUEL + max((number % FUEL for number in numbers), default=0)

@@ -74,7 +74,8 @@ class Image:
     def incidents(self) -> list[int]:
         """The numbers of all open incidents."""
         found = [firing.number for firing in self.phases(Phase.INCIDENT)]
-        return found + [incident.number for incident in (*self.guard_incidents, *self.parked)]
+        found += [incident.number for incident in self.guard_incidents]
+        return found + [parked.number for parked in self.parked]
 
 
 def read_image(view: View, root: bytes) -> Image | None:

@@ -1,15 +1,18 @@
 """What must hold of an engine at rest: nothing that could move has been forgotten."""
 
+from collections.abc import Mapping
+
 from placet.actors.lifecycle import Intent
 from placet.actors.messages import KernelMessage
-from placet.actors.records import Phase, encode
+from placet.actors.records import Firing, Phase, encode
 from placet.actors.turn import Turn
 from placet.actors.waking import wake
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import address_key
-from placet.testing.engine import SimulatedEngine, Surroundings
+from placet.testing.engine import SimulatedEngine
 from placet.testing.errors import require
 from placet.testing.image import Image
+from placet.testing.setting import Setting
 
 LATE_S = 0.125  # a timer may be this late: a bucket of the wheel
 THREAD = "thread"
@@ -18,22 +21,22 @@ THREAD = "thread"
 class Liveness:
     """Looks at an engine between two batches."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
 
     def idle(self, engine: SimulatedEngine, inbox: list[KernelMessage]) -> None:
         """Check an engine whose batch is done: if it has nothing more to do, that must be true."""
         hungry = self._hungry(engine)
-        self._around.releases.wants(hungry, self._around.clock.now())
+        self._setting.releases.wants(hungry, self._setting.clock.now())
         if engine.kernel.has_work or engine.kernel.draining:
             return
         self._check_forgotten(engine, hungry, inbox)
         self._check_timers(engine)
-        require(not self._around.people.requests, "every request is answered", self._around.people.requests)
+        require(not self._setting.people.requests, "every request is answered", self._setting.people.requests)
 
     def _hungry(self, engine: SimulatedEngine) -> set[bytes]:
         """Return the instances that could start something, had they a slot."""
-        checks = self._around.checks
+        checks = self._setting.checks
         found: set[bytes] = set()
         for root, image in checks.images.items():
             if root in engine.kernel.broken():
@@ -43,30 +46,30 @@ class Liveness:
         return found
 
     def _check_forgotten(self, engine: SimulatedEngine, hungry: set[bytes], inbox: list[KernelMessage]) -> None:
-        around = self._around
+        setting = self._setting
         alone = self._suspects()
-        free = engine.capacity - len(around.executor.live) - len(inbox)
-        if free > 0 and not alone and not around.executor.has_answers:
+        free = engine.capacity - len(setting.executor.live) - len(inbox)
+        if free > 0 and not alone and not setting.executor.has_answers:
             require(not hungry, "no wake-up is lost", f"{self._names(hungry)} wait while {free} slots are free")
-        for root, image in around.checks.images.items():
+        for root, image in setting.checks.images.items():
             if image.header.intent is Intent.RUN and not image.is_over and root not in engine.kernel.broken():
-                inline = around.checks.outlook(root).inline
+                inline = setting.checks.outlook(root).inline
                 require(not inline, "no wake-up is lost", f"{image.header.instance} could go on inline")
 
     def _suspects(self) -> list[Image]:
         """Return the instances with a firing that runs alone, or waits to."""
         return [
             image
-            for image in self._around.checks.images.values()
+            for image in self._setting.checks.images.values()
             if any(firing.losses >= 3 and firing.phase is not Phase.INCIDENT for firing in image.firings.values())
         ]
 
     def _names(self, roots: set[bytes]) -> list[str]:
-        return [self._around.checks.images[root].header.instance for root in sorted(roots)]
+        return [self._setting.checks.images[root].header.instance for root in sorted(roots)]
 
     def _check_timers(self, engine: SimulatedEngine) -> None:
         now = engine.batch_at
-        for image in self._around.checks.images.values():
+        for image in self._setting.checks.images.values():
             parked = {(parked.kind, parked.firing) for parked in image.parked}
             for firing in image.phases(Phase.BACKOFF):
                 late = firing.due < now and not any(kind in ("Due", "Recover") for kind, _ in parked)
@@ -77,8 +80,8 @@ class Liveness:
     def compare(self, engine: SimulatedEngine) -> None:
         """What an engine holds in memory is what a fresh one would read."""
         for root, workflow in engine.kernel.in_memory().items():
-            turn = Turn(root, self._around.clock.now(), 0, False)
-            twin = wake(root, self._around.store.scan(root), turn, engine.kernel)
+            turn = Turn(root, self._setting.clock.now(), 0, False)
+            twin = wake(root, self._setting.store.scan(root), turn, engine.kernel)
             twin.offer_dirty()
             require(not turn.born and not turn.changed, "waking changes nothing", workflow.header.instance)
             for name, ours, fresh in _aspects(workflow, twin):
@@ -92,7 +95,7 @@ class Liveness:
 
     def ended(self) -> None:
         """Every instance has ended, or is truly stuck; every id that was ever answered for is still known."""
-        checks = self._around.checks
+        checks = self._setting.checks
         for image in checks.images.values():
             if image.is_over:
                 continue
@@ -100,9 +103,9 @@ class Liveness:
             require(state.value == "stuck", "everything ends", f"{name} is {state} at rest")
             require(not image.firings, "stuck is true", f"{name} has firings")
         for root, image in checks.images.items():
-            require(self._around.store.get(address_key(image.header.instance)) == root, "addresses", root.hex())
+            require(self._setting.store.get(address_key(image.header.instance)) == root, "addresses", root.hex())
         require(not checks.doomed, "P2: losses are counted", checks.doomed)
-        require(not self._around.executor.live, "everything ends", "handlers run for nobody")
+        require(not self._setting.executor.live, "everything ends", "handlers run for nobody")
         require(not checks.world.complaints, "guards are respected", checks.world.complaints[:1])
 
 
@@ -117,7 +120,7 @@ def _aspects(ours: WorkflowActor, fresh: WorkflowActor) -> list[tuple[str, objec
     for mine_place, their_place in zip(ours.places, fresh.places, strict=True):
         if mine_place is None:
             continue  # asleep, or empty
-        tokens = {} if their_place is None else their_place.tokens
+        tokens: Mapping[int, bytes] = {} if their_place is None else their_place.tokens
         pairs.append(("tokens", list(mine_place.tokens.items()), list(tokens.items())))
         if their_place is not None:
             pairs.append(("queues", [*map(list, mine_place.queues)], [*map(list, their_place.queues)]))
@@ -125,9 +128,9 @@ def _aspects(ours: WorkflowActor, fresh: WorkflowActor) -> list[tuple[str, objec
     pairs.append(("parked", sorted(ours.parked), sorted(fresh.parked)))
     pairs.append(("wants", sorted(ours.wants()), sorted(fresh.wants())))
     ready = [{name: sorted(numbers) for name, numbers in one.ready.items() if numbers} for one in (ours, fresh)]
-    pairs.append(("ready", *ready))
+    pairs.append(("ready", ready[0], ready[1]))
     return pairs
 
 
-def _encoded(firings: dict[int, object]) -> dict[int, bytes]:
+def _encoded(firings: Mapping[int, Firing]) -> dict[int, bytes]:
     return {number: encode(firing) for number, firing in sorted(firings.items())}

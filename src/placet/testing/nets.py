@@ -33,7 +33,10 @@ class Taste:
     @staticmethod
     def draw(random: Random) -> "Taste":
         """Return a taste; extremes are common, since they find what the middle hides."""
-        draw = lambda: random.choice((0.0, 0.1, 0.3, 0.6, 1.0))  # noqa: E731  eight uses in the next lines
+
+        def draw() -> float:
+            return random.choice((0.0, 0.1, 0.3, 0.6, 1.0))
+
         return Taste(
             inline=draw(),
             guarded=draw() * 0.6,

@@ -95,37 +95,33 @@ class People:
             return None
         random = self.random
         instance = self._instance() if random.random() < 0.97 else "nobody"
-        image = self.image(instance)
-        make = random.choice((self._pause, self._resume, self._settle, self._settle, self._settle, self._cancel))
-        return self._send(make(instance, image))
+        make = random.choice((self._pause, self.resume, self._settle, self._settle, self._settle, self._cancel))
+        return self._send(make(instance))
 
     def _words(self, instance: str) -> dict[str, str]:
         words = {"instance": instance, "by": "eva", "why": f"why {self.numbers + 1}"}
         return words | ({"request_id": f"request {self.numbers + 1}"} if self.random.random() < 0.5 else {})
 
-    def _pause(self, instance: str, image: Image | None) -> ClientMessage:
+    def _pause(self, instance: str) -> ClientMessage:
         return Pause(**self._words(instance), reply=self._number())
-
-    def _resume(self, instance: str, image: Image | None) -> ClientMessage:
-        return Resume(**self._words(instance), reply=self._number())
-
-    def _cancel(self, instance: str, image: Image | None) -> ClientMessage:
-        if self.random.random() < 0.7:
-            return self._resume(instance, image)
-        return Cancel(**self._words(instance), reply=self._number())
-
-    def _settle(self, instance: str, image: Image | None) -> ClientMessage:
-        troubled = [one for one in self.instances if (seen := self.image(one)) and seen.incidents]
-        if troubled and self.random.random() < 0.8:
-            instance = self.random.choice(troubled)
-            image = self.image(instance)
-        incidents = image.incidents if image else []
-        number = self.random.choice(incidents) if incidents else self.random.randint(0, 30)
-        return self.settle(instance, number, self.random.choice(("retry", "retry", "skip", "skip", "fail")))
 
     def resume(self, instance: str) -> ClientMessage:
         """Return the message that undoes a pause."""
-        return self._resume(instance, None)
+        return Resume(**self._words(instance), reply=self._number())
+
+    def _cancel(self, instance: str) -> ClientMessage:
+        if self.random.random() < 0.7:
+            return self.resume(instance)
+        return Cancel(**self._words(instance), reply=self._number())
+
+    def _settle(self, instance: str) -> ClientMessage:
+        troubled = [one for one in self.instances if (seen := self.image(one)) and seen.incidents]
+        if troubled and self.random.random() < 0.8:
+            instance = self.random.choice(troubled)
+        image = self.image(instance)
+        incidents = image.incidents if image else []
+        number = self.random.choice(incidents) if incidents else self.random.randint(0, 30)
+        return self.settle(instance, number, self.random.choice(("retry", "retry", "skip", "skip", "fail")))
 
     def settle(self, instance: str, incident: int, how: str) -> ClientMessage:
         """Return the message that settles an incident by "retry", "skip" or "fail"."""

@@ -1,7 +1,7 @@
 """Where a simulation reaches into a kernel: to see what it handles, to crash it there, to make its actors raise."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
@@ -32,7 +32,7 @@ _PROBED: tuple[tuple[type, str], ...] = (
 )
 
 
-class ActorFault(Exception):  # noqa: N818  a fault is what the kernel's ladder calls it
+class ActorFault(Exception):
     """An actor's code raised: planted by a simulation."""
 
 
@@ -67,7 +67,7 @@ class Probe:
 
 
 @contextmanager
-def probed(probe: Probe) -> Iterator[None]:
+def probed(probe: Probe) -> Generator[None]:
     """Tell `probe` of every call into an actor, half of the time once it has done its work."""
     originals = [(kind, name, vars(kind)[name]) for kind, name in _PROBED]
     try:

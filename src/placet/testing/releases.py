@@ -52,7 +52,7 @@ class Releases:
         require(values == given, "a handler is given the tokens taken", what)
         require(len(self.executor.live) < capacity, "a firing is chosen for a free slot", f"{what}: {capacity} slots")
         self._check_attempt(start, firing, now, what)
-        self._check_alone(start, firing, what)
+        self._check_alone(firing, what)
         self._check_fair(start, now)
         self.checks.released.add((start.root, start.number, start.attempt))
 
@@ -71,7 +71,7 @@ class Releases:
         due_s = account.failed_at + (delay_s or 0.0)
         require(now >= due_s - FORGIVEN_S, "back-off is kept", f"{what} at {now}, not before {due_s}")
 
-    def _check_alone(self, start: Start, firing: Firing, what: str) -> None:
+    def _check_alone(self, firing: Firing, what: str) -> None:
         """P2: from its third loss a firing runs with nothing beside it."""
         if firing.losses >= ALONE_FROM:
             require(not self.executor.live, "P2: a suspect runs alone", f"{what} beside {len(self.executor.live)}")

@@ -13,7 +13,8 @@ from functools import partial
 from itertools import islice
 
 from placet.testing.coverage import Coverage
-from placet.testing.simulation import STEPS, Outcome, simulate
+from placet.testing.outcome import Outcome
+from placet.testing.simulation import STEPS, simulate
 
 _CHUNK = 10  # seeds a worker takes at a time
 
