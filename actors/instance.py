@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from placet.actors.answers import Entries, Receipt
+from placet.actors.answers import Entries, Receipt, encode_answer
 from placet.actors.errors import NotCompleted, NotFound
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.messages import (
+    MOST_TRIMMED,
     Cancel,
     FailIncident,
     Inspect,
@@ -19,6 +20,7 @@ from placet.actors.messages import (
     RetryIncident,
     SkipIncident,
     Sleep,
+    Trim,
 )
 from placet.actors.reader import InstanceView
 from placet.persistence.history import Record
@@ -63,6 +65,16 @@ class Instance:
     def history(self) -> list[tuple[int, Record]]:
         """Return (sequence, record) for everything that happened to it, oldest first."""
         return self._runtime.reader.history(self.id)
+
+    def trim_history(self, keep: int) -> int:
+        """Delete all but the newest `keep` records (at least one) of its history; return how many were deleted."""
+        doomed = self._runtime.reader.trimmable(self.id, max(1, keep))
+        for begin in range(0, len(doomed), MOST_TRIMMED):
+            self._trim(tuple(doomed[begin : begin + MOST_TRIMMED]))
+        return len(doomed)
+
+    def _trim(self, records: tuple[int, ...]) -> None:
+        self._runtime.ask(lambda reply: Trim(instance=self.id, records=records, reply=reply))
 
     # -- waiting -------------------------------------------------------------------------------------------
 
@@ -164,6 +176,10 @@ class ActorHandle:
         answer = self._runtime.ask(lambda reply: Inspect(instance=instance, path=path, reply=reply))
         assert isinstance(answer, Entries)
         return answer
+
+    def export(self) -> bytes:
+        """Return the actor's snapshot as one piece of bytes (msgpack: address, and entries with kind, id and bytes)."""
+        return encode_answer(self.inspect())
 
     def restart(self) -> None:
         """Drop the actor from memory and bring it back from its snapshot; its tokens are as before."""

@@ -127,6 +127,15 @@ class Sleep(ActorRequest, frozen=True, gc=False, kw_only=True):
     """Put the actor to sleep: it wakes with the next message."""
 
 
+class Trim(Request, frozen=True, gc=False, kw_only=True):
+    """Delete history records of an instance that has others after them; oldest first, so that none is out of reach."""
+
+    records: tuple[int, ...]  # sequence numbers, at most `MOST_TRIMMED`
+
+
+MOST_TRIMMED = 1_000
+
+
 class Intervention(Request, frozen=True, gc=False, kw_only=True):
     """Base of what a person sends into a running instance: recorded with `by` and `why`."""
 
@@ -168,7 +177,7 @@ class FailIncident(Intervention, frozen=True, gc=False, kw_only=True):
 
 ExecutorMessage: TypeAlias = Done | Failed | Withdrawn
 InternalMessage: TypeAlias = Due | Grant | Recover | RunAlone | Park
-ActorMessage: TypeAlias = Inspect | Restart | Sleep
+ActorMessage: TypeAlias = Inspect | Restart | Sleep | Trim
 InterventionMessage: TypeAlias = Pause | Resume | Cancel | RetryIncident | SkipIncident | FailIncident
 ClientMessage: TypeAlias = Spawn | ActorMessage | InterventionMessage
 KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage

@@ -21,7 +21,7 @@ from placet.actors.records import (
 )
 from placet.actors.recovery import survey
 from placet.persistence.blobs import BLOB_ACTOR, is_ref, join
-from placet.persistence.history import Record, walk
+from placet.persistence.history import Record, trim, walk
 from placet.persistence.keys import (
     FIRING,
     FIRST_PLACE,
@@ -164,6 +164,12 @@ class StateReader:
         """Return (sequence, record) of an instance, oldest first."""
         found = self.instance(instance)
         return list(walk(self._view, found.last))[::-1] if found else []
+
+    def trimmable(self, instance: str, keep: int) -> list[int]:
+        """Return the sequences of all but the newest `keep` records of an instance, oldest first."""
+        found = self.instance(instance)
+        keys = trim(self._view, found.last, keep) if found else []
+        return [int.from_bytes(key[1:], "big") for key in reversed(keys)]
 
     def _firing_incident(self, root: bytes, plan: Plan, firing: Firing) -> Incident:
         return Incident(

@@ -8,6 +8,7 @@ from placet.actors.composite import CompositeActor
 from placet.actors.interventions import end, intervene
 from placet.actors.lifecycle import TERMINAL, Intent
 from placet.actors.messages import (
+    MOST_TRIMMED,
     ActorRequest,
     Cancel,
     Done,
@@ -26,13 +27,15 @@ from placet.actors.messages import (
     RunAlone,
     SkipIncident,
     Sleep,
+    Trim,
     Withdrawn,
 )
 from placet.actors.records import Firing, Parked, Phase, encode
 from placet.actors.slots import SLICE_S
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
-from placet.persistence.keys import FIRST_PLACE, PARKED, entry_key, split_entry
+from placet.persistence.history import decode_record
+from placet.persistence.keys import FIRST_PLACE, PARKED, entry_key, history_key, split_entry
 
 RUNNING = int(Phase.RUNNING)
 
@@ -195,6 +198,18 @@ def _restart(workflow: WorkflowActor, turn: Turn, message: Restart) -> None:
     turn.rare().answer = Receipt(instance=message.instance, at=turn.now)
 
 
+def _trim(workflow: WorkflowActor, turn: Turn, message: Trim) -> None:
+    """Delete old records; what is not this instance's, is gone already or is its newest is left alone."""
+    deleted = 0
+    for sequence in message.records[:MOST_TRIMMED]:
+        key = history_key(sequence)
+        data = workflow.services.get(key)
+        if data is not None and sequence != workflow.link and decode_record(data).root == workflow.root:
+            turn.rare().engine_writes[key] = None
+            deleted += 1
+    turn.rare().answer = Receipt(instance=message.instance, at=turn.now, already=not deleted)
+
+
 # `Any`: each function takes the very message it stands beside, a relation the type system cannot say.
 RECEIVERS: Mapping[type[KernelMessage], Callable[[WorkflowActor, Turn, Any], None]] = {
     Done: _done,
@@ -208,5 +223,6 @@ RECEIVERS: Mapping[type[KernelMessage], Callable[[WorkflowActor, Turn, Any], Non
     Inspect: _inspect,
     Restart: _restart,
     Sleep: _sleep,
+    Trim: _trim,
     **dict.fromkeys((Pause, Resume, Cancel, RetryIncident, SkipIncident, FailIncident), intervene),
 }

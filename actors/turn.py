@@ -21,7 +21,8 @@ class Aside:
     """What few turns bring about."""
 
     answer: Answer | None = None
-    engine_writes: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])  # outside of the instance
+    # outside of the instance:
+    engine_writes: dict[bytes, bytes | None] = field(default_factory=dict[bytes, bytes | None])
     forget: bool = False  # drop the instance from memory after this turn
     changes: list[StateChanged] = field(default_factory=list[StateChanged])
     expires: list[Expire] = field(default_factory=list[Expire])

@@ -231,7 +231,7 @@ class Actions:
         self.inbox.clear()
         self.setting.executor.crash()
         self.setting.people.crashed()
-        self.setting.releases.crashed()
+        self.setting.releases.forget_waiting()
         self.setting.probe.disarm()
 
     def stop(self) -> None:

@@ -34,6 +34,7 @@ class SimulatedEngine:
         self.effects: list[Effect] = []
         self.released = 0
         self.batch_at = 0.0  # engine time the last batch was made at
+        self.faulted = False  # an actor raised in the last batch
         self.is_last = False  # the batch is that of a clean stop
         self.set_capacity(capacity)
 
@@ -46,7 +47,9 @@ class SimulatedEngine:
         """Handle messages. Raises `Crashed` before the message that `kernel.ends_at` says."""
         self.kernel.begin_batch()
         self.batch_at = self._setting.clock.now()
+        faults = self._setting.probe.raised
         self.batch = self.kernel.run(self.batch_at, budget)
+        self.faulted = self._setting.probe.raised > faults
         self.stage = Stage.IDLE if self.batch.is_empty else Stage.RAN
         return self.batch
 

@@ -129,18 +129,19 @@ class Outlook:
 
     image: Image
     enabled: list[TransitionPlan]  # in the committed marking, with the code this process knows
-    startable: list[TransitionPlan]  # of firings that wait to be started, where the code is known
+    ready: list[TransitionPlan]  # of firings that wait to be started, where the code is known
+    suspects: list[TransitionPlan]  # likewise, of those that wait to be run alone
     unknown: bool  # something could move, had this process the code
     inner: bool  # a token lies where transitions take from
 
     @property
     def inline(self) -> bool:
         """True when something can happen in the kernel itself."""
-        return any(one.executor == INLINE for one in (*self.enabled, *self.startable))
+        return any(one.executor == INLINE for one in (*self.enabled, *self.ready))
 
     def executors(self) -> list[str]:
-        """Return the executors something wants a slot of."""
-        return sorted({one.executor for one in (*self.enabled, *self.startable)} - {INLINE})
+        """Return the executors something wants a slot of, beside others."""
+        return sorted({one.executor for one in (*self.enabled, *self.ready)} - {INLINE})
 
     def state(self) -> InstanceState:
         """Return the state the instance must have."""
@@ -157,7 +158,7 @@ class Outlook:
                 pass
         if image.incidents:
             return InstanceState.INCIDENT
-        if busy or self.startable or self.enabled:
+        if busy or self.ready or self.suspects or self.enabled:
             return InstanceState.RUNNING
         if image.firings or self.unknown:
             return InstanceState.WAITING
@@ -171,21 +172,25 @@ class Outlook:
             return False
         if image.phases(Phase.RUNNING):
             return True
-        return image.header.intent is Intent.RUN and bool(self.startable or self.enabled)
+        return image.header.intent is Intent.RUN and bool(self.ready or self.suspects or self.enabled)
 
 
 def outlook_of(view: View, image: Image, plan: Plan) -> Outlook:
     """Work out what an instance could do next."""
     marking = marking_of(view, image)
-    waiting = image.phases(Phase.READY) + image.phases(Phase.SUSPECT)
-    planned = [plan.transitions[firing.transition] for firing in waiting]
     return Outlook(
         image=image,
         enabled=[one for one in plan.transitions if is_enabled(one, marking)],
-        startable=[one for one in planned if one.behaviour is not None],
+        ready=_known(plan, image, Phase.READY),
+        suspects=_known(plan, image, Phase.SUSPECT),
         unknown=any(one.behaviour is None and _has_tokens(one, image) for one in plan.transitions),
         inner=any(tokens and not plan.places[place].is_exit for place, tokens in image.places.items()),
     )
+
+
+def _known(plan: Plan, image: Image, phase: Phase) -> list[TransitionPlan]:
+    transitions = [plan.transitions[firing.transition] for firing in image.phases(phase)]
+    return [one for one in transitions if one.behaviour is not None]
 
 
 def _has_tokens(transition: TransitionPlan, image: Image) -> bool:

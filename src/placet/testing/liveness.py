@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from placet.actors.lifecycle import Intent
-from placet.actors.messages import KernelMessage
+from placet.actors.messages import Grant, KernelMessage
 from placet.actors.records import Firing, Phase, encode
 from placet.actors.turn import Turn
 from placet.actors.waking import wake
@@ -27,6 +27,10 @@ class Liveness:
     def idle(self, engine: SimulatedEngine, inbox: list[KernelMessage]) -> None:
         """Check an engine whose batch is done: if it has nothing more to do, that must be true."""
         hungry = self._hungry(engine)
+        if engine.faulted:
+            self._setting.releases.forget_waiting()  # turns are taken again, out of order
+        else:
+            self._setting.releases.granted([one.root for one in engine.kernel.handled if isinstance(one, Grant)])
         self._setting.releases.wants(hungry, self._setting.clock.now())
         if engine.kernel.has_work or engine.kernel.draining:
             return
@@ -69,11 +73,21 @@ class Liveness:
 
     def _check_timers(self, engine: SimulatedEngine) -> None:
         now = engine.batch_at
-        for image in self._setting.checks.images.values():
-            parked = {(parked.kind, parked.firing) for parked in image.parked}
-            for firing in image.phases(Phase.BACKOFF):
-                late = firing.due < now and not any(kind in ("Due", "Recover") for kind, _ in parked)
-                require(not late, "timers fire", f"{image.header.instance} {firing.number} was due at {firing.due}")
+        for root, number, attempt in self._setting.executor.live:
+            firing = self._setting.checks.images[root].firings.get(number)
+            mine = firing is not None and firing.attempt == attempt and root not in engine.kernel.broken()
+            if firing is not None and mine and firing.phase is Phase.RUNNING and firing.due:
+                require(
+                    firing.due >= now or self._deaf(root), "deadlines are kept", f"{number} was due at {firing.due}"
+                )
+        for root, image in self._setting.checks.images.items():
+            for backing_off in image.phases(Phase.BACKOFF):
+                late = backing_off.due < now and not self._deaf(root)
+                require(not late, "timers fire", f"{image.header.instance} {backing_off}")
+
+    def _deaf(self, root: bytes) -> bool:
+        """Return whether an instance could not be told that a time has come: that is an incident of its own."""
+        return any(parked.kind in ("Due", "Recover") for parked in self._setting.checks.images[root].parked)
 
     # -- memory against store --------------------------------------------------------------------------------
 

@@ -20,7 +20,9 @@ from placet.actors.messages import (
     SkipIncident,
     Sleep,
     Spawn,
+    Trim,
 )
+from placet.persistence.history import walk
 from placet.persistence.keys import address_key
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
@@ -155,8 +157,18 @@ class People:
         if image is not None:
             plan = self.checks.plan(image)
             paths += [*plan.place_index] * 3 + [*plan.composite_index]
+        if image is not None and random.random() < 0.25:
+            return self._trim(image)
         kind = random.choice((Inspect, Restart, Sleep))
         return self._send(kind(instance=instance, path=random.choice(paths), reply=self._number()))
+
+    def _trim(self, image: Image) -> ClientMessage:
+        """Ask to delete old history: oldest first, with some that is not this instance's or is the newest."""
+        keep = self.random.choice((1, 1, 3, 10))
+        last = self.checks.ledgers[image.root].last
+        records = tuple(sequence for sequence, _ in walk(self.checks.view, last))[keep:][::-1]
+        strangers = (last, self.random.randint(0, self.checks.history + 5))
+        return self._send(Trim(instance=image.header.instance, records=records + strangers, reply=self._number()))
 
     def repeat(self) -> ClientMessage | None:
         """Ask again for what was asked before: what a client does that has had no answer, or doubts it."""
