@@ -22,7 +22,7 @@ def step(handler: Callable[..., object], **options: object) -> Workflow:
     """Return a workflow of one transition, `work`."""
     workflow = Workflow("step")
     begin, done = workflow.places("begin done")
-    workflow.transition(begin >> done, "work", handler=handler, **options)  # type: ignore[arg-type]  # a test's options  # pyright: ignore[reportArgumentType]
+    workflow.transition(begin >> done, "work", handler=handler, **options)  # type: ignore[arg-type]  # a test's options  # pyright: ignore[reportArgumentType]  # read-only for all but tests
     return workflow
 
 
@@ -300,7 +300,7 @@ class Planted:
 def plant(monkeypatch: pytest.MonkeyPatch, kind: type[KernelMessage], times: int) -> Planted:
     planted = Planted(times)
     monkeypatch.setattr(planted, "inner", receive.RECEIVERS[kind])
-    monkeypatch.setitem(receive.RECEIVERS, kind, planted)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setitem(receive.RECEIVERS, kind, planted)  # pyright: ignore[reportArgumentType]  # read-only for all but tests
     return planted
 
 
