@@ -42,7 +42,7 @@ def test_no_record_of_another_instance_and_never_the_newest_is_deleted(tmp_path:
     with Runtime(tmp_path / "state", [workflow]) as runtime:
         one = runtime.spawn(workflow, {"todo": [0]}, id="one")
         other = runtime.spawn(workflow, {"todo": [0]}, id="other")
-        one.result(PATIENCE_S), other.result(PATIENCE_S)
+        assert one.result(PATIENCE_S) == other.result(PATIENCE_S)
         everything = tuple(sequence for instance in (one, other) for sequence, _ in instance.history())
         newest, theirs = one.history()[-1], other.history()
         runtime.ask(lambda reply: Trim(instance="one", records=everything, reply=reply))
