@@ -17,7 +17,7 @@ from placet.actors.catalog import Catalog
 from placet.actors.clock import EngineClock, wall_s
 from placet.actors.collecting import relax, restore
 from placet.actors.effects import Batch, Progress, StateChanged
-from placet.actors.errors import Busy, EngineStopped
+from placet.actors.errors import Busy, EngineStopped, WaitsForItself
 from placet.actors.executors.base import Executor
 from placet.actors.kernel import Kernel
 from placet.actors.marker import Marker
@@ -117,8 +117,17 @@ class Engine:
             self._refuse_all()
         return future
 
+    def refuse_own_thread(self) -> None:
+        """Raise `WaitsForItself` on the engine's own thread, where guards and inline handlers run."""
+        if threading.current_thread() is self._thread:
+            raise WaitsForItself
+
     def stop(self, grace_s: float) -> None:
-        """Stop cleanly: wait up to `grace_s` for handlers that run; what they return still counts."""
+        """Stop cleanly: wait up to `grace_s` for handlers that run; what they return still counts.
+
+        Raises `WaitsForItself` on the engine's own thread.
+        """
+        self.refuse_own_thread()
         self._grace_s = grace_s
         self._stopping.set()
         self.inbox.put(_Wake.WAKE)

@@ -84,6 +84,15 @@ class EngineStopped(PlacetError):
         return self.reason
 
 
+class WaitsForItself(PlacetError):
+    """A guard or an inline handler asked its own engine for something and would wait for ever."""
+
+    code = "waits_for_itself"
+
+    def __str__(self) -> str:
+        return "a guard or inline handler cannot wait for the engine it runs in; run the handler on a thread"
+
+
 class InvalidId(PlacetError, ValueError):
     """An instance id that cannot be one."""
 

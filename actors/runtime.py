@@ -1,6 +1,7 @@
 """The embedded runtime: workflows in this process, their state in one directory, no server."""
 
 import asyncio
+import atexit
 import os
 import random
 import secrets
@@ -80,6 +81,7 @@ class Runtime:
     ) -> None:
         self.path = Path(path)
         self._grace_s = grace_s
+        self._pid = os.getpid()
         self._catalog = Catalog()
         self._digests: dict[str, bytes] = {}
         self._plans: dict[str, Plan] = {}
@@ -100,6 +102,7 @@ class Runtime:
                 self.control.start()
                 undo.callback(self.control.close)
             self._undo = undo.pop_all()
+        atexit.register(self.close)  # a program that forgets to close must not look like one that crashed
 
     def _make_engine(self, store: Store, marker: MarkerFile, threads: int) -> Engine:
         engine = Engine(store, self._catalog, marker)
@@ -126,7 +129,10 @@ class Runtime:
 
     def close(self) -> None:
         """Stop cleanly: nothing is lost, and what runs on after the grace is run again at the next start."""
-        self._undo.close()
+        self.engine.refuse_own_thread()
+        atexit.unregister(self.close)
+        if os.getpid() == self._pid:  # a forked child has neither the engine's thread nor a right to its files
+            self._undo.close()
 
     # -- spawning ------------------------------------------------------------------------------------------
 
@@ -264,7 +270,8 @@ class Runtime:
         return self.engine.outlive(future)
 
     def wait(self, future: "Future[T]", timeout_s: float | None, instance: str) -> T:
-        """Wait for a future of this runtime. Raises `WaitTimeout`; what it stands for goes on."""
+        """Wait for a future of this runtime. Raises `WaitTimeout`; what it stands for goes on; `WaitsForItself`."""
+        self.engine.refuse_own_thread()
         try:
             return future.result(timeout_s)
         except FutureTimeout as error:

@@ -157,8 +157,11 @@ class ThreadExecutor:
         with self._lock:
             more = min(wanted, self._threads - self._alive)
             for _ in range(0 if self._closed else more):
+                try:
+                    threading.Thread(target=self._work, name="placet-handler", daemon=True).start()
+                except RuntimeError:  # the system gives no more threads: those there are go on, `tend` tries again
+                    return
                 self._alive += 1
-                threading.Thread(target=self._work, name="placet-handler", daemon=True).start()
 
     def _work(self) -> None:
         queue, begun = self._queue, self._begun

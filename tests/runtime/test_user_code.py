@@ -81,3 +81,22 @@ def test_a_deadly_inline_handler_in_the_first_batch_of_a_start_is_no_crash_loop(
     assert codes == [0, 9, 9]
     code, out, _ = finished(["deadly.py"], cwd=tmp_path)
     assert (code, "CrashSuspect" in out) == (0, True)
+
+
+def test_an_inline_handler_that_would_wait_for_its_own_engine_fails_instead(tmp_path: Path) -> None:
+    workflow = Workflow("selfish")
+    begin, end = workflow.places("begin end")
+    runtimes: list[Runtime] = []
+
+    @workflow.transition(begin >> end, run="inline")
+    def ask(value: str) -> object:
+        if value == "close":
+            runtimes[0].close()
+        return runtimes[0].spawn(workflow, {begin: ["nothing"]}) if value == "spawn" else value
+
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        runtimes.append(runtime)
+        for value in ("close", "spawn"):
+            with pytest.raises(NotCompleted, match="WaitsForItself"):
+                runtime.spawn(workflow, {begin: [value]}).result(PATIENCE_S)
+        assert runtime.spawn(workflow, {begin: ["plain"]}).result(PATIENCE_S) == {"end": ["plain"]}
