@@ -32,16 +32,14 @@ class Verdict:
 
 
 class Faults:
-    """Recent restarts by instance."""
+    """When each instance was restarted of late, and which could not be brought back at all."""
 
     def __init__(self) -> None:
         self.past: dict[bytes, tuple[float, ...]] = {}
         self.broken: dict[bytes, str] = {}  # instances that cannot be brought back -> why
-        self.restarts = 0
 
     def judge(self, root: bytes, message: KernelMessage, error: Exception, now: float) -> Verdict:
         """Decide what becomes of a message whose turn raised."""
-        self.restarts += 1
         past = BUDGET.spend(self.past.get(root, ()), now)
         if past is not None:
             self.past[root] = past

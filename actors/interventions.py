@@ -139,7 +139,7 @@ def _retry(workflow: WorkflowActor, turn: Turn, message: RetryIncident) -> Answe
             incident.failed = incident.losses = 0
             composite, _ = workflow.firing(incident.transition, incident.number)
             composite.set_phase(turn, incident, Phase.READY)
-            _forget_suspicion(workflow, turn, incident.transition)
+            _forget_suspicion(workflow, incident.transition)
             _drop_parked_result(workflow, turn, incident.number)
         case GuardIncident():
             _ask_guard_again(workflow, turn, incident)
@@ -153,7 +153,7 @@ def _retry(workflow: WorkflowActor, turn: Turn, message: RetryIncident) -> Answe
 def _ask_guard_again(workflow: WorkflowActor, turn: Turn, incident: GuardIncident) -> None:
     del workflow.guard_incidents[incident.transition, incident.token]
     turn.delete(entry_key(workflow.root, 0, GUARD_INCIDENT, incident.number))
-    _forget_suspicion(workflow, turn, incident.transition)
+    _forget_suspicion(workflow, incident.transition)
     transition = workflow.plan.transitions[incident.transition]
     for arc in transition.inputs:
         if arc.place == incident.place and arc.queue >= 0:
@@ -161,8 +161,9 @@ def _ask_guard_again(workflow: WorkflowActor, turn: Turn, incident: GuardInciden
     workflow.dirty.append(transition.index)
 
 
-def _forget_suspicion(workflow: WorkflowActor, turn: Turn, transition: int) -> None:
-    turn.rare().cleared.append((workflow.header.instance, workflow.plan.transitions[transition].path))
+def _forget_suspicion(workflow: WorkflowActor, transition: int) -> None:
+    # At once, and not with the turn: this very turn tries it again. Were the turn dropped, it would be tried again too.
+    workflow.services.suspects.clear(workflow.header.instance, workflow.plan.transitions[transition].path)
 
 
 def _drop_parked_result(workflow: WorkflowActor, turn: Turn, firing: int) -> None:

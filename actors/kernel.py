@@ -324,8 +324,6 @@ class Kernel:
                 self._suspect((root, firing.number), firing, workflow.plan.transitions[firing.transition].executor)
         for replay in aside.replays:
             self.deliver(decode_message(replay))
-        for instance, path in aside.cleared:
-            self.suspects.clear(instance, path)
         if aside.answer is not None and isinstance(message, Request) and message.reply:
             batch.replies.append(Reply(reply=message.reply, answer=aside.answer))
 

@@ -18,9 +18,7 @@ TOKENS_BEFORE_LEAP = 64  # reading on is cheaper than a new search, up to about 
 class Found:
     """What must go on after a start."""
 
-    instances: int = 0
-    in_flight: int = 0  # firings that ran when the engine ended
-    suspected: bool = False  # some of them, or others, were lost so often that they may have to run alone
+    suspected: bool = False  # some firing was lost so often that it may have to run alone
     awake: list[bytes] = field(default_factory=list[bytes])  # roots that can move
     timers: list[tuple[TimerKey, float, int]] = field(default_factory=list[tuple[TimerKey, float, int]])
 
@@ -61,7 +59,6 @@ def _after_root(key: bytes) -> bytes | None:
 
 
 def _note_header(key: bytes, header: Header, found: Found) -> None:
-    found.instances += 1
     if header.awake:
         found.awake.append(key[:10])
 
@@ -71,7 +68,6 @@ def _note_firing(key: bytes, value: bytes, found: Found) -> None:
     if firing.phase is Phase.BACKOFF:
         found.timers.append(((key[:10], firing.number), firing.due, firing.transition))
     elif firing.phase is Phase.RUNNING:
-        found.in_flight += 1
         found.suspected = found.suspected or firing.losses + 1 >= ALONE_FROM
     elif firing.phase is Phase.SUSPECT:
         found.suspected = True

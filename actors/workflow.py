@@ -219,11 +219,6 @@ class WorkflowActor:
         return None
 
     @property
-    def is_busy(self) -> bool:
-        """True while a firing runs: its instance stays in memory."""
-        return self.counts[Phase.RUNNING] > 0
-
-    @property
     def open_incidents(self) -> int:
         """How many incidents wait for a person."""
         return self.counts[Phase.INCIDENT] + len(self.guard_incidents) + len(self.parked)

@@ -17,7 +17,6 @@ import struct
 
 LIVE, HISTORY, ADDRESS, NET, SHARD, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"E"
 STAMP = b"\xff"  # beside the newest history record, so that a commit writes one page less
-SHARDS = 256
 FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on composites, and on places
 
 # kinds of entry
@@ -31,18 +30,13 @@ _root = struct.Struct(">cBQ").pack
 
 
 def shard_of(instance_id: str) -> int:
-    """Return the shard of an instance: a hash of its id that is the same on every host and version."""
+    """Return the shard of an instance, 0 to 255: a hash of its id that is the same on every host and version."""
     return hashlib.blake2b(instance_id.encode(), digest_size=1).digest()[0]
 
 
 def root_prefix(shard: int, root: int) -> bytes:
     """Return the prefix of everything one instance has in live state (10 bytes)."""
     return _root(LIVE, shard, root)
-
-
-def split_root(prefix: bytes) -> tuple[int, int]:
-    """Return (shard, root) of a key or prefix in live state."""
-    return prefix[1], int.from_bytes(prefix[2:10], "big")
 
 
 def kind_prefix(root: bytes, actor: int, kind: int) -> bytes:

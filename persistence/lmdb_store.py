@@ -223,7 +223,6 @@ def _chunk(items: Iterator[tuple[bytes, bytes]], size: int) -> list[tuple[bytes,
 
 
 def _sealed(writes: Iterable[Write]) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
-    # `checksum.seal` by hand: a call for each value would cost a third more
     puts: list[tuple[bytes, bytes]] = []
     deletes: list[bytes] = []
     for key, value in writes:
@@ -234,7 +233,7 @@ def _sealed(writes: Iterable[Write]) -> tuple[list[tuple[bytes, bytes]], list[by
         else:
             if len(value) > MAX_VALUE_BYTES:
                 raise ValueTooLarge(len(value), MAX_VALUE_BYTES)
-            puts.append((key, value + crc32(value, crc32(key)).to_bytes(4, "little")))
+            puts.append((key, value + crc32(value, crc32(key)).to_bytes(SIZE, "little")))
     puts.sort()  # nearly free where they come sorted; neighbours then share pages that are in the cache
     deletes.sort()
     return puts, deletes

@@ -66,7 +66,7 @@ ENCODERS: Mapping[str, Callable[[object], bytes]] = {
     "json": encode_json,
     "msgpack": encode_msgpack,
 }
-"""The codecs a workflow can choose from, by name."""
+"""The codecs by name."""
 
 
 def _by_msgspec(encoder: Callable[[object], bytes], value: object) -> bytes:

@@ -45,21 +45,6 @@ def test_more_slots_serve_those_who_wait() -> None:
     assert [start.instance for start in driver.started] == [f"i{number}" for number in range(5)]
 
 
-def test_within_an_instance_priority_goes_first_then_age() -> None:
-    workflow = Workflow("ranks")
-    a, b, c = workflow.places("a b c")
-    workflow.transition(a >> c, "low", handler=same)
-    workflow.transition(b >> c, "high", handler=same, priority=5)
-    driver = Driver(workflow, slots=1)
-    driver.spawn(workflow, {a: [1, 2], b: [3, 4]})
-    order: list[str] = []
-    while driver.started:
-        order.append(driver.only().transition.path)
-        driver.answer_all()
-        driver.rest()
-    assert order == ["high", "high", "low", "low"]
-
-
 def test_competing_transitions_take_turns() -> None:
     workflow = Workflow("rivals")
     a, b, c = workflow.places("a b c")
@@ -69,10 +54,3 @@ def test_competing_transitions_take_turns() -> None:
     driver.spawn(workflow, {a: list(range(10))})
     driver.finish()
     assert {place: len(values) for place, values in driver.marking().items()} == {"b": 5, "c": 5}
-
-
-def test_the_oldest_token_goes_first() -> None:
-    driver = Driver(chain(1), slots=1)
-    driver.spawn(driver.workflows[0], {"p0": ["x", "y", "z"]})
-    driver.finish()
-    assert driver.marking() == {"p1": ["x", "y", "z"]}

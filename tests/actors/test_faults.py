@@ -144,7 +144,6 @@ def test_a_place_asleep_wakes_when_its_token_is_wanted() -> None:
     driver = Driver(chain(2), slots=0)
     driver.spawn(driver.workflows[0], {"p0": ["x", "y"]})
     driver.receipt(lambda reply: Sleep(instance="one", reply=reply, path="p0"))
-    driver.kernel.set_capacity("thread", 1)
     driver.kernel.set_capacity("thread", 5)
     driver.finish()
     assert driver.marking() == {"p2": ["x", "y"]}
@@ -158,7 +157,7 @@ def test_an_unknown_actor_is_refused() -> None:
 
 
 def test_idle_instances_leave_memory_and_come_back() -> None:
-    workflow, left, right = join()
+    workflow, left, _ = join()
     driver = Driver(workflow)
     for number in range(300):
         driver.spawn(workflow, {left: ["x"]}, f"i{number}")
@@ -166,4 +165,3 @@ def test_idle_instances_leave_memory_and_come_back() -> None:
     assert driver.state("i0") == "stuck"
     driver.receipt(lambda reply: Pause(instance="i0", reply=reply, by="eva"))
     assert driver.state("i0") == "paused"
-    assert right.name == "right"

@@ -22,7 +22,7 @@ def step(handler: Callable[..., object], **options: object) -> Workflow:
     """Return a workflow of one transition, `work`."""
     workflow = Workflow("step")
     begin, done = workflow.places("begin done")
-    workflow.transition(begin >> done, "work", handler=handler, **options)  # type: ignore[arg-type]  # a test's options  # pyright: ignore[reportArgumentType]  # read-only for all but tests
+    workflow.transition(begin >> done, "work", handler=handler, **options)  # type: ignore[arg-type]  # a test's options  # pyright: ignore[reportArgumentType]  # likewise
     return workflow
 
 

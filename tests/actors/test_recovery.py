@@ -21,17 +21,6 @@ def test_a_lost_attempt_is_counted_apart_and_started_again() -> None:
     assert driver.state() == "completed"
 
 
-def test_a_clean_stop_counts_nothing() -> None:
-    driver = Driver(single())
-    driver.spawn(driver.workflows[0], {"a": [1]})
-    for attempt in (2, 3, 4, 5):
-        driver.stop()
-        driver.rest()
-        assert driver.only().attempt == attempt
-    assert driver.firing().losses == 0
-    assert driver.kinds() == ["spawned"]
-
-
 def test_a_clean_stop_holds_for_those_not_yet_told_when_the_next_engine_crashes() -> None:
     driver = Driver(single())
     for name in ("one", "two"):
@@ -41,20 +30,6 @@ def test_a_clean_stop_holds_for_those_not_yet_told_when_the_next_engine_crashes(
     driver.crash()
     driver.rest()
     assert sorted(driver.firing(name).losses for name in ("one", "two")) == [0, 1]
-
-
-def test_from_the_third_loss_a_firing_runs_alone() -> None:
-    driver = Driver(chain(1))
-    driver.spawn(driver.workflows[0], {"p0": [1]}, "guilty")
-    for _ in range(3):
-        driver.crash()
-        driver.rest()
-    assert driver.only().attempt == 4
-    driver.spawn(driver.workflows[0], {"p0": [1]}, "other")
-    assert driver.only().instance == "guilty"
-    driver.answer_all()
-    driver.rest()
-    assert driver.only().instance == "other"
 
 
 def test_after_a_start_a_suspect_runs_before_all_else() -> None:
@@ -99,19 +74,6 @@ def test_a_suspect_waits_until_what_runs_has_answered() -> None:
     driver.answer_all()
     driver.rest()
     assert driver.only().instance == "guilty"
-
-
-def test_lost_three_times_alone_it_is_an_incident() -> None:
-    driver = Driver(single())
-    driver.spawn(driver.workflows[0], {"a": [1]})
-    for _ in range(5):
-        driver.crash()
-        driver.rest()
-    assert driver.phase() is Phase.RUNNING
-    driver.crash()
-    driver.rest()
-    assert (driver.phase(), driver.state(), driver.started) == (Phase.INCIDENT, "incident", [])
-    assert driver.kinds() == ["spawned"] + ["lost"] * 6 + ["incident"]
 
 
 def test_a_suspect_stays_one_after_a_clean_stop() -> None:

@@ -3,21 +3,13 @@
 from placet.actors.answers import Refused, Spawned
 from placet.persistence.keys import FIRING, LIVE, TOKEN, split_entry
 from placet.persistence.store import Write
-from tests.actors.driver import Driver, done, numbered
+from tests.actors.driver import Driver, numbered
 from tests.actors.flows import chain, single
 
 
 def kinds_of(writes: list[Write]) -> list[int]:
     """Return the kinds of the live entries among `writes`."""
     return sorted(split_entry(key)[1] for key, _ in writes if key[:1] == LIVE)
-
-
-def test_ten_steps_on_threads_are_eleven_commits() -> None:
-    driver = Driver(chain(10))
-    driver.spawn(driver.workflows[0], {"p0": [1]})
-    driver.finish()
-    assert driver.state() == "completed"
-    assert len(driver.commits) == 11
 
 
 def test_inline_steps_share_one_commit_and_leave_no_trace_of_what_was_born_and_gone() -> None:
@@ -124,17 +116,6 @@ def test_roots_are_never_given_out_twice() -> None:
         roots.add(driver.spawn(driver.workflows[0], {"a": [1]}, f"i{number}"))
         driver.crash()
     assert len(roots) == 30
-
-
-def test_a_result_counts_once_and_a_stale_one_is_recorded_and_dropped() -> None:
-    driver = Driver(single())
-    driver.spawn(driver.workflows[0], {"a": [1]})
-    start = driver.only()
-    driver.deliver(start, done(start, (0, "first")))
-    driver.deliver(start, done(start, (0, "second")))
-    driver.rest()
-    assert driver.marking() == {"b": ["first"]}
-    assert driver.kinds() == ["spawned", "fired", "completed", "stale"]
 
 
 def test_engine_time_never_goes_back() -> None:

@@ -66,7 +66,8 @@ PLANTS: tuple[Plant, ...] = (
             "    composite, firing = workflow.firing(message.transition, message.number)\n"
             "    if firing is None or firing.phase is not Phase.RUNNING:\n        return\n    composite.fail(",
         ),
-        about=30,
+        about=60,
+        is_silent=True,
     ),
     _plant(
         "rollback incomplete",

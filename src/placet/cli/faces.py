@@ -86,21 +86,16 @@ def record_face(header: Header, sequence: int, record: Record) -> Face:
     """
     face: Face = {"seq": sequence, "at": record.at, "kind": record.kind}
     detail: dict[str, object] = dict(record.detail) if isinstance(record.detail, dict) else {}
-    transition = record.transition
-    number = record.firing
-    if record.kind == "stale":  # a note of the instance itself, about a firing that may be gone
-        transition = str(detail.pop("transition", ""))
-        number = int(str(detail.pop("firing", 0)))
-    composite = transition.rpartition("/")[0]
+    composite = record.transition.rpartition("/")[0]
     face["address"] = f"{header.instance}/{composite}" if composite else header.instance
-    if transition:
-        face["transition"] = transition
-    if number:
-        face["firing"] = firing_id(header.instance, header.incarnation, number)
+    if record.transition:
+        face["transition"] = record.transition
+    if record.firing:
+        face["firing"] = firing_id(header.instance, header.incarnation, record.firing)
         face["attempt"] = record.attempt
     if record.consumed or record.produced:
         face["consumed"], face["produced"] = list(record.consumed), list(record.produced)
     if record.kind == "stuck":
         face["lacking"] = detail
         return face
-    return {**detail, **face} if number == record.firing and record.firing else {**face, **detail}
+    return {**face, **detail}

@@ -11,7 +11,6 @@ from zlib import crc32
 
 from placet.actors.usercode import Context
 from placet.petri.expression import PlaceRef
-from placet.petri.output import Output
 
 FUEL = 4
 TAGS = 24
@@ -144,8 +143,3 @@ class Step:
 
     def _sized(self, number: int) -> object:
         return (number, b"x" * BULK_BYTES) if self.bulky and number // FUEL % 3 == 0 else number
-
-
-def wrong_output(value: object) -> object:
-    """Return an output for a place no transition has: what a slip in user code looks like."""
-    return Output("nowhere", value)

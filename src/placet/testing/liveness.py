@@ -14,7 +14,6 @@ from placet.testing.errors import require
 from placet.testing.image import Image
 from placet.testing.setting import Setting
 
-LATE_S = 0.125  # a timer may be this late: a bucket of the wheel
 THREAD = "thread"
 
 
