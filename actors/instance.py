@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from placet.actors.answers import Entries, Receipt, encode_answer
@@ -23,6 +24,7 @@ from placet.actors.messages import (
     Trim,
 )
 from placet.actors.reader import InstanceView
+from placet.actors.records import Header
 from placet.persistence.history import Record
 from placet.persistence.values import decode, encode
 
@@ -31,6 +33,30 @@ if TYPE_CHECKING:
 
 _S = InstanceState
 SETTLED = TERMINAL | {_S.STUCK, _S.INCIDENT}  # what `result` stops waiting at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSummary:
+    """What a list of instances says about one of them."""
+
+    instance: str
+    workflow: str
+    version: str
+    state: InstanceState
+    spawned_at: float  # engine seconds
+    changed_at: float  # engine seconds: when `state` last changed
+
+    @classmethod
+    def of(cls, header: Header) -> "InstanceSummary":
+        """Return the summary of a stored header."""
+        return cls(
+            instance=header.instance,
+            workflow=header.workflow,
+            version=header.version,
+            state=header.state,
+            spawned_at=header.spawned_at,
+            changed_at=header.changed_at,
+        )
 
 
 class Instance:

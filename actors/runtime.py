@@ -24,13 +24,12 @@ from placet.actors.engine import Engine, Health
 from placet.actors.errors import InvalidId, NotFound, RequestRefused, SpawnConflict, UnknownWorkflow, WaitTimeout
 from placet.actors.executors.thread import ThreadExecutor
 from placet.actors.inputs import fingerprint
-from placet.actors.instance import ActorHandle, Instance
+from placet.actors.instance import ActorHandle, Instance, InstanceSummary
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.loading import load_stored
 from placet.actors.marker_file import MarkerFile
 from placet.actors.messages import ClientMessage, InterventionMessage, Spawn
 from placet.actors.reader import StateReader
-from placet.actors.records import Header
 from placet.actors.report import explain
 from placet.persistence.lmdb_store import LIMIT_BYTES
 from placet.persistence.state import open_state
@@ -224,10 +223,10 @@ class Runtime:
             raise NotFound(id, f"there is no instance {id}")
         return Instance(self, id)
 
-    def list(self, state: InstanceState | str | None = None) -> Iterator[Header]:
-        """Yield the headers of all instances, or of those in one state, as committed."""
+    def list(self, state: InstanceState | str | None = None) -> Iterator[InstanceSummary]:
+        """Yield a summary of every instance, or of those in one state, as committed."""
         wanted = None if state is None else InstanceState(state)
-        return (header for header in self.reader.headers() if wanted is None or header.state is wanted)
+        return (InstanceSummary.of(h) for h in self.reader.headers() if wanted is None or h.state is wanted)
 
     # -- waiting and telling -------------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@ import sys
 if sys.platform == "win32":
     raise ImportError("placet runs on Linux, and embedded on macOS; Windows is not supported, use WSL there")
 
-from placet.actors.answers import Receipt
+from placet.actors.answers import Entries, Receipt
+from placet.actors.effects import Progress
+from placet.actors.engine import Health
 from placet.actors.errors import (
     Busy,
     EngineStopped,
@@ -16,15 +18,31 @@ from placet.actors.errors import (
     RequestRefused,
     SpawnConflict,
     UnknownWorkflow,
+    WaitsForItself,
     WaitTimeout,
 )
-from placet.actors.instance import ActorHandle, Instance, Outputs
+from placet.actors.instance import ActorHandle, Instance, InstanceSummary, Outputs
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import Cancel, FailIncident, Pause, Resume, RetryIncident, SkipIncident
+from placet.actors.reader import Incident, InstanceView
 from placet.actors.runtime import Runtime
 from placet.actors.usercode import Context
+from placet.persistence.errors import (
+    FormatTooNew,
+    FormatTooOld,
+    StateUnusable,
+    StoreDamaged,
+    StoreError,
+    StoreFailed,
+    StoreFull,
+    StoreInUse,
+    ValueNotEncodable,
+    ValueNotLoadable,
+    ValueTooLarge,
+)
+from placet.persistence.history import Record
 from placet.petri.drawing import to_dot, to_mermaid, to_text
-from placet.petri.errors import DefinitionError, PlacetError
+from placet.petri.errors import DefinitionError, OutputError, PlacetError
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
 
@@ -37,17 +55,27 @@ __all__ = [
     "Context",
     "DefinitionError",
     "EngineStopped",
+    "Entries",
     "FailIncident",
+    "FormatTooNew",
+    "FormatTooOld",
+    "Health",
+    "Incident",
     "Instance",
     "InstanceError",
     "InstanceState",
+    "InstanceSummary",
+    "InstanceView",
     "InvalidId",
     "NotCompleted",
     "NotFound",
+    "OutputError",
     "Outputs",
     "Pause",
     "PlacetError",
+    "Progress",
     "Receipt",
+    "Record",
     "RequestRefused",
     "Resume",
     "Retry",
@@ -55,8 +83,18 @@ __all__ = [
     "Runtime",
     "SkipIncident",
     "SpawnConflict",
+    "StateUnusable",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFailed",
+    "StoreFull",
+    "StoreInUse",
     "UnknownWorkflow",
+    "ValueNotEncodable",
+    "ValueNotLoadable",
+    "ValueTooLarge",
     "WaitTimeout",
+    "WaitsForItself",
     "Workflow",
     "to_dot",
     "to_mermaid",
