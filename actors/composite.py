@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from placet.actors.effects import Expire, Start
+from placet.actors.guards import forget_taken
 from placet.actors.place import TakenToken
 from placet.actors.records import KEPT_FAILURES, Failure, Firing, Phase
 from placet.actors.turn import Turn
@@ -56,6 +57,8 @@ class CompositeActor:
         else:
             tokens, again = self._take(turn, transition)
         workflow.inner -= len(tokens)
+        if workflow.guard_incidents:
+            forget_taken(workflow, turn, tokens)
         workflow.serial = number = workflow.serial + 1
         firing = Firing(number, transition.index, tokens, Phase.RUNNING)
         firing.since = turn.now

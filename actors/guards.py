@@ -1,8 +1,10 @@
 """Asking guards: once a token, with a mark against crashes, and an incident when one raises."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from placet.actors.records import Failure, GuardIncident, encode
+from placet.actors.turn import Turn
 from placet.actors.usercode import failure_of
 from placet.persistence.blobs import TAG
 from placet.persistence.history import Detail
@@ -32,6 +34,15 @@ def judge_again(workflow: "WorkflowActor", place: "PlaceActor", position: int, t
     index, guard, path = place.plan.guarded[position]
     if guard is not None and not _is_settled(workflow, place, position, token):
         _ask(workflow, place, position, token, place.tokens[token], UNREAD, index, guard, path)
+
+
+def forget_taken(workflow: "WorkflowActor", turn: Turn, tokens: Sequence[tuple[int, int, bytes]]) -> None:
+    """A rival took tokens on which a guard had raised: there is nothing left to settle."""
+    taken = {token for _, token, _ in tokens}
+    for key, incident in list(workflow.guard_incidents.items()):
+        if incident.token in taken:
+            del workflow.guard_incidents[key]
+            turn.delete(entry_key(workflow.root, 0, GUARD_INCIDENT, incident.number))
 
 
 def _ask(

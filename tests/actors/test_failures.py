@@ -55,7 +55,7 @@ def test_a_deadline_asks_the_executor_and_its_answer_counts() -> None:
     driver.pass_time(0.2)
     (expire,) = driver.expired
     assert (expire.number, expire.attempt) == (driver.only().number, 1)
-    driver.fail(driver.only(), "placet.TimedOut")
+    driver.fail(driver.only(), "TimedOut")
     driver.pass_time(0.0)
     assert driver.only().attempt == 2
     assert driver.firing().due == driver.clock.now() + 5.0

@@ -371,3 +371,24 @@ def test_a_refused_message_has_no_effect() -> None:
     assert refused.code == "no_incident"
     assert list(hand.store.scan(b"")) == list(before.scan(b""))
     assert msgspec.structs.asdict(refused)["reason"]
+
+
+def test_an_incident_about_a_token_that_a_rival_took_is_over() -> None:
+    workflow = Workflow("rivals")
+    begin, left, right = workflow.places("begin left right")
+
+    def guard(value: int) -> bool:
+        raise ValueError(value)
+
+    def takes(value: int) -> int:
+        return value
+
+    workflow.transition(begin >> left, name="asks", guard=guard)
+    workflow.transition(begin >> right, name="takes", handler=takes)
+    hand = Hand(workflow, slots=0)
+    hand.spawn(workflow, {"begin": [1]})
+    assert [incident.kind for incident in hand.view().incidents] == ["guard"]
+    hand.kernel.set_capacity("thread", 1)
+    hand.run()
+    hand.finish()
+    assert (hand.state(), hand.view().incidents, hand.marking()) == ("completed", (), {"right": [1]})
