@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from placet.actors.effects import Expire, Start
 from placet.actors.guards import forget_taken
+from placet.actors.phases import check_phase
 from placet.actors.place import TakenToken
 from placet.actors.records import KEPT_FAILURES, Failure, Firing, Phase
 from placet.actors.turn import Turn
@@ -240,7 +241,8 @@ class CompositeActor:
         self.set_phase(turn, firing, Phase.SUSPECT if firing.losses >= ALONE_FROM else Phase.READY)
 
     def set_phase(self, turn: Turn, firing: Firing, phase: Phase) -> None:
-        """Move a firing to another phase: counted, timed and written."""
+        """Move a firing to another phase: counted, timed and written. Raises `IllegalPhase`."""
+        check_phase(firing.phase, phase)
         workflow = self.workflow
         workflow.counts[firing.phase] -= 1
         workflow.counts[phase] += 1

@@ -31,10 +31,15 @@ class Intent(StrEnum):
 
 _S = InstanceState
 TERMINAL = frozenset({_S.CANCELLED, _S.FAILED, _S.COMPLETED})
-_LIVE = frozenset({_S.RUNNING, _S.WAITING, _S.PAUSED, _S.INCIDENT, _S.STUCK})
 
+# Where only a person's message can have led, the state before says whether anything was in flight: an instance that
+# waits or is stuck has nothing to be waited for, and only an open incident can be failed.
 MOVES: Mapping[InstanceState, frozenset[InstanceState]] = {
-    **{state: (_LIVE | TERMINAL | {_S.CANCELLING}) - {state} for state in _LIVE},
+    _S.RUNNING: frozenset(_S) - {_S.RUNNING, _S.FAILED},
+    _S.WAITING: frozenset(_S) - {_S.WAITING, _S.CANCELLING, _S.FAILED},
+    _S.PAUSED: frozenset(_S) - {_S.PAUSED},
+    _S.INCIDENT: frozenset(_S) - {_S.INCIDENT},
+    _S.STUCK: frozenset(_S) - {_S.STUCK, _S.CANCELLING, _S.FAILED},
     _S.CANCELLING: frozenset({_S.CANCELLED, _S.FAILED}),
     _S.CANCELLED: frozenset(),
     _S.FAILED: frozenset(),

@@ -86,7 +86,7 @@ def test_the_architecture_names_every_file_of_the_layers() -> None:
     assert not [path for path in files if not re.search(rf"\b{re.escape(Path(path).name)}\b", text)]
 
 
-# -- tutorial ---------------------------------------------------------------------------------------------------
+# -- pages to follow step by step -------------------------------------------------------------------------------
 
 
 def run(command: list[str] | str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -121,10 +121,11 @@ def told_lines(text: str) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the commands are written for a Linux shell")
-def test_every_step_of_the_tutorial_works(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["tutorial.md", "testing.md"])
+def test_every_step_of_the_page_works(name: str, tmp_path: Path) -> None:
     """Go through the page in order: files are written, programs and commands run, outputs compared."""
     output = ""
-    steps = FENCE.findall(page("tutorial.md"))
+    steps = FENCE.findall(page(name))
     assert steps
     for language, options, text in steps:
         file, code = expectation(options)

@@ -253,7 +253,7 @@ class Checks:
 
 _OF_ACTORS = {"placet.testing.probes.ActorFault"}
 _OF_HANDLERS = {
-    "placet.TimedOut",
+    "TimedOut",
     "placet.testing.functions.Misfortune",
     "placet.testing.functions.HopelessMisfortune",
     "placet.petri.errors.OutputError",

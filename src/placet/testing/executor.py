@@ -9,7 +9,7 @@ from placet.actors.messages import Done, ExecutorMessage, Failed, Withdrawn
 from placet.actors.records import Failure
 from placet.actors.usercode import run_handler
 
-TIMED_OUT = "placet.TimedOut"
+TIMED_OUT = "TimedOut"  # as the executors of the product name it
 JobKey: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
 
 
@@ -63,10 +63,7 @@ class SimulatedExecutor:
             )
             return
         self._gone.append(job)
-        failure = Failure(
-            type=TIMED_OUT, message="the handler did not return within its time", types=(TIMED_OUT, "TimeoutError")
-        )
-        self._answers.append(_failed(start, failure))
+        self._answers.append(failed(start, timed_out(now - job.begins_s)))
 
     def due(self, now: float) -> list[ExecutorMessage]:
         """Return the answers that have come until `now`, each once."""
@@ -74,12 +71,12 @@ class SimulatedExecutor:
         answers, self._answers = self._answers, []
         for job in ripe:
             del self.live[job.key]
-            answers.append(_answer(job.start))
+            answers.append(answered(job.start))
         return answers
 
     def late(self) -> ExecutorMessage | None:
         """Return an answer that comes too late, if there is one."""
-        return _answer(self._gone.pop(self._random.randrange(len(self._gone))).start) if self._gone else None
+        return answered(self._gone.pop(self._random.randrange(len(self._gone))).start) if self._gone else None
 
     def next_s(self) -> float | None:
         """Return when the next answer is due, or None."""
@@ -97,10 +94,11 @@ class SimulatedExecutor:
         self._answers.clear()
 
 
-def _answer(start: Start) -> Done | Failed:
+def answered(start: Start) -> Done | Failed:
+    """Run the handler of a start and return what an executor answers."""
     result = run_handler(start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt)
     if isinstance(result, Failure):
-        return _failed(start, result)
+        return failed(start, result)
     return Done(
         root=start.root,
         transition=start.transition.index,
@@ -110,11 +108,21 @@ def _answer(start: Start) -> Done | Failed:
     )
 
 
-def _failed(start: Start, failure: Failure) -> Failed:
+def failed(start: Start, failure: Failure) -> Failed:
+    """Return the answer that a start has failed."""
     return Failed(
         root=start.root,
         transition=start.transition.index,
         number=start.number,
         attempt=start.attempt,
         failure=failure,
+    )
+
+
+def timed_out(took_s: float) -> Failure:
+    """Return the failure of a handler that ran past its deadline."""
+    return Failure(
+        type=TIMED_OUT,
+        message=f"the handler did not return within its time; it had run for {took_s:.3f} s",
+        types=(TIMED_OUT, "TimeoutError"),
     )

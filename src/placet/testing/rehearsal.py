@@ -1,0 +1,262 @@
+"""Workflows under virtual time, for their users' own tests: the product's kernel, and nothing that takes time.
+
+The store is in memory and the clock stands still until a test moves it. No threads, no disk, no sleeping.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import Enum
+from itertools import count
+from math import isfinite
+
+import msgspec
+
+from placet.actors.answers import Answer, Receipt, Refused
+from placet.actors.catalog import Catalog
+from placet.actors.effects import Batch
+from placet.actors.errors import NotFound, RequestRefused, SpawnConflict, WaitsForItself
+from placet.actors.inputs import fingerprint
+from placet.actors.kernel import Kernel
+from placet.actors.messages import ClientMessage, InterventionMessage, Spawn
+from placet.actors.runtime import Definable, Tokens, check_id
+from placet.persistence.memory_store import MemoryStore
+from placet.persistence.values import encode
+from placet.petri.behaviour import THREAD, Definition
+from placet.petri.expression import PlaceRef
+from placet.petri.plan import Plan, make_plan
+from placet.testing.clock import ManualClock
+from placet.testing.errors import InsideHandler, NotRehearsed, Restless, UnknownTransition
+from placet.testing.rehearsed_handlers import RehearsedHandlers
+from placet.testing.rehearsed_instance import RehearsedInstance
+
+START_S = 1_000.0
+SLOTS = 64  # handlers at once, as in `Runtime`
+MOST_STEPS = 100_000  # without rest, before a run is taken for endless: some seconds
+
+
+class _Within(Enum):
+    """Whose code runs now."""
+
+    TEST = "test"
+    HANDLER = "handler"
+    KERNEL = "kernel"  # guards and inline handlers
+
+
+class Rehearsal:
+    """Runs workflows in memory and in virtual time, with the kernel that runs them in production.
+
+    Nothing moves but by `run` and `advance`, and handlers are called in those only, one after another in the
+    order they were started; each takes no time unless `takes` says otherwise. `start_s` is the engine time in
+    seconds to begin at, above 0; `store` holds what is committed. Not for use from several threads.
+    """
+
+    def __init__(self, *workflows: Definable, start_s: float = START_S) -> None:
+        if not (isfinite(start_s) and start_s > 0):
+            raise ValueError(f"start_s must be above 0 and finite, got {start_s}")
+        self.store = MemoryStore()
+        self._clock = ManualClock(start_s)
+        self._handlers = RehearsedHandlers()
+        self._answers: dict[int, Answer] = {}
+        self._numbers = count(1)
+        self._incarnations = count(1)
+        self._within = _Within.TEST
+        self._start(tuple(workflow.definition() for workflow in workflows))
+
+    def _start(self, definitions: tuple[Definition, ...]) -> None:
+        """Put a fresh engine over what is committed."""
+        catalog = Catalog()
+        self._definitions = {one.name: one for one in definitions}
+        self._nets = {one.name: catalog.register(one) for one in definitions}
+        self._plans: dict[str, Plan] = {one.name: make_plan(one.net, one.behaviours) for one in definitions}
+        self._handlers.drop()
+        self._kernel = Kernel(self.store, catalog)
+        self._kernel.recover()
+        self._kernel.set_capacity(THREAD, SLOTS)
+        self._settle()
+
+    @property
+    def now_s(self) -> float:
+        """Engine time in seconds: it moves by `advance` only."""
+        return self._clock.now_s
+
+    # -- moving --------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run until only time or a person can move anything; no time passes.
+
+        Raises `Restless` when that never comes, and `InsideHandler` when called by a handler.
+        """
+        self._refuse_inside()
+        now = self.now_s
+        for _ in range(MOST_STEPS):
+            for answer in self._handlers.due(now):
+                self._kernel.deliver(answer)
+            self._settle()
+            with self._inside(_Within.HANDLER):
+                begun = self._handlers.begin(now)
+            if not begun:
+                return
+        raise Restless(MOST_STEPS)
+
+    def advance(self, seconds: float) -> None:
+        """Run, let time pass, and run on at each moment something is due, in order.
+
+        Raises `ValueError` for a step back, and what `run` raises.
+        """
+        if not (isfinite(seconds) and seconds >= 0):
+            raise ValueError(f"time passes by 0 or more seconds, got {seconds}")
+        end_s = self.now_s + seconds
+        self.run()
+        while (due_s := self._next_s()) is not None and due_s <= end_s:
+            self._clock.advance_to(due_s)
+            self.run()
+        self._clock.advance_to(end_s)
+        self.run()
+
+    def _next_s(self) -> float | None:
+        moments = (self._kernel.timers.next_due(self.now_s), self._handlers.next_s())
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def takes(self, transition: str, seconds: float) -> None:
+        """Let the handler of a transition take `seconds` from its next call on.
+
+        It is called when it begins, and its result counts when its time is over; with a `timeout_s` below
+        that, it times out. `transition` is a path such as `ship` or `fulfil/pack`. Raises `UnknownTransition`.
+        """
+        known = {one.path for plan in self._plans.values() for one in plan.transitions}
+        if transition not in known:
+            raise UnknownTransition(transition, tuple(sorted(known)))
+        if not (isfinite(seconds) and seconds >= 0):
+            raise ValueError(f"a handler takes 0 or more seconds, got {seconds}")
+        self._handlers.takes_s[transition] = seconds
+
+    # -- the engine's life ---------------------------------------------------------------------------------
+
+    def crash(self) -> None:
+        """End the engine as `kill -9` would, and start another over what is committed.
+
+        Results on their way are lost; what handlers have done to the world is not. Raises `InsideHandler`.
+        """
+        self._refuse_inside()
+        self._start(tuple(self._definitions.values()))
+
+    def restart(self, *workflows: Definable) -> None:
+        """Stop the engine cleanly and start another; with other workflows, if any are given.
+
+        Handlers that run are not waited for: they run again, and nothing counts as lost. Raises `InsideHandler`.
+        """
+        self._refuse_inside()
+        definitions = tuple(workflow.definition() for workflow in workflows)
+        self._kernel.draining = True
+        self._kernel.set_capacity(THREAD, 0)
+        self._settle()
+        self._commit(self._kernel.stop(self.now_s))
+        self._start(definitions or tuple(self._definitions.values()))
+
+    def _settle(self) -> None:
+        """Let the kernel handle, commit and release all it can without a handler."""
+        now = self.now_s
+        steps = 0
+        while steps < MOST_STEPS:
+            with self._inside(_Within.KERNEL):
+                batch = self._kernel.run(now)
+            self._commit(batch)
+            steps += 1 + batch.turns + batch.fired
+            if not (batch.turns or self._kernel.has_work):
+                return
+        raise Restless(steps)
+
+    def _commit(self, batch: Batch) -> None:
+        if batch.writes:
+            self.store.commit(batch.writes)
+        self._kernel.committed()
+        for starts in batch.starts.values():
+            for start in starts:
+                self._handlers.submit(start)
+        for expire in batch.expires:
+            late = self._handlers.expire(expire, self.now_s)
+            if late is not None:
+                self._kernel.deliver(late)
+        self._answers.update((reply.reply, reply.answer) for reply in batch.replies)
+
+    @contextmanager
+    def _inside(self, within: _Within) -> Generator[None, None, None]:
+        before, self._within = self._within, within
+        try:
+            yield
+        finally:
+            self._within = before
+
+    def _refuse_inside(self) -> None:
+        if self._within is not _Within.TEST:
+            raise InsideHandler
+
+    # -- clients -------------------------------------------------------------------------------------------
+
+    def spawn(self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = "") -> RehearsedInstance:
+        """Start an instance with `tokens`, {entry place: [values]}; no handler is called before the next `run`.
+
+        The same id with the same inputs is the same instance; with other inputs, `SpawnConflict`. Without an id
+        it gets one. Raises `NotRehearsed`, `InvalidId`, and `NotFound` for a place that is no entry.
+        """
+        name = workflow if isinstance(workflow, str) else workflow.definition().name
+        if name not in self._definitions:
+            raise NotRehearsed(name)
+        number = next(self._incarnations)
+        instance = id or f"{name}-{number}"
+        check_id(instance)
+        plan = self._plans[name]
+        values = _entry_values(plan, name, instance, tokens or {})
+        answer = self._ask(
+            Spawn(
+                instance=instance,
+                workflow=name,
+                version=self._definitions[name].version,
+                net=self._nets[name],
+                tokens=tuple((place, encode(value)) for place, value in values),
+                inputs=fingerprint((plan.places[place].path, value) for place, value in values),
+                incarnation=number,
+            )
+        )
+        if isinstance(answer, Refused):
+            if answer.code == "conflict":
+                raise SpawnConflict(instance, answer.reason)
+            raise RequestRefused(instance, answer.reason, answer.code)
+        return RehearsedInstance(self, instance)
+
+    def tell(self, id: str, message: InterventionMessage) -> Receipt:
+        """Send an intervention to an instance; what follows from it happens in the next `run`.
+
+        Raises `NotFound`, and `RequestRefused` with the reason when it does not apply.
+        """
+        if not message.by:
+            raise ValueError("an intervention needs `by`: who does it")
+        answer = self._ask(msgspec.structs.replace(message, instance=id))
+        if isinstance(answer, Refused):
+            if answer.code == "not_found":
+                raise NotFound(id, answer.reason)
+            raise RequestRefused(id, answer.reason, answer.code)
+        assert isinstance(answer, Receipt), answer
+        return answer
+
+    def _ask(self, message: ClientMessage) -> Answer:
+        if self._within is _Within.KERNEL:
+            raise WaitsForItself
+        number = next(self._numbers)
+        self._kernel.deliver(msgspec.structs.replace(message, reply=number))
+        self._settle()
+        return self._answers.pop(number)
+
+
+def _entry_values(plan: Plan, workflow: str, instance: str, tokens: Tokens) -> list[tuple[int, object]]:
+    values: list[tuple[int, object]] = []
+    for place, several in tokens.items():
+        name = place.name if isinstance(place, PlaceRef) else place
+        index = plan.place_index.get(name)
+        if index is None or not plan.places[index].is_entry:
+            entries = ", ".join(one.path for one in plan.places if one.is_entry)
+            raise NotFound(instance, f"{workflow} has no entry place {name!r}; its entries are {entries}")
+        if not isinstance(several, list | tuple):  # a text is a sequence too, and never what is meant
+            raise TypeError(f"tokens for {name!r} must be a list of values, got {type(several).__name__}")
+        values += [(index, value) for value in several]
+    return values
