@@ -20,7 +20,7 @@ from placet.supervision.losses import ALONE_FROM, Verdict, after_loss
 if TYPE_CHECKING:
     from placet.actors.workflow import WorkflowActor
 
-ASK_AGAIN_S = 1.0  # an executor that has not answered for an expired firing is asked again
+ASK_AGAIN_S = 0.25  # an executor that has not answered for an expired firing is asked again
 
 RUNNING = int(Phase.RUNNING)  # a plain index: an enum costs a look-up each time
 REF = TAG[0]  # first byte of what stands for a large value
@@ -141,14 +141,19 @@ class CompositeActor:
         tokens = firing.tokens
         if len(tokens) != 1 or tokens[0][2][0] == REF:
             tokens = workflow.loaded(tokens)
-        if behaviour.handler is None:
-            return pass_through(transition, tokens)
+        if behaviour.handler is None and len(tokens) == 1:
+            return pass_through(transition, tokens)  # nobody looks into the value
         header, services = workflow.header, workflow.services
         if services.suspects.known and services.suspects.is_guilty(header.instance, transition.path):
             return Failure(type="CrashSuspect", message="its process ended twice while this handler ran in the kernel")
         services.marker.enter(workflow.mark, transition.path)
-        result = run_handler(transition, tokens, header.instance, header.incarnation, firing.number, firing.attempt)
+        if behaviour.handler is None:
+            result = pass_through(transition, tokens)
+        else:
+            result = run_handler(transition, tokens, header.instance, header.incarnation, firing.number, firing.attempt)
         services.marker.leave()
+        if services.suspects.known:
+            services.suspects.clear(header.instance, transition.path)  # the process has outlived it
         return result
 
     # -- what came of it -----------------------------------------------------------------------------------

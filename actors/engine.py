@@ -3,6 +3,7 @@
 The loop is the order of promises: gather messages, run the kernel, commit, and only then release effects.
 """
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
@@ -12,16 +13,18 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
+import msgspec
+
 from placet.actors.answers import Answer
 from placet.actors.catalog import Catalog
 from placet.actors.clock import EngineClock, wall_s
 from placet.actors.collecting import relax, restore
 from placet.actors.effects import Batch, Progress, StateChanged
-from placet.actors.errors import Busy, EngineStopped, WaitsForItself
+from placet.actors.errors import BadRequest, Busy, EngineStopped, WaitsForItself
 from placet.actors.executors.base import Executor
 from placet.actors.kernel import Kernel
 from placet.actors.marker import Marker
-from placet.actors.messages import ClientMessage, KernelMessage
+from placet.actors.messages import ClientMessage, KernelMessage, Spawn, decode_message, encode_message
 from placet.actors.subscriptions import Subscriptions
 from placet.persistence.errors import StoreError, StoreFull
 from placet.persistence.store import Store
@@ -76,6 +79,7 @@ class Engine:
         self.steps: Subscriptions[Progress] = Subscriptions()  # of the instances in `kernel.observed`
         self._stopping = threading.Event()
         self._grace_s = 0.0
+        self._pid = os.getpid()
         self._thread = threading.Thread(target=self._main, name="placet-engine", daemon=True)
 
     # -- from other threads --------------------------------------------------------------------------------
@@ -98,13 +102,16 @@ class Engine:
         `then` must be quick; what it raises is the future's exception.
         Raises `Busy` when too much is waiting, `EngineStopped` when there is nobody to answer.
         """
+        if os.getpid() != self._pid:
+            raise EngineStopped("this process was forked from the one its engine runs in; open a runtime here")
         queued = self.inbox.qsize() + self.kernel.queued
         if queued > QUEUE_LIMIT:
             raise Busy(queued, QUEUE_LIMIT)
         number = next(self._numbers)
+        message = _checked(make(number))
         future: Future[T] = Future()
         self._replies[number] = (future, then)
-        self.inbox.put(make(number))
+        self.inbox.put(message)
         if self.health in (Health.STOPPED, Health.FAILED):
             self._refuse_all()
         return future
@@ -246,8 +253,8 @@ class Engine:
         for name, executor in self.executors.items():
             executor.drain()
             self.kernel.set_capacity(name, 0)
-        end = self.clock.now() + self._grace_s
-        while self._answers_due() and (left_s := end - self.clock.now()) > 0:
+        begin = self.clock.now()
+        while self._answers_due() and (left_s := begin + self._grace_s - self.clock.now()) > 0:
             try:
                 message = self.inbox.get(timeout=min(left_s, 0.05))
             except Empty:
@@ -291,3 +298,14 @@ def _resolve(future: "Future[T]", then: Callable[[Answer], T], answer: Answer) -
             future.set_result(then(answer))
         except PlacetError as error:  # what the answer means to its client
             future.set_exception(error)
+
+
+def _checked(message: ClientMessage) -> ClientMessage:
+    """Return a client's message as it is, if its fields are what they should be. Raises `BadRequest`."""
+    if isinstance(message, Spawn):
+        return message  # made field by field by the runtime; its tokens may be large
+    try:
+        decode_message(encode_message(message))
+    except (msgspec.MsgspecError, UnicodeError, TypeError) as error:
+        raise BadRequest(f"a {type(message).__name__} cannot be sent: {error}") from error
+    return message

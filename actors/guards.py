@@ -67,6 +67,8 @@ def _ask(
     except BaseException as error:  # user code may raise anything, `sys.exit()` included
         _raise_incident(workflow, place, index, token, failure_of(error))
     marker.leave()
+    if workflow.services.suspects.known:
+        workflow.services.suspects.clear(workflow.header.instance, path)  # the process has outlived it
     return value
 
 

@@ -4,9 +4,8 @@ Pickled bytes will not do: sets have no order, and the same strings pickle diffe
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import fields, is_dataclass
-from math import isfinite
 from operator import itemgetter
 from typing import cast
 
@@ -22,8 +21,15 @@ def fingerprint(tokens: Iterable[tuple[str, object]]) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for place, value in sorted(tokens, key=itemgetter(0)):
         digest.update(_canonical(place))
-        digest.update(_canonical(value))
+        digest.update(_readable(value))
     return digest.digest()
+
+
+def _readable(value: object) -> bytes:
+    try:
+        return _canonical(value)
+    except RecursionError:  # too deep, or it holds itself: only equal bytes count as equal
+        return b"o" + encode(value)
 
 
 def _canonical(value: object) -> bytes:
@@ -34,9 +40,10 @@ def _canonical(value: object) -> bytes:
 def _body(value: object) -> bytes:
     if value is None:
         return b"n"
-    if isinstance(value, bool | int | float):
-        whole = isfinite(value) and value == int(value)  # 1, 1.0 and True are equal
-        return b"n" + repr(int(value) if whole else value).encode()
+    if isinstance(value, int):
+        return b"n%x" % int(value)
+    if isinstance(value, float):  # 1, 1.0 and True are equal
+        return b"n%x" % int(value) if value.is_integer() else b"f" + float(value).hex().encode()
     if isinstance(value, str):
         return b"s" + value.encode(errors="surrogatepass")
     if isinstance(value, bytes | bytearray):
@@ -51,9 +58,9 @@ def _compound(value: object) -> bytes:
             return b"d" + b"".join(sorted(_canonical(key) + _canonical(held) for key, held in pairs))
         case Set():
             return b"e" + b"".join(sorted(map(_canonical, cast("Set[object]", value))))
-        case Sequence():
+        case list() | tuple():
             kind = b"t" if isinstance(value, tuple) else b"l"
-            return kind + b"".join(map(_canonical, cast("Sequence[object]", value)))
+            return kind + b"".join(map(_canonical, cast("list[object] | tuple[object, ...]", value)))
         case _ if is_dataclass(value) and not isinstance(value, type):
             parts = [field.name.encode() + _canonical(getattr(value, field.name)) for field in fields(value)]
             return b"c" + type(value).__qualname__.encode() + b"".join(parts)

@@ -35,11 +35,11 @@ TERMINAL = frozenset({_S.CANCELLED, _S.FAILED, _S.COMPLETED})
 # Where only a person's message can have led, the state before says whether anything was in flight: an instance that
 # waits or is stuck has nothing to be waited for, and only an open incident can be failed.
 MOVES: Mapping[InstanceState, frozenset[InstanceState]] = {
-    _S.RUNNING: frozenset(_S) - {_S.RUNNING, _S.FAILED},
-    _S.WAITING: frozenset(_S) - {_S.WAITING, _S.CANCELLING, _S.FAILED},
+    _S.RUNNING: frozenset(_S) - {_S.RUNNING},
+    _S.WAITING: frozenset(_S) - {_S.WAITING, _S.CANCELLING},
     _S.PAUSED: frozenset(_S) - {_S.PAUSED},
     _S.INCIDENT: frozenset(_S) - {_S.INCIDENT},
-    _S.STUCK: frozenset(_S) - {_S.STUCK, _S.CANCELLING, _S.FAILED},
+    _S.STUCK: frozenset(_S) - {_S.STUCK, _S.CANCELLING},
     _S.CANCELLING: frozenset({_S.CANCELLED, _S.FAILED}),
     _S.CANCELLED: frozenset(),
     _S.FAILED: frozenset(),

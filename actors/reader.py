@@ -143,18 +143,24 @@ class StateReader:
         )
 
     def fired(self, instance: str) -> int:
-        """Return how many results of an instance have counted; reads its firings, not its tokens."""
+        """Return how many results of an instance have counted; reads its header and firings, not its tokens."""
+        return max((entry.fired for entry in self._counting(instance)), default=0)
+
+    def last(self, instance: str) -> int:
+        """Return the sequence of an instance's newest history record, or 0; reads what `fired` reads."""
+        return max((entry.link for entry in self._counting(instance)), default=0)
+
+    def _counting(self, instance: str) -> Iterator[Header | Firing]:
+        """Yield the entries of an instance that carry its counters; they come before its tokens."""
         root = self.root(instance)
-        fired = 0
         for key, value in self._view.scan(root) if root else ():
             actor, kind, _ = split_entry(key)
             if actor >= FIRST_PLACE:
                 break
             if kind == HEADER:
-                fired = max(fired, decode_header(value).fired)
+                yield decode_header(value)
             elif kind == FIRING:
-                fired = max(fired, decode_firing(value).fired)
-        return fired
+                yield decode_firing(value)
 
     def value(self, root: bytes, stored: bytes) -> bytes:
         """Return a token's encoded value; a large one is put together from its chunks."""
@@ -162,13 +168,15 @@ class StateReader:
 
     def history(self, instance: str) -> list[tuple[int, Record]]:
         """Return (sequence, record) of an instance, oldest first."""
-        found = self.instance(instance)
-        return list(walk(self._view, found.last))[::-1] if found else []
+        return list(self.newest_first(instance))[::-1]
+
+    def newest_first(self, instance: str) -> Iterator[tuple[int, Record]]:
+        """Yield (sequence, record) of an instance, newest first, each read when it is asked for."""
+        return walk(self._view, self.last(instance))
 
     def trimmable(self, instance: str, keep: int) -> list[int]:
         """Return the sequences of all but the newest `keep` records of an instance, oldest first."""
-        found = self.instance(instance)
-        keys = trim(self._view, found.last, keep) if found else []
+        keys = trim(self._view, self.last(instance), keep)
         return [int.from_bytes(key[1:], "big") for key in reversed(keys)]
 
     def _firing_incident(self, root: bytes, plan: Plan, firing: Firing) -> Incident:

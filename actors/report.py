@@ -36,8 +36,5 @@ def lacking(reader: StateReader, instance: str) -> str:
 
 
 def last_of(reader: StateReader, instance: str, kind: str) -> Record | None:
-    """Return the newest history record of a kind, or None."""
-    for _, record in reversed(reader.history(instance)):
-        if record.kind == kind:
-            return record
-    return None
+    """Return the newest history record of a kind, or None; reads no older ones."""
+    return next((record for _, record in reader.newest_first(instance) if record.kind == kind), None)

@@ -5,6 +5,7 @@ import atexit
 import os
 import random
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -81,6 +82,7 @@ class Runtime:
         self.path = Path(path)
         self._grace_s = grace_s
         self._pid = os.getpid()
+        self._closing = threading.Lock()
         self._catalog = Catalog()
         self._digests: dict[str, bytes] = {}
         self._plans: dict[str, Plan] = {}
@@ -96,7 +98,7 @@ class Runtime:
             self.reader = StateReader(state.store)
             self.control = ControlServer(self.path, ControlDesk(self).answer) if control else None
             self.engine.start()
-            undo.callback(lambda: self.engine.stop(self._grace_s))
+            undo.callback(self._end_engine)
             if self.control is not None:
                 self.control.start()
                 undo.callback(self.control.close)
@@ -131,7 +133,16 @@ class Runtime:
         self.engine.refuse_own_thread()
         atexit.unregister(self.close)
         if os.getpid() == self._pid:  # a forked child has neither the engine's thread nor a right to its files
-            self._undo.close()
+            with self._closing:  # who comes second waits
+                self._undo.close()
+
+    def _end_engine(self) -> None:
+        """Stop the engine. The store is let go of after it, never beneath it: an interrupt only ends the grace."""
+        try:
+            self.engine.stop(self._grace_s)
+        except BaseException:  # Ctrl-C once more
+            self.engine.stop(0.0)
+            raise
 
     # -- spawning ------------------------------------------------------------------------------------------
 
@@ -144,6 +155,7 @@ class Runtime:
         it gets a random one. Raises `UnknownWorkflow`, `InvalidId`, `NotFound` for a place that is no entry,
         `Busy` and `WaitTimeout` (then it may or may not exist: spawn it again with the same id).
         """
+        self.engine.refuse_own_thread()
         return self.wait(self.spawn_later(workflow, tokens, id=id), timeout_s, id)
 
     async def spawn_async(self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = "") -> Instance:
@@ -226,12 +238,14 @@ class Runtime:
     def list(self, state: InstanceState | str | None = None) -> Iterator[InstanceSummary]:
         """Yield a summary of every instance, or of those in one state, as committed."""
         wanted = None if state is None else InstanceState(state)
-        return (InstanceSummary.of(h) for h in self.reader.headers() if wanted is None or h.state is wanted)
+        # All at once: each open view of the store keeps a place of which there are few.
+        return iter([InstanceSummary.of(h) for h in self.reader.headers() if wanted is None or h.state is wanted])
 
     # -- waiting and telling -------------------------------------------------------------------------------
 
     def tell(self, address: str, message: InterventionMessage, timeout_s: float | None = None) -> Receipt:
         """Send an intervention to an instance; see `Instance.tell`."""
+        self.engine.refuse_own_thread()
         return self.wait(self.intervene(address, message), timeout_s, address)
 
     def intervene(self, instance: str, message: InterventionMessage) -> "Future[Receipt]":

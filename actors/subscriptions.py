@@ -1,31 +1,37 @@
 """Who is told of what: listeners by instance, safe to change from any thread while events are told."""
 
+import logging
 import threading
 from collections.abc import Callable
+from itertools import count
 from typing import Generic, TypeVar
 
 Event = TypeVar("Event")
 
 
 class Subscriptions(Generic[Event]):
-    """Listeners of one kind of event. A listener runs on the thread that tells: it must be quick and must not raise."""
+    """Listeners of one kind of event. A listener runs on the thread that tells: it must be quick.
+
+    One that raises is logged (logger `placet`) and told nothing more: the engine does not go down with it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listeners: dict[str, tuple[Callable[[Event], None], ...]] = {}
+        self._numbers = count()
+        self._listeners: dict[str, dict[int, Callable[[Event], None]]] = {}
 
     def add(self, instance: str, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Tell `listener` of events of one instance, or of all if `instance` is ""; return how to undo this."""
+        number = next(self._numbers)
         with self._lock:
-            self._listeners[instance] = (*self._listeners.get(instance, ()), listener)
-        return lambda: self._remove(instance, listener)
+            self._listeners.setdefault(instance, {})[number] = listener
+        return lambda: self._remove(instance, number)
 
-    def _remove(self, instance: str, listener: Callable[[Event], None]) -> None:
+    def _remove(self, instance: str, number: int) -> None:
         with self._lock:
-            left = tuple(other for other in self._listeners.get(instance, ()) if other is not listener)
-            if left:
-                self._listeners[instance] = left
-            else:
+            listeners = self._listeners.get(instance, {})
+            listeners.pop(number, None)
+            if not listeners:
                 self._listeners.pop(instance, None)
 
     def has(self, instance: str) -> bool:
@@ -34,6 +40,14 @@ class Subscriptions(Generic[Event]):
 
     def tell(self, instance: str, event: Event) -> None:
         """Call the listeners of an instance, and those of all."""
-        if self._listeners:
-            for listener in (*self._listeners.get(instance, ()), *self._listeners.get("", ())):
-                listener(event)
+        if not self._listeners:
+            return
+        for key in (instance, ""):
+            with self._lock:
+                listeners = list(self._listeners.get(key, {}).items())
+            for number, listener in listeners:
+                try:
+                    listener(event)
+                except Exception:  # a client's own code: whatever it raises is no reason to stop everybody's engine
+                    logging.getLogger("placet").exception("a listener to %s raised; it is told nothing more", instance)
+                    self._remove(key, number)

@@ -4,8 +4,9 @@ This is the only place besides the adapters with broad excepts: user code may ra
 """
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from placet.actors.records import Failure
@@ -36,20 +37,25 @@ def firing_id(instance: str, incarnation: int, number: int) -> str:
 
 
 def failure_of(error: BaseException, attempt: int = 0, at: float = 0.0) -> Failure:
-    """Describe an exception by its names and texts; the exception itself goes no further."""
-    try:
-        message = str(error)
-    except Exception as broken:  # a user's __str__ may raise anything
-        message = f"(its message could not be read: {type(broken).__name__})"
-    text = "".join(traceback.format_exception(error))
+    """Describe an exception by its names and texts; the exception itself goes no further. Never raises."""
+    message = _text(lambda: str(error))
+    text = _text(lambda: "".join(traceback.format_exception(error)))
     return Failure(
-        type=qualified_name(type(error)),
+        type=_text(lambda: qualified_name(type(error))),
         message=message[:TRACEBACK_CHARACTERS],
         traceback=text[-TRACEBACK_CHARACTERS:],
         attempt=attempt,
         at=at,
-        types=tuple(qualified_name(kind) for kind in type(error).__mro__ if kind is not object),
+        types=tuple(_text(partial(qualified_name, kind)) for kind in type(error).__mro__ if kind is not object),
     )
+
+
+def _text(make: Callable[[], str]) -> str:
+    """Return a text that can be stored, whatever a user's exception makes of being asked for one."""
+    try:
+        return make().encode("utf-8", "backslashreplace").decode()
+    except BaseException as broken:  # a user's `__str__` may raise anything
+        return f"(it could not be read: {type(broken).__name__})"
 
 
 def run_handler(
@@ -108,6 +114,6 @@ def pass_through(transition: TransitionPlan, tokens: Sequence[tuple[int, int, by
     else:
         try:
             value = encode(passed_through(_arguments(transition, tokens)))
-        except Exception as error:  # decoding runs user code: classes' own hooks
+        except BaseException as error:  # decoding runs user code: classes' own hooks
             return failure_of(error)
     return tuple((position, value) for position, (_, weight) in enumerate(transition.outputs) for _ in range(weight))

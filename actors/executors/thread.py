@@ -4,6 +4,7 @@ Threads are started on demand. Quick handlers share few threads, since handing o
 as soon as handlers take their time, or none takes what is queued, the pool grows up to its bound.
 """
 
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -40,6 +41,7 @@ class ThreadExecutor:
         if threads < 1:
             raise ValueError(f"threads must be >= 1, got {threads}")
         self._post = post
+        self._pid = os.getpid()
         self._threads = threads
         self._queue: SimpleQueue[Start | None] = SimpleQueue()
         self._lock = threading.Lock()
@@ -101,6 +103,9 @@ class ThreadExecutor:
         """Answer for a firing past its deadline."""
         key = (expire.root, expire.number, expire.attempt)
         with self._lock:
+            begun = self._begun.get(key)
+            if begun is not None and not _is_overdue(*begun):
+                return  # it waited for a thread at first: the engine asks again
             begun = self._begun.pop(key, None)
             if begun is not None:
                 self._abandoned += 1
@@ -155,7 +160,7 @@ class ThreadExecutor:
 
     def _grow(self, wanted: int) -> None:
         with self._lock:
-            more = min(wanted, self._threads - self._alive)
+            more = min(wanted, self._threads - self._alive - max(0, self._abandoned - self._threads))
             for _ in range(0 if self._closed else more):
                 try:
                     threading.Thread(target=self._work, name="placet-handler", daemon=True).start()
@@ -182,6 +187,8 @@ class ThreadExecutor:
             if self._usual_s > SLOW_S and queue.qsize():
                 self._grow(1)
             answer = _run(start)
+            if os.getpid() != self._pid:
+                os._exit(0)  # a child that the handler forked, and that came back from it: it has no business here
             if begun.pop(key, None) is None:  # it was too late: answered already, and this thread replaced
                 with self._lock:
                     self._abandoned -= 1
@@ -211,6 +218,12 @@ class ThreadExecutor:
         for _ in range(self._alive):
             self._queue.put(None)
         return len(self._begun) + self._abandoned
+
+
+def _is_overdue(start: Start, at: float) -> bool:
+    behaviour = start.transition.behaviour
+    timeout_s = behaviour.timeout_s if behaviour else None
+    return timeout_s is None or monotonic_s() - at >= timeout_s
 
 
 def _run(start: Start) -> Done | Failed:

@@ -53,6 +53,8 @@ BROKEN = Failure(type="ZeroDivisionError", message="division by zero", traceback
 class Maker(Hand):
     """An engine by hand whose commits bear a wall clock, and which takes slots away as well as gives them."""
 
+    now_s: float
+
     def step(self, budget: int = BUDGET) -> Batch:
         """Make one batch, commit it and release its effects."""
         batch = self.kernel.run(self.now_s, budget, WALL_S + self.now_s)

@@ -9,7 +9,6 @@ tests like these. Those here then open the old state by way of the upgrade.
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from placet.actors.answers import Receipt, decode_answer
@@ -242,9 +241,7 @@ def test_incidents_and_parked_messages_are_read(view: View) -> None:
     root = StateReader(view).root("parked")
     message = Done(root=root or b"", transition=0, number=2, attempt=1, outputs=((0, pickled("result")),))
     assert decode_message(parked.message) == message
-    assert parked == Parked(
-        number=3, kind="Done", message=parked.message, failure=BROKEN, firing=2, actor="b"
-    )
+    assert parked == Parked(number=3, kind="Done", message=parked.message, failure=BROKEN, firing=2, actor="b")
 
 
 def pickled(text: str) -> bytes:
@@ -380,8 +377,8 @@ def test_a_runtime_opens_the_state_and_ends_every_instance(tmp_path: Path) -> No
     state.close()
     with Runtime(tmp_path, workflows=workflows(), control=False) as runtime:
         for message in SETTLING:
-            runtime.find(message.instance).tell(msgspec.structs.replace(message), timeout_s=30)
+            runtime.instance(message.instance).tell(message, timeout_s=30)
         for id, (state_name, marking) in ENDS.items():
-            instance = runtime.find(id)
+            instance = runtime.instance(id)
             assert instance.wait_until([state_name], timeout_s=30) == state_name
             assert sorted_values(instance.marking()) == sorted_values(marking)

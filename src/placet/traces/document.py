@@ -81,7 +81,7 @@ def read_document(path: Path) -> Document:
             problem = f'this is WfFormat "{version}", Placet reads "{VERSION}"'
             raise TraceError(problem, "convert it with the tools of WfCommons", str(path), "`$.schemaVersion`")
         return _decode_document(data)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         _check_text(data, path)  # a slip of the pen first: what follows from it would mislead
         if isinstance(error, msgspec.ValidationError):
             raise _misshapen(error, path) from error
