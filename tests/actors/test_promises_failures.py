@@ -392,3 +392,17 @@ def test_an_incident_about_a_token_that_a_rival_took_is_over() -> None:
     hand.run()
     hand.finish()
     assert (hand.state(), hand.view().incidents, hand.marking()) == ("completed", (), {"right": [1]})
+
+
+def test_a_crash_that_a_handler_has_outlived_is_forgotten() -> None:
+    workflow = Workflow("once")
+    begin, end = workflow.places("begin end")
+
+    def step(value: int) -> int:
+        return value
+
+    workflow.transition(begin >> end, name="step", handler=step, run="inline")
+    hand = Hand(workflow)
+    assert hand.kernel.suspects.add("i", "step") == 1
+    hand.spawn(workflow, {"begin": [1]})
+    assert (hand.state(), hand.kernel.suspects.known) == ("completed", {})
