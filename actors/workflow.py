@@ -12,6 +12,7 @@ from placet.actors.services import Services
 from placet.actors.slots import SLICE_S
 from placet.actors.turn import Turn
 from placet.persistence.blobs import INLINE_BYTES, TAG, chunk_keys, decode_ref, is_ref, join, split
+from placet.persistence.errors import ValueTooLarge
 from placet.persistence.history import Detail, encode_record
 from placet.persistence.keys import (
     FIRST_PLACE,
@@ -23,6 +24,7 @@ from placet.persistence.keys import (
     pack_id,
     split_entry,
 )
+from placet.persistence.store import MAX_VALUE_BYTES
 from placet.petri.agenda import NOT_ENABLED, Agenda
 from placet.petri.behaviour import INLINE
 from placet.petri.plan import Plan, TransitionPlan
@@ -366,10 +368,13 @@ class WorkflowActor:
         for composite, firing, born in turn.firings.values():
             firing.serial, firing.link, firing.fired = self.serial, self.link, self.fired
             key = composite.prefix + pack_id(firing.slot)
+            data = encode(firing)
+            if len(data) > MAX_VALUE_BYTES:  # refused here, where it is one instance's trouble, not at the commit
+                raise ValueTooLarge(len(data), MAX_VALUE_BYTES)
             if born:
-                turn.born[key] = encode(firing)
+                turn.born[key] = data
             else:
-                turn.put(key, encode(firing))
+                turn.put(key, data)
         self._counters = (self.serial, self.link)
 
     def _write_header(self, turn: Turn) -> None:

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from placet import NotCompleted, Pause, PlacetError, Progress, Runtime, Workflow
+from placet.actors import workflow as workflow_actor
 from placet.actors.engine import Health
 from placet.actors.inputs import fingerprint
 
@@ -152,3 +153,36 @@ def test_any_number_and_any_depth_has_a_fingerprint() -> None:
     assert fingerprint([("a", float("nan"))]) == fingerprint([("a", float("nan"))])
     with pytest.raises(PlacetError):
         fingerprint([("a", deep)])  # neither walked nor pickled: said so, and nothing is sent
+
+
+def test_tokens_that_are_too_large_together_are_one_instances_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow_actor, "MAX_VALUE_BYTES", 100_000)
+    workflow = Workflow("heavy")
+    begin, end = workflow.places("begin end")
+    workflow.transition(begin * 3 >> end, name="gather", handler=len)
+    light = one_step(len)
+    with Runtime(tmp_path / "state", [workflow, light]) as runtime:
+        with pytest.raises(PlacetError):
+            runtime.spawn(workflow, {begin: ["x" * 50_000] * 3}, id="heavy", timeout_s=PATIENCE_S).result(PATIENCE_S)
+        assert runtime.spawn(light, {"begin": ["abc"]}).result(PATIENCE_S) == {"end": [3]}
+        assert runtime.health is Health.RUNNING
+    with Runtime(tmp_path / "state", [workflow, light]) as runtime:
+        assert runtime.spawn(light, {"begin": ["abcd"]}).result(PATIENCE_S) == {"end": [4]}
+
+
+def test_tokens_that_grow_too_large_together_leave_an_incident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workflow_actor, "MAX_VALUE_BYTES", 100_000)
+    workflow = Workflow("growing")
+    begin, grown, end = workflow.places("begin grown end")
+    workflow.transition(begin >> grown, name="grow", handler=lambda _: "x" * 50_000)
+    workflow.transition(grown * 3 >> end, name="gather", handler=len)
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        instance = runtime.spawn(workflow, {begin: [1, 2, 3]})
+        with pytest.raises(NotCompleted, match="ValueTooLarge"):
+            instance.result(PATIENCE_S)
+        assert runtime.health is Health.RUNNING
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        assert runtime.instance(instance.id).state == "incident"
+        assert runtime.health is not Health.FAILED
