@@ -176,7 +176,11 @@ def test_tokens_that_grow_too_large_together_leave_an_incident(tmp_path: Path, m
     monkeypatch.setattr(workflow_actor, "MAX_VALUE_BYTES", 100_000)
     workflow = Workflow("growing")
     begin, grown, end = workflow.places("begin grown end")
-    workflow.transition(begin >> grown, name="grow", handler=lambda _: "x" * 50_000)
+
+    def grow(value: int) -> str:
+        return str(value) * 50_000
+
+    workflow.transition(begin >> grown, name="grow", handler=grow)
     workflow.transition(grown * 3 >> end, name="gather", handler=len)
     with Runtime(tmp_path / "state", [workflow]) as runtime:
         instance = runtime.spawn(workflow, {begin: [1, 2, 3]})
