@@ -272,6 +272,5 @@ PLANTS: tuple[Plant, ...] = (
             '                if isinstance(message, ExecutorAnswer) and type(message).__name__ != "Withdrawn":\n',
         ),
         about=5,
-        is_silent=True,
     ),
 )
