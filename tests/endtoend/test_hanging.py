@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from time import monotonic
 
-from placet import Retry, Runtime, Workflow
+from placet import Context, Retry, Runtime, Workflow
 from tests.endtoend.processes import PATIENCE_S, finished
 
 HANGS = 3  # of two threads: more than there are
@@ -19,7 +19,7 @@ def test_hung_handlers_are_replaced_and_their_firings_tried_again(tmp_path: Path
 
     @workflow.transition(start >> done, timeout_s=0.2, retry=Retry(attempts=5, first_s=0.01))
     def work(value: int) -> int:
-        if value < HANGS and value not in begun:  # not by the attempt: a start taken back for want of a thread counts one
+        if value < HANGS and value not in begun:  # a start taken back for want of a thread counts as an attempt
             begun.add(value)
             hung.release()
             release.wait(PATIENCE_S)
