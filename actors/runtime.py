@@ -32,6 +32,7 @@ from placet.actors.marker_file import MarkerFile
 from placet.actors.messages import ClientMessage, InterventionMessage, Spawn
 from placet.actors.reader import StateReader
 from placet.actors.report import explain
+from placet.actors.visit import accepted
 from placet.persistence.lmdb_store import LIMIT_BYTES
 from placet.persistence.state import open_state
 from placet.persistence.store import Store
@@ -254,7 +255,7 @@ class Runtime:
             raise ValueError("an intervention needs `by`: who does it")
         addressed = msgspec.structs.replace(message, instance=instance)
         return self.engine.ask(
-            lambda reply: msgspec.structs.replace(addressed, reply=reply), lambda answer: _receipt(instance, answer)
+            lambda reply: msgspec.structs.replace(addressed, reply=reply), lambda answer: accepted(instance, answer)
         )
 
     def ask(self, make: Callable[[int], ClientMessage], timeout_s: float | None = None) -> Answer:
@@ -335,13 +336,3 @@ def check_id(instance: str) -> None:
         raise InvalidId(instance, "'/' separates an instance from the actors in it")
     if not instance.isprintable():
         raise InvalidId(instance, "it has characters that cannot be printed")
-
-
-def _receipt(instance: str, answer: Answer) -> Receipt:
-    if isinstance(answer, Receipt):
-        return answer
-    if isinstance(answer, Refused):
-        if answer.code == "not_found":
-            raise NotFound(instance, answer.reason)
-        raise RequestRefused(instance, answer.reason, answer.code)
-    raise AssertionError(answer)
