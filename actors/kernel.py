@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from math import inf, nextafter
 
+from placet.actors.alone import Alone
 from placet.actors.answers import Refused, Spawned
 from placet.actors.catalog import Catalog, net_key
 from placet.actors.effects import Batch, Reply
@@ -31,10 +32,10 @@ from placet.actors.messages import (
 )
 from placet.actors.pending import Pending
 from placet.actors.receive import RECEIVERS
-from placet.actors.records import Firing, Header, Phase, decode_header
+from placet.actors.records import Header, Phase, decode_header
 from placet.actors.recovery import Found, find_work
 from placet.actors.roots import Roots
-from placet.actors.slots import FlightKey, Slots
+from placet.actors.slots import Slots
 from placet.actors.stamp import Stamp, decode_stamp, encode_stamp
 from placet.actors.suspects import Suspects
 from placet.actors.timers import Timers
@@ -45,7 +46,6 @@ from placet.persistence.keys import HEADER, STAMP, address_key, entry_key
 from placet.persistence.store import View
 from placet.petri.behaviour import INLINE
 from placet.petri.plan import Plan
-from placet.supervision.losses import ALONE_FROM
 
 BUDGET = 1_000  # messages and inline firings a batch
 INLINE_A_TURN = 64  # inline firings a turn, so that no instance holds the kernel
@@ -68,12 +68,11 @@ class Kernel:
         # By root, or by id where the root is not known. Most mailboxes hold one message: it stands for itself.
         self._mail: dict[bytes | str, KernelMessage | deque[KernelMessage]] = {}
         self._ready: deque[bytes | str] = deque()
-        self._alone: dict[FlightKey, tuple[int, str]] = {}  # firings to be run alone -> (transition, executor)
-        self._lone: FlightKey | None = None  # the last one that was
         self._roots = Roots()
         self._nets: set[bytes] = set()  # digests of nets known to be stored
         self._faults = Faults()
         self.slots = Slots()
+        self._alone = Alone(self.slots)
         self.timers = Timers()
         self.observed: set[str] = set()  # instances somebody follows
         self.suspects = Suspects(view)
@@ -134,11 +133,7 @@ class Kernel:
         """True when `run` would handle something without a new message."""
         if self._ready or (self.slots.queued and self.slots.has_grant):
             return True
-        if not self._alone and not self.slots.alone:
-            return False
-        if self._first_alone() is not None:
-            return not self.slots.in_flight()
-        return self.slots.alone and not self._runs_alone
+        return not self.draining and self._alone.has_work
 
     def run(self, now: float, budget: int = BUDGET, wall: float = 0.0) -> Batch:
         """Handle messages until there are none or the budget is used up, and return what came of it.
@@ -208,37 +203,15 @@ class Kernel:
 
     def _next_alone(self) -> KernelMessage | None:
         """Once nothing is in flight, let one suspected firing run; nothing else starts until all have."""
-        slots = self.slots
-        key = self._first_alone()
-        if key is None:
-            if slots.alone and not self._runs_alone:
-                slots.alone = False
-                return self._next()
-            return None
-        slots.alone = True
-        if slots.in_flight():
-            return None
-        self._lone = key
-        transition, _ = self._alone.pop(key)
-        root, number = key
-        return RunAlone(root=root, transition=transition, number=number)
-
-    def _suspect(self, key: FlightKey, firing: Firing, executor: str) -> None:
-        """Let a firing run alone: after the other suspects, or before them if it has been lost alone already."""
-        self._alone[key] = firing.transition, executor
-        if firing.losses > ALONE_FROM:
-            self._alone = {key: self._alone.pop(key), **self._alone}
-
-    @property
-    def _runs_alone(self) -> bool:
-        return self._lone is not None and self.slots.is_out(*self._lone)
-
-    def _first_alone(self) -> FlightKey | None:
-        """Return the suspected firing to run next, of those whose executor takes anything now."""
         if self.draining:
             return None
-        pool = self.slots.pool
-        return next((key for key, (_, executor) in self._alone.items() if pool(executor).capacity > 0), None)
+        if self._alone.is_over():
+            return self._next()
+        found = self._alone.next()
+        if found is None:
+            return None
+        (root, number), transition = found
+        return RunAlone(root=root, transition=transition, number=number)
 
     # -- turns ---------------------------------------------------------------------------------------------
 
@@ -317,11 +290,12 @@ class Kernel:
         batch.expires += aside.expires
         batch.progress += aside.progress
         for number in aside.acquitted:
-            self._alone.pop((root, number), None)
+            self._alone.drop((root, number))
         for firing in aside.suspects:
             workflow = self._memory.roots[root]
-            if workflow.is_suspect(firing):
-                self._suspect((root, firing.number), firing, workflow.plan.transitions[firing.transition].executor)
+            transition = workflow.plan.transitions[firing.transition]
+            if transition.behaviour is not None and workflow.is_suspect(firing):
+                self._alone.add((root, firing.number), firing, transition.executor)
         for replay in aside.replays:
             self.deliver(decode_message(replay))
         if aside.answer is not None and isinstance(message, Request) and message.reply:

@@ -36,6 +36,7 @@ from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.history import decode_record
 from placet.persistence.keys import FIRST_PLACE, PARKED, entry_key, history_key, split_entry
+from placet.petri.behaviour import INLINE
 
 RUNNING = int(Phase.RUNNING)
 
@@ -112,7 +113,8 @@ def _run_alone(workflow: WorkflowActor, turn: Turn, message: RunAlone) -> None:
     if transition.behaviour is None:
         return
     slots = workflow.services.slots
-    if slots.alone and not slots.in_flight() and slots.pool(transition.executor).free > 0:
+    has_room = transition.executor == INLINE or slots.pool(transition.executor).free > 0
+    if slots.alone and not slots.in_flight() and has_room:
         composite.start_again(turn, firing)
     else:  # the message comes late, after a fault: things are no longer as they were
         turn.rare().suspects.append(firing)

@@ -178,6 +178,16 @@ def test_a_firing_that_runs_alone_holds_up_everything_but_inline_work() -> None:
     assert [start.instance for start in hand.starts] == ["other"]
 
 
+def test_a_suspect_whose_handler_runs_in_the_kernel_by_now_gets_its_run() -> None:
+    hand = Hand(step(same))
+    hand.spawn(hand.workflows[0], {"begin": [1]}, id="suspect")
+    for _ in range(2):
+        hand.crash()
+    hand.crash(step(same, run="inline"))
+    assert hand.state("suspect") is InstanceState.COMPLETED
+    assert not hand.kernel.slots.alone
+
+
 def test_neighbours_of_a_crash_run_alone_in_turn_and_are_found_innocent() -> None:
     workflow = step(same)
     hand = Hand(workflow)

@@ -1,0 +1,69 @@
+"""Firings that were lost with their engine too often: each is run with nothing else in flight, one after the other.
+
+Then, should the process die again, no neighbour can be blamed for it.
+"""
+
+from placet.actors.records import Firing
+from placet.actors.slots import FlightKey, Slots
+from placet.petri.behaviour import INLINE
+from placet.supervision.losses import ALONE_FROM
+
+
+class Alone:
+    """The suspected firings of an engine that wait for their run, and the one that has it."""
+
+    __slots__ = ("_running", "_slots", "_waiting")
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._waiting: dict[FlightKey, tuple[int, str]] = {}  # -> (transition, executor), the next one first
+        self._running: FlightKey | None = None  # or the last one that was
+
+    def add(self, key: FlightKey, firing: Firing, executor: str) -> None:
+        """Let a firing run alone: after the others, or before them if it has been lost alone already."""
+        self._waiting[key] = firing.transition, executor
+        if firing.losses > ALONE_FROM:
+            self._waiting = {key: self._waiting.pop(key), **self._waiting}
+
+    def drop(self, key: FlightKey) -> None:
+        """Forget a firing: it no longer has to run alone, or no longer has to run."""
+        self._waiting.pop(key, None)
+
+    @property
+    def has_work(self) -> bool:
+        """True when `next` would return a firing, or open the executors to all."""
+        if not self._waiting and not self._slots.alone:
+            return False
+        if self._first() is not None:
+            return not self._slots.in_flight()
+        return self._slots.alone and not self._is_running
+
+    def next(self) -> tuple[FlightKey, int] | None:
+        """Remove and return (firing, transition) to be run now; from the first one on, nothing else may start."""
+        key = self._first()
+        if key is None:
+            return None
+        self._slots.alone = True
+        if self._slots.in_flight():
+            return None
+        self._running = key
+        transition, _ = self._waiting.pop(key)
+        return key, transition
+
+    def is_over(self) -> bool:
+        """Open the executors to all if the last of these firings has been answered; return whether that is so now."""
+        if not self._slots.alone or self._is_running or self._first() is not None:
+            return False
+        self._slots.alone = False
+        return True
+
+    @property
+    def _is_running(self) -> bool:
+        return self._running is not None and self._slots.is_out(*self._running)
+
+    def _first(self) -> FlightKey | None:
+        """Return the firing to run next, of those whose executor takes anything now."""
+        return next((key for key, (_, executor) in self._waiting.items() if self._is_open(executor)), None)
+
+    def _is_open(self, executor: str) -> bool:
+        return executor == INLINE or self._slots.pool(executor).capacity > 0
