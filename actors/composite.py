@@ -1,9 +1,11 @@
 """The composite actor: its firings. It takes tokens for them, starts them, and counts what came of them."""
 
 from collections.abc import Iterable
+from math import inf
 from typing import TYPE_CHECKING
 
 from placet.actors.effects import Expire, Start
+from placet.actors.failed_firing import FailedFiring
 from placet.actors.guards import forget_taken
 from placet.actors.phases import check_phase
 from placet.actors.place import TakenToken
@@ -13,7 +15,8 @@ from placet.actors.usercode import Outputs, pass_through, run_handler
 from placet.persistence.blobs import TAG
 from placet.persistence.history import Detail
 from placet.persistence.keys import FIRING, kind_prefix
-from placet.petri.behaviour import INLINE
+from placet.persistence.values import encode
+from placet.petri.behaviour import INLINE, Behaviour
 from placet.petri.plan import CompositePlan, TransitionPlan
 from placet.supervision.losses import ALONE_FROM, Verdict, after_loss
 
@@ -63,6 +66,8 @@ class CompositeActor:
         workflow.serial = number = workflow.serial + 1
         firing = Firing(number, transition.index, tokens, Phase.RUNNING)
         firing.since = turn.now
+        if transition.reads:
+            firing.seen = workflow.seen(turn, transition)
         if transition.executor == INLINE:
             self._run_inline(turn, firing, transition, born=True)
         else:
@@ -77,9 +82,13 @@ class CompositeActor:
         workflow = self.workflow
         taken: list[TakenToken] = []
         again = True
+        matched = iter(workflow.matched(transition))
         for arc in transition.inputs:
             place = workflow.place(arc.place)
-            taken += place.take(turn, arc.queue, arc.weight)
+            if arc.keyed:
+                taken += [place.remove(turn, token) for token in next(matched)]
+            else:
+                taken += place.take(turn, arc.queue, arc.weight)
             if len(place.tokens) < arc.weight:
                 again = False
                 if not place.tokens:
@@ -89,6 +98,13 @@ class CompositeActor:
     def start_again(self, turn: Turn, firing: Firing) -> None:
         """Start a firing that was chosen before: after a back-off, a loss or an intervention."""
         transition = self.workflow.plan.transitions[firing.transition]
+        if turn.now >= _latest(firing, transition.behaviour):
+            late = Failure(
+                type="DeadlinePassed", message="no attempt of it had counted by then", attempt=firing.attempt
+            )
+            firing.failures = (*firing.failures, _dated(late, firing.attempt, turn.now))[-KEPT_FAILURES:]
+            self._give_up(turn, firing, late)
+            return
         firing.attempt += 1
         if transition.executor == INLINE:
             self._run_inline(turn, firing, transition, born=False)
@@ -99,13 +115,13 @@ class CompositeActor:
     def _start(self, turn: Turn, firing: Firing, transition: TransitionPlan) -> None:
         behaviour = transition.behaviour
         assert behaviour is not None, transition.path
-        if behaviour.timeout_s is not None:
-            firing.due = turn.now + behaviour.timeout_s
+        if behaviour.timeout_s is not None or behaviour.deadline_s is not None:
+            firing.due = _deadline(turn, firing, behaviour)
             turn.timers.append((firing.number, 0.0, firing.due, transition.index))
         workflow = self.workflow
         tokens = firing.tokens
-        if len(tokens) != 1 or tokens[0][2][0] == REF:
-            tokens = workflow.loaded(tokens)
+        if len(tokens) != 1 or tokens[0][2][0] == REF or firing.seen:
+            tokens = self._arguments(firing, transition)
         if turn.shares:
             turn.shares[transition.executor] = turn.shares.get(transition.executor, 0) - 1
         turn.starts.append(
@@ -139,8 +155,8 @@ class CompositeActor:
         behaviour = transition.behaviour
         assert behaviour is not None, transition.path
         tokens = firing.tokens
-        if len(tokens) != 1 or tokens[0][2][0] == REF:
-            tokens = workflow.loaded(tokens)
+        if len(tokens) != 1 or tokens[0][2][0] == REF or firing.seen:
+            tokens = self._arguments(firing, transition)
         if behaviour.handler is None and len(tokens) == 1:
             return pass_through(transition, tokens)  # nobody looks into the value
         header, services = workflow.header, workflow.services
@@ -156,6 +172,15 @@ class CompositeActor:
             services.suspects.clear(header.instance, transition.path)  # the process has outlived it
         return result
 
+    def _arguments(self, firing: Firing, transition: TransitionPlan) -> tuple[TakenToken, ...]:
+        """Return the tokens taken and read, in the order in which the arcs are written, large values read."""
+        if not firing.seen:
+            return self.workflow.loaded(firing.tokens)
+        taken, seen = iter(firing.tokens), iter(firing.seen)
+        return self.workflow.loaded(
+            tuple(next(seen if arc.reads else taken) for arc in transition.arguments for _ in range(arc.weight))
+        )
+
     # -- what came of it -----------------------------------------------------------------------------------
 
     def finish(
@@ -170,10 +195,20 @@ class CompositeActor:
             if value[0] == REF:
                 workflow.discard(turn, value)
         consumed = [token for _, token, _ in tokens] if len(tokens) != 1 else tokens[0][1:2]
+        if firing.seen or transition.resets or workflow.delays.held:
+            consumed = [*consumed, *self._conclude(turn, firing, transition)]
         produced = [workflow.deposit(turn, targets[position][0], value) for position, value in outputs]
         workflow.fired += 1
         turn.fired += 1
         workflow.record(turn, "fired", transition.path, firing.number, firing.attempt, consumed, produced)
+
+    def _conclude(self, turn: Turn, firing: Firing, transition: TransitionPlan) -> list[int]:
+        """Let go of what a firing had read and of its tokens' delays; return the tokens it removes by reset arcs."""
+        workflow = self.workflow
+        workflow.discard_seen(turn, firing)
+        for _, token, _ in firing.tokens:
+            workflow.delays.forget(turn, token)
+        return [token for place in transition.resets for token in workflow.clear(turn, place)]
 
     def fail(self, turn: Turn, firing: Firing, failure: Failure, retry_after_s: float | None = None) -> None:
         """Count a failed attempt: back off and try again if the policy says so, else it is an incident."""
@@ -183,14 +218,47 @@ class CompositeActor:
         transition = self.workflow.plan.transitions[firing.transition]
         detail: Detail = {"type": failure.type, "message": failure.message}
         self.workflow.record(turn, "attempt_failed", transition.path, firing.number, firing.attempt, detail=detail)
-        policy = transition.behaviour.retry if transition.behaviour else None
-        delay_s = policy.delay_s(firing.failed, failure.types, firing.number) if policy else None
-        if delay_s is None or failure.type == "CrashSuspect":
+        if failure.type == "CrashSuspect":
             self.raise_incident(turn, firing)
             return
+        policy = transition.behaviour.retry if transition.behaviour else None
+        delay_s = policy.delay_s(firing.failed, failure.types, firing.number) if policy else None
+        again = None if delay_s is None else turn.now + max(delay_s, retry_after_s or 0.0)
+        if again is None or again >= _latest(firing, transition.behaviour):
+            self._give_up(turn, firing, failure)
+            return
         self.set_phase(turn, firing, Phase.BACKOFF)
-        firing.due = turn.now + max(delay_s, retry_after_s or 0.0)
+        firing.due = again
         turn.timers.append((firing.number, 0.0, firing.due, firing.transition))
+
+    def _give_up(self, turn: Turn, firing: Firing, failure: Failure) -> None:
+        """A firing has failed for good: it goes to the place of its error arc, or to a person."""
+        transition = self.workflow.plan.transitions[firing.transition]
+        if transition.error >= 0:
+            self._divert(turn, firing, transition, failure)
+        else:
+            self.raise_incident(turn, firing)
+
+    def _divert(self, turn: Turn, firing: Firing, transition: TransitionPlan, failure: Failure) -> None:
+        """Give a firing that failed for good, and its tokens' values, to the place of its error arc."""
+        workflow = self.workflow
+        failed = FailedFiring(
+            transition=transition.path,
+            type=failure.type,
+            message=failure.message,
+            attempts=firing.attempt,
+            encoded=tuple(value for _, _, value in workflow.loaded(firing.tokens)),
+        )
+        self._drop(turn, firing)
+        for _, token, value in firing.tokens:
+            workflow.delays.forget(turn, token)
+            if value[0] == REF:
+                workflow.discard(turn, value)
+        workflow.discard_seen(turn, firing)
+        produced = [workflow.deposit(turn, transition.error, encode(failed))]
+        consumed = [token for _, token, _ in firing.tokens]
+        detail: Detail = {"type": failure.type, "message": failure.message}
+        workflow.record(turn, "error", transition.path, firing.number, firing.attempt, consumed, produced, detail)
 
     def raise_incident(self, turn: Turn, firing: Firing) -> None:
         """Leave a firing to a person; its tokens stay with it."""
@@ -236,6 +304,7 @@ class CompositeActor:
             if firing.phase is Phase.SUSPECT:
                 turn.rare().acquitted.append(firing.number)
             self._drop(turn, firing)
+            self.workflow.discard_seen(turn, firing)
             for place, token, value in firing.tokens:
                 self.workflow.restore(turn, place, token, value)
             path = self.workflow.plan.transitions[firing.transition].path
@@ -272,6 +341,8 @@ class CompositeActor:
         workflow.counts[firing.phase] -= 1
         if workflow.ready:
             workflow.forget_ready(firing)
+        if workflow.reserved:
+            workflow.reserve(firing.transition, -1)
         if firing.due:
             turn.timers.append((firing.number, firing.due, 0.0, firing.transition))
         if turn.firings:
@@ -280,10 +351,26 @@ class CompositeActor:
 
     def _enter(self, turn: Turn, firing: Firing) -> None:
         """Give a new firing its record: one that is free in this turn, or its own."""
+        if self.workflow.plan.transitions[firing.transition].bounds:
+            self.workflow.reserve(firing.transition, 1)
         freed = turn.freed
         born = not freed or freed[-1][0] != self.plan.index
         firing.slot = firing.number if born else freed.pop()[1]
         turn.firings[firing.number] = (self, firing, born)
+
+
+def _deadline(turn: Turn, firing: Firing, behaviour: Behaviour) -> float:
+    """Return when an attempt that begins now is too late."""
+    if behaviour.deadline_s is not None and not firing.chosen:
+        firing.chosen = turn.now
+    due = inf if behaviour.timeout_s is None else turn.now + behaviour.timeout_s
+    return min(due, _latest(firing, behaviour))
+
+
+def _latest(firing: Firing, behaviour: Behaviour | None) -> float:
+    """Return when all attempts of a firing must be over."""
+    deadline_s = behaviour.deadline_s if behaviour else None
+    return inf if deadline_s is None or not firing.chosen else firing.chosen + deadline_s
 
 
 def _dated(failure: Failure, attempt: int, now: float) -> Failure:

@@ -1,5 +1,6 @@
 """The state of an instance, derived from its marking, its firings and what people asked of it."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from placet.actors.effects import StateChanged
@@ -49,7 +50,9 @@ def _state(workflow: "WorkflowActor") -> InstanceState:
         return _S.RUNNING  # the next engine has its handlers
     if counts[Phase.BACKOFF] or counts[Phase.READY] or counts[Phase.SUSPECT] or unknown_handlers(workflow):
         return _S.WAITING
-    return _S.STUCK if workflow.inner else _S.COMPLETED
+    if not workflow.inner:
+        return _S.COMPLETED
+    return _S.WAITING if workflow.plan.external or workflow.is_delayed else _S.STUCK
 
 
 def _is_awake(workflow: "WorkflowActor", state: InstanceState) -> bool:
@@ -100,7 +103,7 @@ def unknown_handlers(workflow: "WorkflowActor") -> list[str]:
 
 
 def _has_tokens(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
-    return all(len(workflow.place(arc.place).tokens) >= arc.weight for arc in transition.inputs)
+    return all(len(workflow.place(arc.place).tokens) >= arc.weight for arc in transition.arguments)
 
 
 def lacking(workflow: "WorkflowActor") -> dict[str, str]:
@@ -113,11 +116,24 @@ def lacking(workflow: "WorkflowActor") -> dict[str, str]:
 
 def _lacks(workflow: "WorkflowActor", transition: TransitionPlan) -> list[str]:
     reasons: list[str] = []
-    for arc in transition.inputs:
+    for arc in transition.arguments:
         place = workflow.place(arc.place)
         held = len(place.tokens)
         if held < arc.weight:
             reasons.append(f"needs {arc.weight} in {place.plan.path}, which has {held}")
         elif arc.queue >= 0 and (passing := len(place.queues[arc.queue])) < arc.weight:
             reasons.append(f"needs {arc.weight} in {place.plan.path} that pass its guard; of {held}, {passing} do")
-    return reasons
+    return reasons or [*_obstacles(workflow, transition)]
+
+
+def _obstacles(workflow: "WorkflowActor", transition: TransitionPlan) -> Iterator[str]:
+    """Yield what keeps a transition from firing that has enough tokens."""
+    if transition.keyed and not workflow.matched(transition):
+        yield "no tokens with equal join keys"
+    for index, weight in transition.inhibitors:
+        if len(workflow.place(index).tokens) >= weight:
+            yield f"inhibited by {workflow.plan.places[index].path}"
+    for bound in transition.bounds:
+        held = len(workflow.place(bound.place).tokens) + workflow.reserved.get(bound.place, 0)
+        if held + bound.net > bound.capacity:
+            yield f"no room in {workflow.plan.places[bound.place].path}, which holds {bound.capacity} at most"

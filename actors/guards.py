@@ -1,4 +1,4 @@
-"""Asking guards: once a token, with a mark against crashes, and an incident when one raises."""
+"""Asking guards and join keys: once a token, with a mark against crashes, and an incident when one raises."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,8 @@ from placet.persistence.blobs import TAG
 from placet.persistence.history import Detail
 from placet.persistence.keys import GUARD_INCIDENT, entry_key
 from placet.persistence.values import decode
-from placet.petri.behaviour import Guard
+from placet.petri.matching import checked_key
+from placet.petri.plan import Gate
 
 if TYPE_CHECKING:
     from placet.actors.place import PlaceActor
@@ -24,16 +25,16 @@ def judge(workflow: "WorkflowActor", place: "PlaceActor", token: int, stored: by
     """Ask the guards of a place about one token, and put it into the queues of those it passes."""
     wary = workflow.guard_incidents or workflow.services.suspects.known
     value: object = UNREAD
-    for position, (index, guard, path) in enumerate(place.plan.guarded):
-        if guard is not None and not (wary and _is_settled(workflow, place, position, token)):
-            value = _ask(workflow, place, position, token, stored, value, index, guard, path)
+    for position, gate in enumerate(place.plan.gates):
+        if gate.known and not (wary and _is_settled(workflow, place, gate, token)):
+            value = _ask(workflow, place, position, token, stored, value, gate)
 
 
 def judge_again(workflow: "WorkflowActor", place: "PlaceActor", position: int, token: int) -> None:
     """Ask one guard of a place about a token it holds."""
-    index, guard, path = place.plan.guarded[position]
-    if guard is not None and not _is_settled(workflow, place, position, token):
-        _ask(workflow, place, position, token, place.tokens[token], UNREAD, index, guard, path)
+    gate = place.plan.gates[position]
+    if gate.known and not _is_settled(workflow, place, gate, token):
+        _ask(workflow, place, position, token, place.tokens[token], UNREAD, gate)
 
 
 def forget_taken(workflow: "WorkflowActor", turn: Turn, tokens: Sequence[tuple[int, int, bytes]]) -> None:
@@ -52,34 +53,38 @@ def _ask(
     token: int,
     stored: bytes,
     value: object,
-    index: int,
-    guard: Guard,
-    path: str,
+    gate: Gate,
 ) -> object:
-    """Ask a guard and return the decoded value, so that the next one need not decode it again."""
+    """Ask a gate's guard and key, and return the decoded value, so that the next one need not decode it again."""
+    guard, key = gate.guard, gate.key
+    if guard is None and key is None:
+        place.admit(position, token, None)
+        return value
     marker = workflow.services.marker
-    marker.enter(workflow.mark, path)
+    marker.enter(workflow.mark, gate.path)
     try:
         if value is UNREAD:
             value = decode(stored if stored[0] != REF else workflow.value(stored))
-        if guard(value):
-            place.queues[position][token] = None
+        if guard is None or guard(value):
+            if gate.plain:
+                place.queues[position][token] = None
+            else:
+                place.admit(position, token, None if key is None else checked_key(key(value)))
     except BaseException as error:  # user code may raise anything, `sys.exit()` included
-        _raise_incident(workflow, place, index, token, failure_of(error))
+        _raise_incident(workflow, place, gate.transition, token, failure_of(error))
     marker.leave()
     if workflow.services.suspects.known:
-        workflow.services.suspects.clear(workflow.header.instance, path)  # the process has outlived it
+        workflow.services.suspects.clear(workflow.header.instance, gate.path)  # the process has outlived it
     return value
 
 
-def _is_settled(workflow: "WorkflowActor", place: "PlaceActor", position: int, token: int) -> bool:
+def _is_settled(workflow: "WorkflowActor", place: "PlaceActor", gate: Gate, token: int) -> bool:
     """Return whether a guard must not be asked: it raised on this token before, or its process died under it."""
-    index, _, path = place.plan.guarded[position]
-    if (index, token) in workflow.guard_incidents:
+    if (gate.transition, token) in workflow.guard_incidents:
         return True
-    if workflow.services.suspects.is_guilty(workflow.header.instance, path):
+    if workflow.services.suspects.is_guilty(workflow.header.instance, gate.path):
         failure = Failure(type="CrashSuspect", message="its process ended twice while this guard ran")
-        _raise_incident(workflow, place, index, token, failure)
+        _raise_incident(workflow, place, gate.transition, token, failure)
         return True
     return False
 

@@ -137,6 +137,7 @@ def _retry(workflow: WorkflowActor, turn: Turn, message: RetryIncident) -> Answe
     match incident:
         case Firing():
             incident.failed = incident.losses = 0
+            incident.chosen = 0.0  # its deadline begins anew
             composite, _ = workflow.firing(incident.transition, incident.number)
             composite.set_phase(turn, incident, Phase.READY)
             _forget_suspicion(workflow, incident.transition)
@@ -155,7 +156,7 @@ def _ask_guard_again(workflow: WorkflowActor, turn: Turn, incident: GuardInciden
     turn.delete(entry_key(workflow.root, 0, GUARD_INCIDENT, incident.number))
     _forget_suspicion(workflow, incident.transition)
     transition = workflow.plan.transitions[incident.transition]
-    for arc in transition.inputs:
+    for arc in transition.arguments:
         if arc.place == incident.place and arc.queue >= 0:
             workflow.place(arc.place).rejudge(arc.queue, incident.token)
     workflow.dirty.append(transition.index)

@@ -53,7 +53,7 @@ class Withdrawn(ExecutorAnswer, frozen=True, gc=False, kw_only=True):
 
 
 class Due(RootMessage, frozen=True, gc=False, kw_only=True):
-    """The time of a firing has come: its deadline, or its next attempt."""
+    """The time of a firing has come: its deadline, or its next attempt; with transition -1, that of a token."""
 
     transition: int
     number: int

@@ -15,7 +15,7 @@ PHASE_MOVES: Mapping[Phase, frozenset[Phase]] = {
     _P.RUNNING: frozenset({_P.READY, _P.BACKOFF, _P.INCIDENT, _P.SUSPECT}),
     _P.BACKOFF: frozenset({_P.READY, _P.SUSPECT}),
     _P.INCIDENT: frozenset({_P.READY}),
-    _P.SUSPECT: frozenset({_P.RUNNING}),
+    _P.SUSPECT: frozenset({_P.RUNNING, _P.BACKOFF, _P.INCIDENT}),  # the last two: likewise
 }
 
 

@@ -1,11 +1,13 @@
 """The place actor: holds the tokens of one place, and lets its composites see and take them, oldest first."""
 
 from collections import OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from placet.actors.guards import judge, judge_again
 from placet.actors.turn import Turn
 from placet.persistence.keys import FIRST_PLACE, TOKEN, pack_id
+from placet.petri.matching import JoinKey
 from placet.petri.plan import PlacePlan
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 TakenToken: TypeAlias = tuple[int, int, bytes]  # (place, token id, value)
 
-_NONE: list[OrderedDict[int, None]] = []  # shared by places without guarded arcs; never added to
+_NONE: list[OrderedDict[int, JoinKey]] = []  # shared by places without gates; never added to
 _suffixes: dict[int, bytes] = {}
 
 
@@ -26,25 +28,31 @@ class PlaceActor:
     """The tokens of one place, in memory while somebody looks at them; each has a durable entry of its own.
 
     Durable entries: `TOKEN` | token id -> value bytes. A token's id is its age: one put back keeps it.
-    `queues` holds, for each guarded arc out of the place, the tokens its guard let through: a guard is asked
-    once a token. Ordered dicts, since plain ones are slow to give up their first key again and again.
+    `queues` holds, for each gate of the place, the tokens it let through, with their join keys: a guard or a key
+    is asked once a token. Ordered dicts, since plain ones are slow to give up their first key again and again.
     """
 
-    __slots__ = ("_prefix", "_workflow", "plan", "queues", "tokens")
+    __slots__ = ("_early", "_prefix", "_workflow", "plan", "queues", "tokens")
 
     def __init__(self, plan: PlacePlan, workflow: "WorkflowActor") -> None:
         self.plan = plan
         self._prefix = workflow.root + (_suffixes.get(plan.index) or _suffix(plan.index))
         self._workflow = workflow
         self.tokens: OrderedDict[int, bytes] = OrderedDict()
-        self.queues: list[OrderedDict[int, None]] = [OrderedDict() for _ in plan.guarded] if plan.guarded else _NONE
+        self.queues: list[OrderedDict[int, JoinKey]] = [OrderedDict() for _ in plan.gates] if plan.gates else _NONE
+        # tokens that passed a gate but for its delay: (key) by (gate, token)
+        self._early: dict[tuple[int, int], JoinKey] | None = {} if plan.delayed else None
 
     def deposit(self, turn: Turn, token: int, value: bytes) -> None:
         """Store a new token."""
         turn.born[self._prefix + pack_id(token)] = value
         self.tokens[token] = value
         if self.queues:
+            if self.plan.delayed:
+                self._workflow.delays.arrive(turn, self.plan.index, token)
             judge(self._workflow, self, token, value)
+            if self.plan.delayed:
+                self._await(turn, token)
 
     def load(self, token: int, value: bytes) -> None:
         """Hold a token that is in the store; tokens come in the order of age."""
@@ -55,20 +63,69 @@ class PlaceActor:
     def restore(self, turn: Turn, token: int, value: bytes) -> None:
         """Put back a token that a firing had taken; it keeps its age."""
         turn.create(self._prefix + pack_id(token), value)
+        if self.plan.delayed:
+            self._workflow.delays.expire(turn, token)
         self.load(token, value)
         _sort_in(self.tokens, token)
         for queue in self.queues:
             _sort_in(queue, token)
+        if self.plan.delayed:
+            self._await(turn, token)
+
+    # -- gates ---------------------------------------------------------------------------------------------
 
     def rejudge(self, position: int, token: int) -> None:
-        """Ask a guard again about one token."""
+        """Ask a gate again about one token."""
         if token in self.tokens:
             judge_again(self._workflow, self, position, token)
             _sort_in(self.queues[position], token)
 
+    def admit(self, position: int, token: int, key: JoinKey) -> None:
+        """Let a token through a gate, as soon as its delay is over."""
+        gate, workflow = self.plan.gates[position], self._workflow
+        early, delay_s = self._early, gate.delay_s
+        if early is not None and delay_s and not workflow.delays.is_open(token, delay_s, workflow.turn.now):
+            early[position, token] = key
+            return
+        self.queues[position][token] = key
+        if gate.key is not None:
+            workflow.matches_of(gate.transition).add(gate.match, key, token)
+
+    def mature(self, turn: Turn, token: int) -> None:
+        """Let a token through the gates whose delay is over, and wait for the next."""
+        early = self._early or {}
+        for position, gate in enumerate(self.plan.gates):
+            if (position, token) in early:
+                self.admit(position, token, early.pop((position, token)))
+                _sort_in(self.queues[position], token)
+                self._workflow.dirty.append(gate.transition)
+        self._await(turn, token)
+
+    def _await(self, turn: Turn, token: int) -> None:
+        """Set a timer for the next delay to end, whatever guards say: they may be known only at a later start."""
+        delays = self._workflow.delays
+        if token in delays.held:
+            dues = [delays.due(token, gate.delay_s) for gate in self.plan.gates if gate.delay_s]
+            delays.wait(turn, token, min((due for due in dues if due > turn.now), default=0.0))
+
+    def forget_matches(self) -> None:
+        """Take the tokens out of all join indexes: the place goes to sleep."""
+        if self.plan.special:
+            for token in self.tokens:
+                self._leave(token)
+
+    @property
+    def early(self) -> list[tuple[int, int]]:
+        """The (gate, token) that wait only for a delay."""
+        return sorted(self._early or ())
+
+    # -- taking --------------------------------------------------------------------------------------------
+
     def take_one(self, turn: Turn, queue: int) -> TakenToken:
         """Remove and return the oldest token of a queue (-1: of all)."""
         tokens, queues = self.tokens, self.queues
+        if self.plan.special:
+            return self.remove(turn, next(iter(tokens if queue < 0 else queues[queue])))
         if queue < 0:
             token, value = tokens.popitem(False)
             for other in queues:
@@ -86,12 +143,35 @@ class PlaceActor:
             turn.changed[key] = None
         return self.plan.index, token, value
 
+    def remove(self, turn: Turn, token: int) -> TakenToken:
+        """Remove and return one token."""
+        self._leave(token)
+        value = self.tokens.pop(token)
+        turn.delete(self._prefix + pack_id(token))
+        self._workflow.dirty += self.plan.watchers
+        return self.plan.index, token, value
+
+    def _leave(self, token: int) -> None:
+        """Take a token out of all queues and join indexes."""
+        for position, queue in enumerate(self.queues):
+            if token in queue:
+                key, gate = queue.pop(token), self.plan.gates[position]
+                if gate.key is not None:
+                    self._workflow.matches_of(gate.transition).remove(gate.match, key, token)
+            elif self._early:
+                self._early.pop((position, token), None)
+
     def take(self, turn: Turn, queue: int, weight: int) -> list[TakenToken]:
         """Remove and return the `weight` oldest tokens of a queue (-1: of all)."""
         return [self.take_one(turn, queue) for _ in range(weight)]
 
+    def see(self, queue: int, weight: int) -> list[TakenToken]:
+        """Return the `weight` oldest tokens of a queue (-1: of all), which stay."""
+        tokens = self.tokens if queue < 0 else self.queues[queue]
+        return [(self.plan.index, token, self.tokens[token]) for token in islice(tokens, weight)]
 
-def _sort_in(queue: "OrderedDict[int, bytes] | OrderedDict[int, None]", token: int) -> None:
+
+def _sort_in(queue: "OrderedDict[int, bytes] | OrderedDict[int, JoinKey]", token: int) -> None:
     """Move `token`, just added at the end, to where its age belongs; the front is the common case."""
     if token not in queue:
         return

@@ -5,6 +5,7 @@ from typing import Any
 
 from placet.actors.answers import Entries, Receipt, Refused
 from placet.actors.composite import CompositeActor
+from placet.actors.delays import OF_A_TOKEN
 from placet.actors.interventions import end, intervene
 from placet.actors.lifecycle import TERMINAL, Intent
 from placet.actors.messages import (
@@ -69,7 +70,7 @@ def _failed(workflow: WorkflowActor, turn: Turn, message: Failed) -> None:
         return
     composite, firing = found
     composite.fail(turn, firing, message.failure, message.retry_after_s)
-    if workflow.header.intent in (Intent.CANCEL, Intent.FAIL):
+    if workflow.header.intent in (Intent.CANCEL, Intent.FAIL) and firing.number in composite.firings:
         composite.put_back(turn, [firing], "put_back")
 
 
@@ -84,6 +85,9 @@ def _withdrawn(workflow: WorkflowActor, turn: Turn, message: Withdrawn) -> None:
 
 
 def _due(workflow: WorkflowActor, turn: Turn, message: Due) -> None:
+    if message.transition == OF_A_TOKEN:
+        workflow.mature(turn, message.number)
+        return
     composite, firing = workflow.firing(message.transition, message.number)
     if firing is not None:
         composite.due(turn, firing)

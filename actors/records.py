@@ -1,7 +1,7 @@
 """An actor's durable entries: what stands in the store under an instance, as msgspec values.
 
 These entries are the actors' snapshots: `HEADER` of the workflow actor, `FIRING` and `GUARD_INCIDENT` of
-composites, `TOKEN` of places (raw value bytes). Times are engine seconds.
+composites, `TOKEN` of places (raw value bytes), `DELAY` of the workflow actor. Times are engine seconds.
 """
 
 from enum import IntEnum
@@ -68,6 +68,16 @@ class Firing(msgspec.Struct, array_like=True, gc=False):
     losses: int = 0  # attempts lost with an engine: counted apart
     since: float = 0.0  # when the phase began
     slot: int = 0  # last part of the record's key: a firing chosen as another ends takes over its record
+    seen: tuple[tuple[int, int, bytes], ...] = ()  # copies of what read arcs showed it, as in `tokens`
+    chosen: float = 0.0  # when it was chosen, where there is a deadline
+
+
+class Delay(msgspec.Struct, array_like=True, gc=False):
+    """A token in a place out of which some transition has a delay."""
+
+    place: int
+    arrived: float
+    due: float = 0.0  # when the next gate lets it in; 0.0: none waits for it
 
 
 class GuardIncident(msgspec.Struct, array_like=True):
@@ -96,5 +106,6 @@ KEPT_FAILURES = 10
 encode = msgspec.msgpack.Encoder().encode
 decode_header = msgspec.msgpack.Decoder(Header).decode
 decode_firing = msgspec.msgpack.Decoder(Firing).decode
+decode_delay = msgspec.msgpack.Decoder(Delay).decode
 decode_guard_incident = msgspec.msgpack.Decoder(GuardIncident).decode
 decode_parked = msgspec.msgpack.Decoder(Parked).decode

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from placet.actors.records import Header, Phase, decode_firing, decode_header
+from placet.actors.delays import OF_A_TOKEN
+from placet.actors.records import Header, Phase, decode_delay, decode_firing, decode_header
 from placet.actors.timers import TimerKey
 from placet.persistence.blobs import BLOB_ACTOR
-from placet.persistence.keys import FIRING, FIRST_PLACE, HEADER, LIVE, split_entry
+from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, HEADER, LIVE, split_entry
 from placet.persistence.store import View
 from placet.supervision.losses import ALONE_FROM
 
@@ -27,11 +28,13 @@ def find_work(view: View) -> Found:
     """Return the roots to be recovered and the timers of all others."""
     found = Found()
     for key, value in survey(view):
-        actor, kind, _ = split_entry(key)
+        actor, kind, number = split_entry(key)
         if kind == HEADER and actor == 0:
             _note_header(key, decode_header(value), found)
         elif kind == FIRING:
             _note_firing(key, value, found)
+        elif kind == DELAY and (due := decode_delay(value).due):
+            found.timers.append(((key[:10], number), due, OF_A_TOKEN))
     return found
 
 

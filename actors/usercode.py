@@ -12,10 +12,10 @@ from typing import TypeAlias
 from placet.actors.records import Failure
 from placet.persistence.errors import ValueTooLarge
 from placet.persistence.store import MAX_VALUE_BYTES
+from placet.persistence.type_name import qualified_name
 from placet.persistence.values import decode, encode
 from placet.petri.plan import TransitionPlan
 from placet.petri.result import passed_through
-from placet.supervision.retry import qualified_name
 
 TRACEBACK_CHARACTERS = 8_000
 
@@ -101,7 +101,7 @@ def _arguments(transition: TransitionPlan, tokens: Sequence[tuple[int, int, byte
         return values
     grouped: list[list[object]] = []
     begin = 0
-    for arc in transition.inputs:
+    for arc in transition.arguments:
         grouped.append(values[begin : begin + arc.weight])
         begin += arc.weight
     return transition.to_arguments(grouped)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from placet.actors.records import (
     Header,
     Phase,
+    decode_delay,
     decode_firing,
     decode_guard_incident,
     decode_header,
@@ -15,7 +16,7 @@ from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.blobs import BLOB_ACTOR
 from placet.persistence.errors import StoreDamaged
-from placet.persistence.keys import FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, TOKEN, split_entry
+from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, TOKEN, split_entry
 
 
 def spawn(
@@ -65,6 +66,7 @@ def _load(workflow: WorkflowActor, actor: int, kind: int, number: int, value: by
         firing, composite = decode_firing(value), workflow.composites[actor]
         composite.firings[firing.number] = firing
         workflow.counts[firing.phase] += 1
+        workflow.reserve(firing.transition, 1)
         if firing.phase is Phase.READY:
             workflow.note_ready(firing, composite)
         workflow.serial = max(workflow.serial, firing.serial)
@@ -73,5 +75,7 @@ def _load(workflow: WorkflowActor, actor: int, kind: int, number: int, value: by
     elif kind == GUARD_INCIDENT:
         incident = decode_guard_incident(value)
         workflow.guard_incidents[incident.transition, incident.token] = incident
+    elif kind == DELAY:
+        workflow.delays.held[number] = decode_delay(value)
     elif kind == PARKED:
         workflow.parked[number] = decode_parked(value)

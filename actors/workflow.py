@@ -1,10 +1,14 @@
-"""The workflow actor: one instance. It holds the header, owns places and composites, and chooses what fires."""
+"""The workflow actor: one instance. It holds the header, and owns places and composites."""
 
 from collections.abc import Sequence
+from functools import partial
 
+from placet.actors.choice import choose, oldest, start_ready
 from placet.actors.composite import CompositeActor
+from placet.actors.delays import Delays
 from placet.actors.derivation import derive
 from placet.actors.effects import Progress
+from placet.actors.guards import forget_taken
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.place import PlaceActor, TakenToken
 from placet.actors.records import Firing, GuardIncident, Header, Parked, Phase, encode
@@ -25,8 +29,8 @@ from placet.persistence.keys import (
     split_entry,
 )
 from placet.persistence.store import MAX_VALUE_BYTES
-from placet.petri.agenda import NOT_ENABLED, Agenda
-from placet.petri.behaviour import INLINE
+from placet.petri.agenda import Agenda
+from placet.petri.matching import Matches
 from placet.petri.plan import Plan, TransitionPlan
 
 RUNNING, INCIDENT = int(Phase.RUNNING), int(Phase.INCIDENT)  # plain indices: an enum costs a look-up each time
@@ -50,6 +54,7 @@ class WorkflowActor:
         "agenda",
         "composites",
         "counts",
+        "delays",
         "dirty",
         "fired",
         "guard_incidents",
@@ -57,10 +62,12 @@ class WorkflowActor:
         "inner",
         "link",
         "mark",
+        "matches",
         "parked",
         "places",
         "plan",
         "ready",
+        "reserved",
         "root",
         "serial",
         "services",
@@ -78,13 +85,16 @@ class WorkflowActor:
         self.places: list[PlaceActor | None] = [None] * len(plan.places)  # None: empty, or asleep
         self._asleep: set[int] = set()  # places put to sleep one by one: to be read when next used
         self.composites = [CompositeActor(composite, self) for composite in plan.composites]
-        self.agenda = Agenda(plan.transitions, self.oldest)
+        self.agenda = Agenda(plan.transitions, partial(oldest, self))
         self.dirty: list[int] = []  # transitions to be considered: an input of theirs was given a token
         self.counts = [0] * len(Phase)  # firings by phase
         self.ready: dict[str, dict[int, CompositeActor]] = {}  # firings to be started, by executor
         self.guard_incidents: dict[tuple[int, int], GuardIncident] = {}  # by (transition, token)
         self.parked: dict[int, Parked] = {}
         self.inner = 0  # free tokens that are not in an exit
+        self.delays = Delays(root)
+        self.matches: dict[int, Matches] = {}  # by transition with join keys
+        self.reserved: dict[int, int] = {}  # tokens that firings will give to places with a capacity
         self.serial = header.serial
         self.link = header.link
         self.fired = header.fired
@@ -108,7 +118,9 @@ class WorkflowActor:
 
     def sleep_place(self, index: int) -> None:
         """Drop a place from memory; the next message to it, or look at it, wakes it."""
-        if self.places[index] is not None:
+        place = self.places[index]
+        if place is not None:
+            place.forget_matches()
             self.places[index] = None
             self._asleep.add(index)
 
@@ -125,17 +137,96 @@ class WorkflowActor:
             place = self.place(index)
         place.deposit(turn, token, value)
         plan = place.plan
+        self.dirty += plan.consumers
         if not plan.is_exit:
             self.inner += 1
-            self.dirty += plan.consumers
         return token
 
     def restore(self, turn: Turn, index: int, token: int, value: bytes) -> None:
         """Put back a token that a firing had taken."""
         place = self.place(index)
         place.restore(turn, token, value)
-        self.inner += 1
+        self.inner += not place.plan.is_exit
         self.dirty += place.plan.consumers
+
+    def remove(self, turn: Turn, index: int, token: int) -> bytes:
+        """Take a free token away for good, and return its value as stored."""
+        place = self.place(index)
+        _, _, value = place.remove(turn, token)
+        self.inner -= not place.plan.is_exit
+        self.delays.forget(turn, token)
+        if self.guard_incidents:
+            forget_taken(self, turn, [(index, token, value)])
+        return value
+
+    def clear(self, turn: Turn, index: int) -> list[int]:
+        """Remove all free tokens of a place, and return their ids."""
+        tokens = list(self.place(index).tokens)
+        for token in tokens:
+            value = self.remove(turn, index, token)
+            if value[0] == REF:
+                self.discard(turn, value)
+        return tokens
+
+    @property
+    def is_delayed(self) -> bool:
+        """True when some transition lacks nothing of a token but time."""
+        places = {delay.place for delay in self.delays.held.values() if delay.due}
+        return any(self.place(index).early for index in places)
+
+    def mature(self, turn: Turn, token: int) -> None:
+        """The time of a token has come for a transition with a delay."""
+        delay = self.delays.held.get(token)
+        if delay is not None and delay.due and delay.due <= turn.now:
+            place = self.place(delay.place)
+            self.delays.expire(turn, token)
+            place.mature(turn, token)
+
+    def seen(self, turn: Turn, transition: TransitionPlan) -> tuple[TakenToken, ...]:
+        """Return copies of what a transition reads: the tokens themselves may be gone when its handler begins."""
+        return tuple(
+            (place, token, self._copy(turn, value))
+            for arc in transition.reads
+            for place, token, value in self.place(arc.place).see(arc.queue, arc.weight)
+        )
+
+    def _copy(self, turn: Turn, stored: bytes) -> bytes:
+        if not is_ref(stored):
+            return stored
+        copy, chunks = split(self.root, self.next_serial(), self.value(stored))
+        for key, chunk in chunks:
+            turn.create(key, chunk or b"")
+        return copy
+
+    def discard_seen(self, turn: Turn, firing: Firing) -> None:
+        """Remove the chunks of large values a firing had read."""
+        for _, _, value in firing.seen:
+            if value[0] == REF:
+                self.discard(turn, value)
+
+    def reserve(self, transition: int, sign: int) -> None:
+        """Count in (1) or out (-1) the tokens a firing will give to places with a capacity."""
+        for bound in self.plan.transitions[transition].bounds:
+            count = self.reserved.get(bound.place, 0) + sign * bound.weight
+            if count > 0:
+                self.reserved[bound.place] = count
+            else:
+                self.reserved.pop(bound.place, None)
+            if sign < 0:
+                self.dirty += self.plan.places[bound.place].watchers
+
+    def matches_of(self, transition: int) -> Matches:
+        """Return the join index of a transition with keys."""
+        matches = self.matches.get(transition)
+        if matches is None:
+            weights = [arc.weight for arc in self.plan.transitions[transition].inputs if arc.keyed]
+            matches = self.matches[transition] = Matches(weights)
+        return matches
+
+    def matched(self, transition: TransitionPlan) -> list[list[int]]:
+        """Return the tokens that match and are to be taken, a list a keyed input; without keys there is none."""
+        best = self.matches_of(transition.index).best() if transition.keyed else None
+        return best[1] if best else []
 
     def loaded(self, tokens: tuple[TakenToken, ...]) -> tuple[TakenToken, ...]:
         """Return tokens with their values, large ones read from their chunks."""
@@ -232,9 +323,9 @@ class WorkflowActor:
         header, counts = self.header, self.counts
         if header.intent is RUN and header.state not in TERMINAL:
             if self.ready:
-                self._start_ready(turn)
+                start_ready(self, turn)
             if self.dirty or self.agenda.queued:
-                self._choose(turn)
+                choose(self, turn)
             if (
                 header.state is LIVE
                 and counts[RUNNING]
@@ -247,88 +338,11 @@ class WorkflowActor:
         self._write_firings(turn)
         self._write_header(turn)
 
-    def _start_ready(self, turn: Turn) -> None:
-        for executor, numbers in list(self.ready.items()):
-            for number, composite in list(numbers.items()):
-                if not self._may_start(turn, executor):
-                    break
-                firing = composite.firings[number]
-                if self.plan.transitions[firing.transition].behaviour is not None:
-                    composite.start_again(turn, firing)
-
-    def _choose(self, turn: Turn) -> None:
-        """Fire what is enabled, best first, as far as slots and the turn's budget for inline firings go."""
-        transitions, composites, agenda, dirty = self.plan.transitions, self.composites, self.agenda, self.dirty
-        while dirty or agenda.queued:
-            if len(dirty) == 1 and not agenda.queued:  # the common case, in which there is nothing to compare
-                transition = transitions[dirty.pop()]
-                if transition.behaviour is None or not self._is_enabled(transition):
-                    continue
-                if not self._may_start(turn, transition.executor):
-                    agenda.offer(transition)
-                    return
-            else:
-                self.offer_dirty()
-                executor = self._best(turn)
-                if executor is None:
-                    return
-                transition = agenda.take(executor)
-            if composites[transition.composite].fire(turn, transition):
-                dirty.append(transition.index)
-
     def offer_dirty(self) -> None:
         """Bring the agenda up to date."""
         for index in self.dirty:
             self.agenda.offer(self.plan.transitions[index])
         self.dirty.clear()
-
-    def _best(self, turn: Turn) -> str | None:
-        best = None
-        name = None
-        for executor, heap in self.agenda.heaps.items():
-            if heap and self._may_start(turn, executor):
-                rank = self.agenda.peek(executor)
-                if rank is not None and (best is None or rank < best):
-                    best, name = rank, executor
-        return name
-
-    def oldest(self, transition: TransitionPlan) -> int:
-        """Return the id of the oldest token `transition` would take, or `NOT_ENABLED`."""
-        best = NOT_ENABLED
-        places = self.places
-        for arc in transition.inputs:
-            place = places[arc.place] or self.place(arc.place)
-            queue = place.tokens if arc.queue < 0 else place.queues[arc.queue]
-            if len(queue) < arc.weight:
-                return NOT_ENABLED
-            token = next(iter(queue))
-            if best == NOT_ENABLED or token < best:
-                best = token
-        return best
-
-    def _is_enabled(self, transition: TransitionPlan) -> bool:
-        places = self.places
-        for arc in transition.inputs:
-            place = places[arc.place] or self.place(arc.place)
-            if len(place.tokens if arc.queue < 0 else place.queues[arc.queue]) < arc.weight:
-                return False
-        return True
-
-    def _may_start(self, turn: Turn, executor: str) -> bool:
-        """Return whether this turn may start one more firing on `executor`."""
-        if executor == INLINE:
-            return turn.inline_left > 0
-        slots = self.services.slots
-        pool = slots.pools.get(executor)
-        if pool is None or slots.alone:
-            return False
-        if not pool.waiting:
-            return pool.capacity - len(pool.in_flight) > len(turn.starts)
-        left = turn.shares.get(executor)
-        if left is None:
-            left = slots.share(executor, self.root, turn.now, self.slice_end)
-            turn.shares[executor] = left
-        return left > 0
 
     def wants(self) -> list[str]:
         """Return the executors this instance has something to start on, were there slots."""

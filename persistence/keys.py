@@ -20,7 +20,7 @@ STAMP = b"\xff"  # beside the newest history record, so that a commit writes one
 FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on composites, and on places
 
 # kinds of entry
-HEADER, FIRING, TOKEN, GUARD_INCIDENT, REQUEST, PARKED, BLOB = 0, 1, 2, 3, 4, 5, 6
+HEADER, FIRING, TOKEN, GUARD_INCIDENT, REQUEST, PARKED, BLOB, DELAY = 0, 1, 2, 3, 4, 5, 6, 7
 
 LONGEST_ID_BYTES = 400
 

@@ -3,7 +3,7 @@
 from placet.petri.behaviour import Behaviour, Definition, Source
 from placet.petri.declaration import TransitionDraft, WorkflowDraft
 from placet.petri.net import Composite, Net, net_version
-from placet.petri.structure import check_net, check_size
+from placet.petri.structure import check_depth, check_net, check_size
 from placet.petri.validation import check_return
 
 
@@ -12,14 +12,16 @@ def assemble(draft: WorkflowDraft, source: Source) -> Definition:
     for part in draft.parts().values():
         for transition in part.transitions:
             _check_finished(part, transition)
+    check_depth(draft.name, _depth(draft))  # before anything goes down the levels by recursion
     net = _net(draft, {})
     check_size(net)  # before anything is laid out by path
     behaviours: dict[str, Behaviour] = {}
     locations: dict[str, str] = {}
-    _collect(draft, "", behaviours, locations)
+    types: dict[str, object] = {}
+    _collect(draft, "", behaviours, locations, types)
     check_net(net, locations)
     version = net_version(net, draft.version)
-    return Definition(name=draft.name, version=version, net=net, behaviours=behaviours, source=source)
+    return Definition(name=draft.name, version=version, net=net, behaviours=behaviours, types=types, source=source)
 
 
 def _check_finished(workflow: WorkflowDraft, draft: TransitionDraft) -> None:
@@ -31,8 +33,21 @@ def _check_finished(workflow: WorkflowDraft, draft: TransitionDraft) -> None:
         if draft.flow.choice:
             problem = f"nobody chooses: `{draft.flow}` has no handler"
             raise draft.site.error(problem, "decorate a function that returns one of the outputs, as in `a(value)`")
-    elif outputs and all(weight == 1 for _, weight in outputs):
-        check_return(draft.handler, [workflow.places[place.name].type for place, _ in outputs], draft.site)
+    elif outputs and all(term.weight == 1 for term in outputs):
+        check_return(draft.handler, list(_types(workflow, draft)), draft.site)
+
+
+def _types(workflow: WorkflowDraft, draft: TransitionDraft) -> tuple[object, ...]:
+    return tuple(workflow.places[term.place.name].type for term in draft.flow.outputs)
+
+
+def _depth(draft: WorkflowDraft) -> int:
+    """Return how many levels there are, the outermost included."""
+    depth, level = 0, {id(draft): draft}
+    while level:
+        depth += 1
+        level = {id(one.inner): one.inner for outer in level.values() for one in outer.composites}
+    return depth
 
 
 def _net(draft: WorkflowDraft, known: dict[int, Net]) -> Net:
@@ -58,9 +73,16 @@ def _net(draft: WorkflowDraft, known: dict[int, Net]) -> Net:
     return found
 
 
-def _collect(draft: WorkflowDraft, path: str, behaviours: dict[str, Behaviour], locations: dict[str, str]) -> None:
-    """Fill in behaviours and locations by path."""
-    behaviours.update((path + one.name, one.behaviour()) for one in draft.transitions)
+def _collect(
+    draft: WorkflowDraft,
+    path: str,
+    behaviours: dict[str, Behaviour],
+    locations: dict[str, str],
+    types: dict[str, object],
+) -> None:
+    """Fill in behaviours, locations and the declared types of places by path."""
+    behaviours.update((path + one.name, one.behaviour(_types(draft, one))) for one in draft.transitions)
     locations.update((path + name, location) for name, location in draft.locations.items())
+    types.update((path + name, place.type) for name, place in draft.places.items() if place.type is not None)
     for composite in draft.composites:
-        _collect(composite.inner, f"{path}{composite.name}/", behaviours, locations)
+        _collect(composite.inner, f"{path}{composite.name}/", behaviours, locations, types)

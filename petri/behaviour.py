@@ -1,6 +1,6 @@
 """What a transition does when it fires: handler, guards and policies, as declared in this process today."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -9,6 +9,7 @@ from placet.petri.net import Net
 # User functions take whatever their authors wrote: the one place where `Any` stands for "your data".
 Guard: TypeAlias = Callable[[Any], object]
 Handler: TypeAlias = Callable[..., object]
+Key: TypeAlias = Callable[[Any], Hashable]
 
 INLINE = "inline"  # runs inside the kernel's turn: for handlers declared pure
 THREAD = "thread"  # runs on the pool of threads: the default
@@ -33,9 +34,12 @@ class Behaviour:
     handler: Handler | None = None  # None moves values through unchanged, inside the kernel
     takes_context: bool = False  # the handler has a parameter named `context`
     guards: tuple[Guard | None, ...] = ()  # one an input arc, in written order
+    keys: tuple[Key | None, ...] = ()  # join keys, likewise
     run: str = THREAD  # name of the executor
     retry: RetryPolicy | None = None
     timeout_s: float | None = None  # per attempt
+    deadline_s: float | None = None  # for all attempts together, from the choice on
+    types: tuple[object, ...] = ()  # declared types of what each output takes, None for any; () is any for all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,7 @@ class Source:
     file: str = ""  # absolute path of a Python file or a trace
     module: str = ""
     name: str = ""
+    options: str = ""  # what its loader needs to know besides, such as the time scale of a trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,4 +60,5 @@ class Definition:
     version: str
     net: Net
     behaviours: Mapping[str, Behaviour] = field(default_factory=dict[str, Behaviour])  # by path, such as `fulfil/pack`
+    types: Mapping[str, object] = field(default_factory=dict[str, object])  # declared types of places, by path
     source: Source = Source()

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from placet.petri.behaviour import INLINE, Behaviour, Guard, Handler, RetryPolicy
-from placet.petri.expression import Flow, Owner, PlaceRef, Term
+from placet.petri.behaviour import INLINE, Behaviour, Guard, Handler, Key, RetryPolicy
+from placet.petri.expression import Flow, Owner, PlaceRef
 from placet.petri.location import Location, Site, identity_of
 from placet.petri.net import Arc, Place, Scalar, Transition
 
@@ -14,6 +14,8 @@ class PlaceDraft:
 
     ref: PlaceRef
     entry: bool
+    external: bool
+    capacity: int
     type: object  # a class, another annotation such as dict[str, int], or None
     category: str
     properties: tuple[tuple[str, Scalar], ...]
@@ -24,7 +26,13 @@ class PlaceDraft:
         declared = self.type
         name = "" if declared is None else declared.__name__ if type(declared) is type else str(declared)
         return Place(
-            name=self.ref.name, entry=self.entry, type=name, category=self.category, properties=self.properties
+            name=self.ref.name,
+            entry=self.entry,
+            external=self.external,
+            capacity=self.capacity,
+            type=name,
+            category=self.category,
+            properties=self.properties,
         )
 
 
@@ -36,9 +44,13 @@ class TransitionDraft:
     name: str  # "" until a function is decorated
     flow: Flow
     guards: tuple[Guard | None, ...]
+    keys: tuple[Key | None, ...]
     run: str
     retry: RetryPolicy | None
     timeout_s: float | None
+    deadline_s: float | None
+    delay_s: float
+    error: str  # name of the place for what failed for good; "" is none
     priority: int
     category: str
     properties: tuple[tuple[str, Scalar], ...]
@@ -56,32 +68,41 @@ class TransitionDraft:
         return Transition(
             name=self.name,
             inputs=tuple(
-                Arc(place=place.name, weight=weight, guarded=guard is not None)
-                for (place, weight), guard in zip(self.flow.inputs, self.guards, strict=True)
+                Arc(
+                    place=term.place.name,
+                    weight=term.weight,
+                    guarded=guard is not None,
+                    keyed=key is not None,
+                    kind=term.kind,
+                )
+                for term, guard, key in zip(self.flow.inputs, self.guards, self.keys, strict=True)
             ),
-            outputs=tuple(_arc(term) for term in self.flow.outputs),
+            outputs=tuple(Arc(place=term.place.name, weight=term.weight) for term in self.flow.outputs),
             choice=self.flow.choice,
             handler=identity_of(self.handler) if self.handler else "",
             priority=self.priority,
+            delay_s=self.delay_s,
+            error=self.error,
             category=self.category,
             properties=self.properties,
         )
 
-    def behaviour(self) -> Behaviour:
-        """Return what the transition does; one without a handler runs inside the kernel."""
+    def behaviour(self, types: tuple[object, ...]) -> Behaviour:
+        """Return what the transition does; one without a handler runs inside the kernel.
+
+        `types` are the declared types of its outputs.
+        """
         return Behaviour(
             handler=self.handler,
             takes_context=self.takes_context,
             guards=self.guards,
+            keys=self.keys,
             run=self.run if self.handler else INLINE,
             retry=self.retry,
             timeout_s=self.timeout_s if self.handler else None,
+            deadline_s=self.deadline_s if self.handler else None,
+            types=types if any(declared is not None for declared in types) else (),
         )
-
-
-def _arc(term: Term) -> Arc:
-    place, weight = term
-    return Arc(place=place.name, weight=weight)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

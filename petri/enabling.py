@@ -4,39 +4,86 @@ Pure functions over a whole marking, for analysis, explanations and tests. An en
 incrementally instead; these say what it must agree with.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
-from placet.petri.behaviour import Guard
+from placet.petri.behaviour import Guard, Key
+from placet.petri.matching import JoinKey, checked_key
 from placet.petri.plan import InputArc, Plan, TransitionPlan
 
 Marking: TypeAlias = Mapping[int, Sequence[tuple[int, object]]]  # (token id, value) by index of the place
 Counts: TypeAlias = Mapping[int, int]  # tokens by index of the place; a place that is not in it is empty
 Effect: TypeAlias = dict[int, int]  # tokens that one firing adds (or, below 0, takes), by index of the place
+_NOTHING: Counts = {}
 
 
-def enabled(plan: Plan, marking: Marking) -> list[int]:
-    """Return the transitions that can fire in `marking`, in definition order."""
-    return [transition.index for transition in plan.transitions if is_enabled(transition, marking)]
+def enabled(plan: Plan, marking: Marking, reserved: Counts = _NOTHING) -> list[int]:
+    """Return the transitions that can fire in `marking`, in definition order; delays aside.
+
+    `reserved` counts, by place, the tokens that firings under way will give to places with a capacity.
+    """
+    return [transition.index for transition in plan.transitions if is_enabled(plan, transition, marking, reserved)]
 
 
-def is_enabled(transition: TransitionPlan, marking: Marking) -> bool:
-    """Return whether every input holds enough tokens that pass its guard, and the transition's code is known."""
-    return transition.behaviour is not None and all(_suffices(arc, marking) for arc in transition.inputs)
+def is_enabled(plan: Plan, transition: TransitionPlan, marking: Marking, reserved: Counts = _NOTHING) -> bool:
+    """Return whether nothing keeps a transition from firing, and its code is known; delays aside."""
+    return transition.behaviour is not None and not any(_obstacles(plan, transition, marking, reserved))
 
 
-def missing(plan: Plan, marking: Marking, transition: int) -> str:
+def missing(plan: Plan, marking: Marking, transition: int, reserved: Counts = _NOTHING) -> str:
     """Return what a transition lacks in `marking`, for people; "" when it can fire."""
     planned = plan.transitions[transition]
-    lacks = [_lack(plan, arc, marking) for arc in planned.inputs if not _suffices(arc, marking)]
+    lacks = list(_obstacles(plan, planned, marking, reserved))
     if planned.behaviour is None:
         lacks.insert(0, "its handler or guard is not registered in this process")
     return "; ".join(lacks)
 
 
+def _obstacles(plan: Plan, transition: TransitionPlan, marking: Marking, reserved: Counts) -> Iterator[str]:
+    """Yield each thing that keeps a transition from firing."""
+    wanting = [arc for arc in transition.arguments if not _suffices(arc, marking)]
+    for arc in wanting:
+        yield _lack(plan, arc, marking)
+    if transition.keyed and not wanting and not _match(transition, marking):
+        yield "no tokens with equal join keys"
+    for place, weight in transition.inhibitors:
+        if len(marking.get(place, ())) >= weight:
+            yield f"inhibited by `{plan.places[place].path}`"
+    for bound in transition.bounds:
+        held = len(marking.get(bound.place, ())) + reserved.get(bound.place, 0)
+        if held + bound.net > bound.capacity:
+            yield f"no room in `{plan.places[bound.place].path}`"
+
+
+def _match(transition: TransitionPlan, marking: Marking) -> bool:
+    """Return whether some join key has enough tokens on every keyed input."""
+    counts = [
+        (Counter(_keys(arc.key, _passing_values(arc, marking))), arc.weight)
+        for arc in transition.inputs
+        if arc.keyed and arc.key is not None
+    ]
+    first, weight = counts[0]
+    return any(
+        count >= weight and all(other[key] >= needed for other, needed in counts[1:]) for key, count in first.items()
+    )
+
+
+def _keys(key: Key, values: Iterable[object]) -> Iterator[JoinKey]:
+    for value in values:
+        with suppress(Exception):  # a user's function may raise anything; a token without a key matches none
+            yield checked_key(key(value))
+
+
 def effects(transition: TransitionPlan) -> list[Effect]:
-    """Return what a firing can do to the counts: one effect, or one an output where it is a choice."""
+    """Return what a firing can do to the counts: one effect, or one an output where it is a choice.
+
+    What reset arcs remove is not in it. An error arc is one more effect.
+    """
     alternatives = [[output] for output in transition.outputs] if transition.choice else [list(transition.outputs)]
+    if transition.error >= 0:
+        alternatives.append([(transition.error, 1)])
     return [_effect(transition, outputs) for outputs in alternatives]
 
 
@@ -77,10 +124,17 @@ def _suffices(arc: InputArc, marking: Marking) -> bool:
 
 
 def _passing(arc: InputArc, marking: Marking) -> int:
-    return sum(_passes(arc.guard, value) for _, value in marking.get(arc.place, ()))
+    return sum(1 for _ in _passing_values(arc, marking))
 
 
-def _passes(guard: Guard | None, value: object) -> bool:
+def _passing_values(arc: InputArc, marking: Marking) -> Iterator[object]:
+    for _, value in marking.get(arc.place, ()):
+        if not arc.guarded or passes(arc.guard, value):
+            yield value
+
+
+def passes(guard: Guard | None, value: object) -> bool:
+    """Return whether a guard lets a value through; one that is not known, or raises, does not."""
     if guard is None:
         return False  # declared, but not known in this process
     try:

@@ -5,10 +5,11 @@ needs parentheses; without them the operators meet a `Flow` where a place should
 """
 
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn, TypeGuard
 
 from placet.petri.errors import DefinitionError
 from placet.petri.location import caller
+from placet.petri.net import CONSUME, INHIBIT, READ, RESET
 from placet.petri.output import Output
 
 FORK = "&"
@@ -53,6 +54,18 @@ class PlaceRef:
     def __rshift__(self, other: "PlaceRef | Bundle") -> "Flow":
         return _flow(_bundle(self), other)
 
+    def read(self, weight: int = 1) -> "Bundle":
+        """Return a read arc: the transition needs the token, hands its value to the handler, and leaves it there."""
+        return _special(self, READ, weight)
+
+    def inhibit(self, at: int = 1) -> "Bundle":
+        """Return an inhibitor arc: the transition is not enabled while this place holds `at` tokens or more."""
+        return _special(self, INHIBIT, at)
+
+    def reset(self) -> "Bundle":
+        """Return a reset arc: when a result of the transition counts, all tokens are removed from this place."""
+        return _special(self, RESET, 1)
+
     def consumed(self) -> "Flow":
         """Return a flow without outputs: the transition takes the token and gives none."""
         return _sink(_bundle(self))
@@ -64,7 +77,12 @@ class PlaceRef:
         return self.name
 
 
-Term: TypeAlias = tuple[PlaceRef, int]  # (place, weight)
+class Term(NamedTuple):
+    """One arc of a flow."""
+
+    place: PlaceRef
+    weight: int = 1
+    kind: str = CONSUME
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +127,11 @@ class Flow:
     outputs: tuple[Term, ...] = ()
     choice: bool = False
 
+    @property
+    def arguments(self) -> int:
+        """How many arguments the handler gets: one an input that is taken or read."""
+        return sum(term.kind in (CONSUME, READ) for term in self.inputs)
+
     def __and__(self, other: object) -> NoReturn:
         _refuse_trailing(self, FORK, other)
 
@@ -130,7 +153,9 @@ class Flow:
 
 
 def _written(term: Term) -> str:
-    place, weight = term
+    place, weight, kind = term
+    if kind != CONSUME:
+        return f"{place.name}.{kind}({'' if weight == 1 else weight})"
     return place.name if weight == 1 else f"{place.name} * {weight}"
 
 
@@ -149,13 +174,25 @@ def _refuse_bool() -> NoReturn:
 
 
 def _bundle(place: PlaceRef) -> Bundle:
-    return Bundle(((place, 1),))
+    return Bundle((Term(place),))
 
 
 def _weighted(place: PlaceRef, weight: object) -> Bundle:
-    if not isinstance(weight, int) or isinstance(weight, bool) or weight < 1:
+    if not _is_weight(weight):
         _refuse(f"`{place} * {weight!r}`: a weight is a whole number from 1 on", f"write for example `{place} * 2`")
-    return Bundle(((place, weight),))
+    return Bundle((Term(place, weight),))
+
+
+def _special(place: PlaceRef, kind: str, weight: object) -> Bundle:
+    if not _is_weight(weight):
+        _refuse(
+            f"`{place}.{kind}({weight!r})`: give a whole number from 1 on", f"write for example `{place}.{kind}(2)`"
+        )
+    return Bundle((Term(place, weight, kind),))
+
+
+def _is_weight(weight: object) -> TypeGuard[int]:
+    return isinstance(weight, int) and not isinstance(weight, bool) and weight >= 1
 
 
 def _joined(left: Bundle, joint: str, right: object) -> Bundle:
@@ -179,6 +216,11 @@ def _flow(left: Bundle, right: object) -> Flow:
     if left.joint == CHOICE:
         _refuse_alternatives(left.terms, f"({left}) >> {right}", right)
     if isinstance(right, Bundle):
+        special = next((term for term in right.terms if term.kind != CONSUME), None)
+        if special is not None:
+            _refuse(
+                f"`{_written(special)}` stands among outputs", "put it among the inputs, as in `(a & b.read()) >> c`"
+            )
         return Flow(left.terms, right.terms, right.joint == CHOICE)
     side = _side(left.terms, choice=False)
     _refuse(

@@ -25,6 +25,7 @@ def place_invariants(plan: Plan) -> list[Invariant]:
     Every other invariant is a rational combination of these. The first weight of each is above 0.
     """
     columns = [effect for transition in plan.transitions for effect in effects(transition)]
+    columns += [{place: 1} for transition in plan.transitions for place in transition.resets]  # any number may go
     matrix = _Matrix(columns, len(plan.places))
     for column in range(len(columns)):
         matrix.eliminate(column)

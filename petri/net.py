@@ -11,26 +11,39 @@ import msgspec
 
 Scalar: TypeAlias = str | int | float | bool
 
+CONSUME, READ, INHIBIT, RESET = "consume", "read", "inhibit", "reset"  # kinds of input arcs
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+
+# Fields at their defaults are left out of the stored form: a field that comes later changes no version of a net.
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A place: where tokens wait."""
 
     name: str
     entry: bool = False  # may receive the tokens of a spawn although it has incoming arcs
+    external: bool = False  # may receive tokens from outside while the instance runs
+    capacity: int = 0  # tokens it holds at most; 0 is no limit
     type: str = ""  # name of the declared Python type of its values, for people; "" is any
     category: str = ""
     properties: tuple[tuple[str, Scalar], ...] = ()
 
 
-class Arc(msgspec.Struct, frozen=True, kw_only=True):
-    """One arc between a transition and the named place; the side it stands on gives its direction."""
+class Arc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One arc between a transition and the named place; the side it stands on gives its direction.
+
+    `weight`, >= 1, is how many tokens one firing takes, gives or reads; the transition with an inhibitor arc of
+    weight n is not enabled while the place holds n tokens or more. A reset arc empties the place and has none.
+    """
 
     place: str
-    weight: int = 1  # tokens moved by one firing, >= 1
-    guarded: bool = False  # inputs only: a guard decides, token by token, which may be taken
+    weight: int = 1
+    guarded: bool = False  # inputs only: a guard decides, token by token, which may be taken or read
+    keyed: bool = False  # inputs only: tokens taken together have equal join keys
+    kind: str = CONSUME  # inputs only
 
 
-class Transition(msgspec.Struct, frozen=True, kw_only=True):
+class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A transition: takes tokens from its inputs, runs its handler, gives tokens to its outputs."""
 
     name: str
@@ -39,11 +52,13 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     choice: bool = False  # True: one firing gives to exactly one of the outputs, named by the handler
     handler: str = ""  # `module:qualname` of the declared handler; "" moves values through unchanged
     priority: int = 0  # higher goes first within an instance
+    delay_s: float = 0.0  # how long a token waits in a place before this may take it
+    error: str = ""  # place that gets a `FailedFiring` for a firing that failed for good; "" makes it an incident
     category: str = ""
     properties: tuple[tuple[str, Scalar], ...] = ()
 
 
-class Composite(msgspec.Struct, frozen=True, kw_only=True):
+class Composite(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A node that holds a whole net, fused into its parent: port places are one and the same place."""
 
     name: str
@@ -53,7 +68,7 @@ class Composite(msgspec.Struct, frozen=True, kw_only=True):
     properties: tuple[tuple[str, Scalar], ...] = ()
 
 
-class Net(msgspec.Struct, frozen=True, kw_only=True):
+class Net(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An immutable net. Names of places, transitions and composites are unique within one net."""
 
     name: str

@@ -4,22 +4,48 @@ Fused composites share their port places with the parent, so after flattening a 
 the path it has in the outermost net; its inner names are aliases.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from placet.petri.behaviour import INLINE, Behaviour, Guard
-from placet.petri.net import Net, Transition
+from placet.petri.behaviour import INLINE, Behaviour, Guard, Key
+from placet.petri.net import CONSUME, INHIBIT, READ, RESET, Net, Transition
 
 
 @dataclass(slots=True, kw_only=True)
 class InputArc:
-    """An input of a planned transition."""
+    """An input of a planned transition, of one that is taken or read."""
 
     place: int
     weight: int
+    guard: Guard | None = None
+    guarded: bool = False
+    key: Key | None = None
+    keyed: bool = False
+    reads: bool = False  # the token stays where it is
+    queue: int = -1  # index of the place's gate; -1: any token of the place will do
+
+
+class Gate(NamedTuple):
+    """What stands between the tokens of a place and one of its arcs: they enter the arc's queue one by one."""
+
+    transition: int
+    path: str
     guard: Guard | None
-    guarded: bool
-    queue: int = -1  # index in the place's `guarded` list; -1: any token of the place will do
+    key: Key | None
+    delay_s: float
+    known: bool  # False: guard or key are declared, but not in this process
+    plain: bool  # neither key nor delay
+    match: int = -1  # position among the keyed inputs of the transition
+
+
+class Bound(NamedTuple):
+    """An output with a capacity: `net` is how many tokens more a firing of the transition leaves there."""
+
+    place: int
+    weight: int
+    net: int
+    capacity: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,13 +55,22 @@ class TransitionPlan:
     index: int
     path: str  # `fulfil/pack`
     composite: int
-    inputs: tuple[InputArc, ...]
+    inputs: tuple[InputArc, ...]  # what it takes
     outputs: tuple[tuple[int, int], ...]  # (place, weight)
     choice: bool
     priority: int
     behaviour: Behaviour | None  # None: today's registered workflow does not define it
     executor: str = INLINE  # pass-through transitions run in the kernel too
-    single: InputArc | None = None  # the only input, where there is one of weight 1
+    single: InputArc | None = None  # the only input, where there is one of weight 1 without a key
+    reads: tuple[InputArc, ...] = ()  # what it only reads
+    arguments: tuple[InputArc, ...] = ()  # both, in written order
+    inhibitors: tuple[tuple[int, int], ...] = ()  # (place, tokens from which on it is not enabled)
+    resets: tuple[int, ...] = ()  # places it empties
+    bounds: tuple[Bound, ...] = ()  # outputs with a capacity
+    keyed: bool = False  # some of its inputs match by key
+    conditional: bool = False  # more than enough tokens is asked for: reads, inhibitors, bounds or keys
+    delay_s: float = 0.0
+    error: int = -1  # place for firings that failed for good
     output_names: tuple[str, ...] = ()  # the outputs as the transition's own net calls them
     to_arguments: Callable[[Sequence[Sequence[object]]], list[object]] | None = None  # set by `result.prepare`
     to_deposits: Callable[[object], list[tuple[int, object]]] | None = None  # likewise
@@ -43,7 +78,7 @@ class TransitionPlan:
     @property
     def plain_inputs(self) -> bool:
         """True when every input takes one token: the handler's arguments are the tokens' values."""
-        return all(arc.weight == 1 for arc in self.inputs)
+        return all(arc.weight == 1 for arc in self.arguments)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,10 +90,13 @@ class PlacePlan:
     composite: int
     is_entry: bool = False
     is_exit: bool = False
-    consumers: tuple[int, ...] = ()  # transitions, in definition order
-    guarded: tuple[
-        tuple[int, Guard | None, str], ...
-    ] = ()  # (transition, guard, path) for each guarded arc out of here
+    external: bool = False
+    capacity: int = 0
+    consumers: tuple[int, ...] = ()  # transitions that take or read, in definition order
+    watchers: tuple[int, ...] = ()  # transitions that a token's going may enable: inhibitors and capacity
+    gates: tuple[Gate, ...] = ()
+    delayed: bool = False  # some gate has a delay
+    special: bool = False  # a token that goes is of interest to more than the queues: watchers, keys or delays
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +120,7 @@ class Plan:
     transition_index: dict[str, int] = field(default_factory=dict[str, int])
     composite_index: dict[str, int] = field(default_factory=dict[str, int])
     unknown: list[int] = field(default_factory=list[int])  # transitions without a behaviour today
+    external: bool = False  # some place is fed from outside
 
 
 def make_plan(net: Net, behaviours: Mapping[str, Behaviour]) -> Plan:
@@ -106,8 +145,10 @@ def _flatten(
         if index is None:
             index = len(plan.places)
             plan.places.append(PlacePlan(index=index, path=prefix + place.name, composite=composite.index))
-        if place.entry:
-            plan.places[index].is_entry = True
+        planned = plan.places[index]
+        planned.is_entry |= place.entry
+        planned.external |= place.external
+        planned.capacity = min(planned.capacity, place.capacity) or planned.capacity or place.capacity
         local[place.name] = plan.place_index[prefix + place.name] = index
     for transition in net.transitions:
         _add_transition(plan, transition, prefix, composite.index, local, behaviours)
@@ -126,50 +167,108 @@ def _add_transition(
 ) -> None:
     path = prefix + transition.name
     behaviour = behaviours.get(path)
-    guards = behaviour.guards if behaviour else ()
-    inputs = tuple(
-        InputArc(
-            place=local[arc.place],
-            weight=arc.weight,
-            guarded=arc.guarded,
-            guard=guards[position] if position < len(guards) else None,
-        )
-        for position, arc in enumerate(transition.inputs)
-    )
+    arguments = _arguments(transition, local, behaviour)
+    inputs = tuple(arc for arc in arguments if not arc.reads)
+    reads = tuple(arc for arc in arguments if arc.reads)
     planned = TransitionPlan(
         index=len(plan.transitions),
         path=path,
         composite=composite,
         inputs=inputs,
+        reads=reads,
+        arguments=arguments,
+        inhibitors=tuple((local[arc.place], arc.weight) for arc in transition.inputs if arc.kind == INHIBIT),
+        resets=tuple(local[arc.place] for arc in transition.inputs if arc.kind == RESET),
         outputs=tuple((local[arc.place], arc.weight) for arc in transition.outputs),
         output_names=tuple(arc.place for arc in transition.outputs),
         choice=transition.choice,
         priority=transition.priority,
+        delay_s=transition.delay_s,
+        error=local[transition.error] if transition.error else -1,
         behaviour=behaviour,
         executor=behaviour.run if behaviour and behaviour.handler else INLINE,
-        single=inputs[0] if len(inputs) == 1 and inputs[0].weight == 1 else None,
+        keyed=any(arc.keyed for arc in inputs),
     )
-    if any(arc.guarded and arc.guard is None for arc in inputs):
+    if len(inputs) == 1 and inputs[0].weight == 1 and not reads and not planned.keyed:
+        planned.single = inputs[0]
+    if any((arc.guarded and arc.guard is None) or (arc.keyed and arc.key is None) for arc in arguments):
         planned.behaviour = None  # its guard is not known today: it must not fire without
     plan.transitions.append(planned)
     plan.transition_index[path] = planned.index
 
 
+def _arguments(transition: Transition, local: dict[str, int], behaviour: Behaviour | None) -> tuple[InputArc, ...]:
+    """Return the arcs a handler gets values from."""
+    guards = behaviour.guards if behaviour else ()
+    keys = behaviour.keys if behaviour else ()
+    return tuple(
+        InputArc(
+            place=local[arc.place],
+            weight=arc.weight,
+            guarded=arc.guarded,
+            guard=guards[position] if position < len(guards) else None,
+            keyed=arc.keyed,
+            key=keys[position] if position < len(keys) else None,
+            reads=arc.kind == READ,
+        )
+        for position, arc in enumerate(transition.inputs)
+        if arc.kind in (CONSUME, READ)
+    )
+
+
 def _link(plan: Plan) -> None:
     """Fill in, place by place, who consumes from it, and which places are entries and exits."""
-    consumers: list[list[int]] = [[] for _ in plan.places]
-    guarded: list[list[tuple[int, Guard | None, str]]] = [[] for _ in plan.places]
+    consumers: list[dict[int, None]] = [{} for _ in plan.places]
+    watchers: list[dict[int, None]] = [{} for _ in plan.places]
+    gates: list[list[Gate]] = [[] for _ in plan.places]
+    taken: set[int] = set()
     fed: set[int] = set()
     for transition in plan.transitions:
-        for arc in transition.inputs:
-            if transition.index not in consumers[arc.place]:
-                consumers[arc.place].append(transition.index)
-            if arc.guarded:
-                arc.queue = len(guarded[arc.place])
-                guarded[arc.place].append((transition.index, arc.guard, transition.path))
+        for arc in transition.arguments:
+            consumers[arc.place][transition.index] = None
+            gate = _gate(transition, arc)
+            if gate is not None:
+                arc.queue = len(gates[arc.place])
+                gates[arc.place].append(gate)
+        taken.update(arc.place for arc in transition.inputs)
         fed.update(place for place, _ in transition.outputs)
+        fed.add(transition.error)
+        transition.bounds = tuple(_bounds(plan, transition))
+        transition.conditional = bool(
+            transition.reads or transition.inhibitors or transition.bounds or transition.keyed
+        )
+        for watched in [bound.place for bound in transition.bounds] + [place for place, _ in transition.inhibitors]:
+            watchers[watched][transition.index] = None
+    plan.external = any(place.external for place in plan.places)
     for place in plan.places:
         place.consumers = tuple(consumers[place.index])
-        place.guarded = tuple(guarded[place.index])
-        place.is_exit = not place.consumers
-        place.is_entry = place.is_entry or place.index not in fed
+        place.watchers = tuple(watchers[place.index])
+        place.gates = tuple(gates[place.index])
+        place.delayed = any(gate.delay_s for gate in place.gates)
+        place.special = bool(place.watchers) or any(not gate.plain for gate in place.gates)
+        place.is_exit = place.index not in taken
+        place.is_entry = place.is_entry or (place.index not in fed and not place.external)
+
+
+def _gate(transition: TransitionPlan, arc: InputArc) -> Gate | None:
+    delay_s = 0.0 if arc.reads else transition.delay_s
+    if not (arc.guarded or arc.keyed or delay_s):
+        return None
+    return Gate(
+        transition=transition.index,
+        path=transition.path,
+        guard=arc.guard,
+        key=arc.key,
+        delay_s=delay_s,
+        known=(arc.guard is not None or not arc.guarded) and (arc.key is not None or not arc.keyed),
+        plain=not arc.keyed and not delay_s,
+        match=sum(other.keyed for other in transition.inputs[: transition.inputs.index(arc)]) if arc.keyed else -1,
+    )
+
+
+def _bounds(plan: Plan, transition: TransitionPlan) -> Iterator[Bound]:
+    for place, weight in transition.outputs:
+        capacity = plan.places[place].capacity
+        if capacity:
+            taken = sum(arc.weight for arc in transition.inputs if arc.place == place)
+            yield Bound(place, weight, weight - taken, capacity)

@@ -50,7 +50,7 @@ def passed_through(arguments: Sequence[object]) -> object:
 
 def compile_arguments(transition: TransitionPlan) -> ToArguments:
     """Return `arguments_of` for one transition."""
-    weights = tuple(arc.weight for arc in transition.inputs)
+    weights = tuple(arc.weight for arc in transition.arguments)
     if len(weights) == 1 and weights[0] == 1:
         return lambda values_by_arc: [values_by_arc[0][0]]
     if set(weights) == {1}:

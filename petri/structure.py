@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from placet.petri.location import Site
-from placet.petri.net import Arc, Composite, Net, Transition
-from placet.petri.plan import Plan, make_plan
+from placet.petri.net import CONSUME, INHIBIT, READ, RESET, Arc, Composite, Net, Transition
+from placet.petri.plan import Plan, TransitionPlan, make_plan
 
 MAX_NODES = 32_000  # places, and composites: an actor's number has two bytes, half of them for places
 MAX_DEPTH = 100  # nested composites; each level costs a few frames of Python's stack
@@ -30,11 +30,17 @@ def check_size(net: Net) -> None:
     """Raise where a net is too large or too deep to run; quick even where its parts repeat without end."""
     places, composites, depth = _measure(net, {})
     site = Site(workflow=net.name)
-    if depth > MAX_DEPTH:
-        raise site.error(f"composites nest {depth} deep, {MAX_DEPTH} is the limit", "flatten some of them")
+    check_depth(net.name, depth)
     for count, what in ((places, "places"), (composites, "composites")):
         if count > MAX_NODES:
             raise site.error(f"{count} {what}, {MAX_NODES} is the limit", "use tokens for the items instead of places")
+
+
+def check_depth(workflow: str, depth: int) -> None:
+    """Raise where composites nest too deep; `depth` counts the workflow itself."""
+    if depth > MAX_DEPTH:
+        problem = f"composites nest {depth} deep, {MAX_DEPTH} is the limit"
+        raise Site(workflow=workflow).error(problem, "flatten some of them")
 
 
 def _measure(net: Net, known: dict[int, tuple[int, int, int]]) -> tuple[int, int, int]:
@@ -77,10 +83,22 @@ def _check_unique(root: Net, path: str, net: Net) -> None:
 
 
 def _check_transition(transition: Transition, names: set[str], site: Site) -> None:
-    if not transition.inputs:
-        raise site.error("a transition needs an input", "give it a place to take from")
-    for side, arcs in (("inputs", transition.inputs), ("outputs", transition.outputs)):
+    if not any(arc.kind == CONSUME for arc in transition.inputs):
+        raise site.error("a transition needs an input to take from", "give it a place to take from")
+    taken = tuple(arc for arc in transition.inputs if arc.kind in (CONSUME, READ))
+    for side, arcs in (
+        ("inputs", taken),
+        ("inhibitors", tuple(arc for arc in transition.inputs if arc.kind == INHIBIT)),
+        ("resets", tuple(arc for arc in transition.inputs if arc.kind == RESET)),
+        ("outputs", transition.outputs),
+    ):
         _check_arcs(side, arcs, names, site)
+    _check_error(transition, names, site)
+
+
+def _check_error(transition: Transition, names: set[str], site: Site) -> None:
+    if transition.error and transition.error not in names:
+        raise site.error(f"its error arc names `{transition.error}`, which is no place", "declare it, or mend the name")
 
 
 def _check_arcs(side: str, arcs: tuple[Arc, ...], names: set[str], site: Site) -> None:
@@ -120,18 +138,23 @@ def _unknown_ports(composite: Composite, inner: set[str], outer: set[str]) -> It
 
 def _check_reach(plan: Plan, locations: Locations) -> None:
     """Raise for a place no arc touches, or a node that no token from any entry can ever come to."""
-    touched = {arc.place for one in plan.transitions for arc in one.inputs}
-    touched |= {place for one in plan.transitions for place, _ in one.outputs}
+    touched = {arc.place for one in plan.transitions for arc in one.arguments}
+    touched |= {place for one in plan.transitions for place in _given(one)}
     levels = _levels(plan.net, "")
     declared = {plan.place_index[path + place.name] for path, net in levels for place in net.places if place.entry}
     for place in plan.places:
         if place.index not in touched and place.index not in declared:
             site = _site(plan.net, "place", place.path, locations)
             raise site.error("no transition takes from it or gives to it", "connect it, or remove it")
+    for one in plan.transitions:
+        if one.error >= 0 and plan.places[one.error].capacity:
+            site = _site(plan.net, "transition", one.path, locations)
+            problem = f"its error place `{plan.places[one.error].path}` has a capacity"
+            raise site.error(problem, "a failure must always find room: leave the capacity out")
     places, transitions = reachable(plan)
     for planned in plan.transitions:
         if planned.index not in transitions:
-            wanting = next(arc.place for arc in planned.inputs if arc.place not in places)
+            wanting = next(arc.place for arc in planned.arguments if arc.place not in places)
             site = _site(plan.net, "transition", planned.path, locations)
             problem = f"it can never fire: no token comes to `{plan.places[wanting].path}` from any entry"
             raise site.error(
@@ -139,17 +162,22 @@ def _check_reach(plan: Plan, locations: Locations) -> None:
             )
 
 
+def _given(transition: TransitionPlan) -> set[int]:
+    given = {place for place, _ in transition.outputs}
+    return given | {transition.error} if transition.error >= 0 else given
+
+
 def reachable(plan: Plan) -> tuple[set[int], set[int]]:
     """Return the places and transitions tokens could come to from the entries, by structure alone."""
-    missing = [len({arc.place for arc in transition.inputs}) for transition in plan.transitions]
-    fresh = [place.index for place in plan.places if place.is_entry]
+    missing = [len({arc.place for arc in transition.arguments}) for transition in plan.transitions]
+    fresh = [place.index for place in plan.places if place.is_entry or place.external]
     places, transitions = set(fresh), set[int]()
     while fresh:
         for consumer in plan.places[fresh.pop()].consumers:
             missing[consumer] -= 1
             if not missing[consumer]:
                 transitions.add(consumer)
-                given = {place for place, _ in plan.transitions[consumer].outputs} - places
+                given = _given(plan.transitions[consumer]) - places
                 places |= given
                 fresh.extend(given)
     return places, transitions

@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import cast, get_type_hints
 
-from placet.petri.behaviour import INLINE, THREAD, Guard, Handler
+from placet.petri.behaviour import INLINE, THREAD, Guard, Handler, Key
 from placet.petri.expression import Flow, PlaceRef
 from placet.petri.location import Site
-from placet.petri.net import Scalar
+from placet.petri.net import CONSUME, READ, Scalar
 from placet.petri.output import Output
 
 EXECUTORS = (INLINE, THREAD)
@@ -54,10 +54,11 @@ def check_flow(flow: object, site: Site) -> None:
         raise site.error(
             f"{_named(flow)} is no flow", "write `a >> b`, or `a.consumed()` for a transition without outputs"
         )
-    if not flow.inputs:
-        raise site.error("a transition needs an input", "write `a >> b`")
-    for side, terms in (("inputs", flow.inputs), ("outputs", flow.outputs)):
-        names = [place.name for place, _ in terms]
+    if not any(term.kind == CONSUME for term in flow.inputs):
+        raise site.error("a transition needs an input to take from", "write `a >> b`, or `(a & b.read()) >> c`")
+    taken = [term for term in flow.inputs if term.kind in (CONSUME, READ)]
+    for side, terms in (("inputs", taken), ("outputs", flow.outputs)):
+        names = [term.place.name for term in terms]
         twice = next((name for name in names if names.count(name) > 1), None) if len(names) > 1 else None
         if twice is not None:
             raise site.error(
@@ -73,49 +74,84 @@ def guards_of(flow: Flow, guard: Guard | Mapping[PlaceRef, Guard] | None, site: 
     """Return one guard, or None, for each input of `flow` in written order."""
     if guard is None:
         return (None,) * len(flow.inputs)
-    first, by_place = flow.inputs[0][0], _by_place(guard)
+    by_place = _by_place(guard)
     if by_place is None:
-        _check_guard(guard, site)
-        if len(flow.inputs) > 1:
-            remedy = f"say which it guards, as in guard={{{first}: …}}; a guard sees one token"
-            raise site.error(f"one guard for {len(flow.inputs)} inputs", remedy)
-        by_place = {first: cast("Guard", guard)}
-    inputs = {place: position for position, (place, _) in enumerate(flow.inputs)}
-    guards: list[Guard | None] = [None] * len(inputs)
-    for place, one in by_place.items():
+        _check_question("guard", guard, site)
+        arguments = [term for term in flow.inputs if term.kind in (CONSUME, READ)]
+        if len(arguments) > 1:
+            remedy = f"say which it guards, as in guard={{{arguments[0].place}: …}}; a guard sees one token"
+            raise site.error(f"one guard for {len(arguments)} inputs", remedy)
+        by_place = {arguments[0].place: cast("Guard", guard)}
+    return _aligned("guard", flow, by_place, (CONSUME, READ), site)
+
+
+def keys_of(flow: Flow, key: Key | Mapping[PlaceRef, Key] | None, site: Site) -> tuple[Key | None, ...]:
+    """Return one join key, or None, for each input of `flow` in written order."""
+    if key is None:
+        return (None,) * len(flow.inputs)
+    by_place = _by_place(key)
+    if by_place is None:
+        _check_question("key", key, site)
+        by_place = {term.place: cast("Key", key) for term in flow.inputs if term.kind == CONSUME}
+    return _aligned("key", flow, by_place, (CONSUME,), site)
+
+
+def _by_place(function: object) -> Mapping[PlaceRef, Guard] | None:
+    return cast("Mapping[PlaceRef, Guard]", function) if isinstance(function, Mapping) else None
+
+
+def _aligned(
+    what: str, flow: Flow, by_place: Mapping[PlaceRef, Guard], kinds: tuple[str, ...], site: Site
+) -> tuple[Guard | None, ...]:
+    """Return the functions given by place, one an input in written order."""
+    inputs = {term.place: position for position, term in enumerate(flow.inputs) if term.kind in kinds}
+    functions: list[Guard | None] = [None] * len(flow.inputs)
+    for place, function in by_place.items():
         if place not in inputs:
             known = ", ".join(f"`{name}`" for name in inputs)
-            raise site.error(f"the guard names {_named(place)}, which is no input here", f"the inputs are {known}")
-        _check_guard(one, site)
-        guards[inputs[place]] = one
-    return tuple(guards)
+            problem = f"the {what} names {_named(place)}, which is no such input here"
+            raise site.error(problem, f"the inputs that take a {what} are {known}")
+        _check_question(what, function, site)
+        functions[inputs[place]] = function
+    return tuple(functions)
 
 
-def _by_place(guard: object) -> Mapping[PlaceRef, Guard] | None:
-    return cast("Mapping[PlaceRef, Guard]", guard) if isinstance(guard, Mapping) else None
-
-
-def _check_guard(guard: object, site: Site) -> None:
-    if not callable(guard) or isinstance(guard, PlaceRef):
-        raise site.error(f"the guard {guard!r} is not callable", "pass a function of one token's value")
-    if _is_async(guard):
+def _check_question(what: str, function: object, site: Site) -> None:
+    """Raise unless `function` can be asked about one token's value, in the kernel."""
+    if not callable(function) or isinstance(function, PlaceRef):
+        raise site.error(f"the {what} {function!r} is not callable", "pass a function of one token's value")
+    if _is_async(function):
         raise site.error(
-            "the guard is an `async def`, whose answer would always count as true", "make it a plain `def`"
+            f"the {what} is an `async def`, whose answer would always count as true", "make it a plain `def`"
         )
-    if not _accepts(guard, 1, takes_context=False):
-        raise site.error(f"the guard `{_label(guard)}` cannot take one value", "a guard takes one token's value")
+    if not _accepts(function, 1, takes_context=False):
+        raise site.error(f"the {what} `{_label(function)}` cannot take one value", f"a {what} takes one token's value")
 
 
-def check_policies(run: object, retry: object, timeout_s: object, priority: object, site: Site) -> None:
-    """Raise unless executor, retry, timeout (seconds) and priority are usable together."""
+def check_capacity(capacity: object, site: Site) -> None:
+    """Raise unless a place's capacity is a number of tokens, or None for no limit."""
+    if capacity is not None and not (isinstance(capacity, int) and not isinstance(capacity, bool) and capacity > 0):
+        raise site.error(f"capacity={capacity!r}", "give a whole number from 1 on, or None for no limit")
+
+
+def check_times(run: object, timeout_s: object, deadline_s: object, delay_s: object, site: Site) -> None:
+    """Raise unless timeout, deadline and delay (seconds) are usable with the executor."""
+    for name, value in (("timeout_s", timeout_s), ("deadline_s", deadline_s)):
+        if value is not None and not _is_positive(value):
+            raise site.error(f"{name}={value!r}", "give a number of seconds above 0, or None for no limit")
+        if value is not None and run == INLINE:
+            what = "timeout" if name == "timeout_s" else "deadline"
+            raise site.error(f"an inline handler has no {what}", f"leave {name} out, or use run='thread'")
+    if delay_s != 0 and not _is_positive(delay_s):
+        raise site.error(f"delay_s={delay_s!r}", "give a number of seconds from 0 on")
+
+
+def check_policies(run: object, retry: object, priority: object, site: Site) -> None:
+    """Raise unless executor, retry and priority are usable."""
     if run not in EXECUTORS:
         raise site.error(f"run={run!r} names no executor", f"use one of {', '.join(map(repr, EXECUTORS))}")
     if retry is not None and not callable(getattr(retry, "delay_s", None)):
         raise site.error(f"retry={retry!r} is no retry policy", "write retry=Retry(attempts=5)")
-    if timeout_s is not None and not _is_positive(timeout_s):
-        raise site.error(f"timeout_s={timeout_s!r}", "give a number of seconds above 0, or None for no limit")
-    if timeout_s is not None and run == INLINE:
-        raise site.error("an inline handler has no timeout", "leave timeout_s out, or use run='thread'")
     if not isinstance(priority, int) or isinstance(priority, bool):
         raise site.error(f"priority={priority!r}", "give a whole number; higher goes first")
 

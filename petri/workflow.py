@@ -5,18 +5,21 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from placet.petri.assembly import assemble
-from placet.petri.behaviour import INLINE, THREAD, Definition, Guard, Handler, RetryPolicy, Source
+from placet.petri.behaviour import INLINE, THREAD, Definition, Guard, Handler, Key, RetryPolicy, Source
 from placet.petri.declaration import CompositeDraft, PlaceDraft, TransitionDraft, WorkflowDraft
-from placet.petri.expression import Bundle, Flow, Owner, PlaceRef
+from placet.petri.expression import Bundle, Flow, Owner, PlaceRef, Term
 from placet.petri.location import Site, caller, variable_of
 from placet.petri.net import Scalar
 from placet.petri.validation import (
+    check_capacity,
     check_flow,
     check_handler,
     check_name,
     check_policies,
+    check_times,
     checked_properties,
     guards_of,
+    keys_of,
 )
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -71,20 +74,31 @@ class Workflow:
         *,
         type: object = None,  # reads as the annotation it stands for
         entry: bool = False,
+        external: bool = False,
+        capacity: int | None = None,
         category: str = "",
         properties: Mapping[str, Scalar] | None = None,
     ) -> PlaceRef:
         """Declare one place.
 
-        `type` is the class of its values, for people and for the check of annotated handlers; `entry=True`
-        lets a spawn put tokens here although arcs lead here.
+        `type` is the class its values must have; `entry=True` lets a spawn put tokens here although arcs lead
+        here, `external=True` lets anyone put tokens here while the instance runs. While the place holds
+        `capacity` tokens, or firings are under way that would fill it, what gives to it does not fire.
         """
         site = _site(self.declared, f"place `{name}`")
+        check_capacity(capacity, site)
         checked = checked_properties(properties, site)
         _claim(self.declared, name, site)
         ref = PlaceRef(name, self.declared.owner)
         self.declared.places[name] = PlaceDraft(
-            ref=ref, entry=entry, type=type, category=category, properties=checked, location=site.location
+            ref=ref,
+            entry=entry,
+            external=external,
+            capacity=capacity or 0,
+            type=type,
+            category=category,
+            properties=checked,
+            location=site.location,
         )
         return ref
 
@@ -95,9 +109,13 @@ class Workflow:
         *,
         handler: Handler | None = None,
         guard: Guard | Mapping[PlaceRef, Guard] | None = None,
+        key: Key | Mapping[PlaceRef, Key] | None = None,
         run: str = THREAD,
         retry: RetryPolicy | None = None,
         timeout_s: float | None = None,
+        deadline_s: float | None = None,
+        delay_s: float = 0.0,
+        error: PlaceRef | None = None,
         priority: int = 0,
         category: str = "",
         properties: Mapping[str, Scalar] | None = None,
@@ -105,20 +123,29 @@ class Workflow:
         """Declare a transition along `flow`; decorate its handler with what is returned, or pass `handler`.
 
         With a `name` and no handler it moves values through unchanged. `guard` decides, token by token, which
-        may be taken; with several inputs it is a mapping from place to guard. `run` is "thread", or "inline"
-        for a handler that is pure. `timeout_s` is per attempt; `priority`: higher goes first.
+        may be taken; with several inputs it is a mapping from place to guard. `key` gives a token's join key:
+        only tokens with equal keys are taken together; one function for all inputs, or a mapping from place to
+        key. `run` is "thread", or "inline" for a handler that is pure. `timeout_s` is per attempt, `deadline_s`
+        for all attempts together; a token waits `delay_s` in its place before this may take it. `error` is a
+        place for what failed for good, as a `FailedFiring`; without it that is an incident. `priority`: higher
+        goes first.
         """
         site = _site(self.declared, f"transition `{flow if name is None else name}`")
         _check_own(self.declared, flow, site)
-        check_policies(run, retry, timeout_s, priority, site)
+        check_policies(run, retry, priority, site)
+        check_times(run, timeout_s, deadline_s, delay_s, site)
         draft = TransitionDraft(
             workflow=self.name,
             name="",
             flow=flow,
             guards=guards_of(flow, guard, site),
+            keys=keys_of(flow, key, site),
             run=run,
             retry=retry,
             timeout_s=timeout_s,
+            deadline_s=deadline_s,
+            delay_s=float(delay_s),
+            error="" if error is None else _own_place(self.declared, error, site),
             priority=priority,
             category=category,
             properties=checked_properties(properties, site),
@@ -219,8 +246,8 @@ class Workflow:
         When all are through, a tuple of their results, in the order of `steps`, is in `done`.
         """
         workflow, names = _stepwise(name, version, steps)
-        todo = Bundle(tuple((workflow.place(f"{label}_todo"), 1) for label in names), "&")
-        done = Bundle(tuple((workflow.place(f"{label}_done"), 1) for label in names), "&")
+        todo = Bundle(tuple(Term(workflow.place(f"{label}_todo")) for label in names), "&")
+        done = Bundle(tuple(Term(workflow.place(f"{label}_done")) for label in names), "&")
         workflow.transition(workflow["start"] >> todo, "fork")
         for step, label in zip(steps, names, strict=True):
             flow = workflow[f"{label}_todo"] >> workflow[f"{label}_done"]
@@ -273,7 +300,7 @@ def _attach(workflow: WorkflowDraft, draft: TransitionDraft, handler: Handler, n
     """Give a transition its handler, and a name where it has none yet."""
     if draft.handler is not None:
         raise draft.site.error("it has a handler already", "declare another transition for the second function")
-    takes_context = check_handler(handler, len(draft.flow.inputs), draft.site)
+    takes_context = check_handler(handler, draft.flow.arguments, draft.site)
     if not draft.name:
         chosen = _step_name(handler, "") if name is None else name
         if not chosen:
@@ -287,8 +314,8 @@ def _attach(workflow: WorkflowDraft, draft: TransitionDraft, handler: Handler, n
 
 def _check_own(workflow: WorkflowDraft, flow: Flow, site: Site) -> None:
     check_flow(flow, site)
-    for place, _ in (*flow.inputs, *flow.outputs):
-        _own_place(workflow, place, site)
+    for term in (*flow.inputs, *flow.outputs):
+        _own_place(workflow, term.place, site)
 
 
 def _own_place(workflow: WorkflowDraft, place: PlaceRef | str, site: Site) -> str:

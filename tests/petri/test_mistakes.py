@@ -103,7 +103,10 @@ CALLS = {
     "w.transition(a >> b, 'x', guard=3)": ("the guard 3 is not callable", "pass a function"),
     "w.transition(a >> b, 'x', guard={a: 3})": ("the guard 3 is not callable", "pass a function"),
     "w.transition(a >> b, 'x', guard=b)": ("is not callable", "pass a function"),
-    "w.transition(a >> b, 'x', guard={b: one})": ("names `b`, which is no input here", "the inputs are `a`"),
+    "w.transition(a >> b, 'x', guard={b: one})": (
+        "names `b`, which is no such input here",
+        "that take a guard are `a`",
+    ),
     "w.transition((a & b) >> c, 'x', guard=one)": ("one guard for 2 inputs", "guard={a: …}"),
     "w.transition(a >> b, 'x', guard=two)": ("cannot take one value", "one token's value"),
     "async def g(v): ...\nw.transition(a >> b, 'x', guard=g)": ("always count as true", "plain `def`"),

@@ -11,7 +11,7 @@ from placet.persistence.keys import HISTORY, LIVE
 from placet.persistence.store import View, Write
 from placet.petri.behaviour import INLINE, Behaviour, Definition
 from placet.petri.invariants import place_invariants
-from placet.petri.plan import Plan, make_plan
+from placet.petri.plan import Plan, TransitionPlan, make_plan
 from placet.testing.errors import require
 from placet.testing.functions import TagGuard, World
 from placet.testing.image import Image, Outlook, outlook_of, read_image, value_of
@@ -140,7 +140,9 @@ class Checks:
         behaviour = plan.transitions[firing.transition].behaviour
         policy = behaviour.retry if behaviour else None
         delay_s = policy.delay_s(account.failed, last.types, firing.number) if policy else None
-        require(delay_s is None, "Retry is used up before an incident", f"{firing} after {account}")
+        deadline_s = behaviour.deadline_s if behaviour else None
+        late = deadline_s is not None and firing.since + (delay_s or 0.0) >= firing.chosen + deadline_s
+        require(delay_s is None or late, "Retry is used up before an incident", f"{firing} after {account}")
 
     # -- one instance ----------------------------------------------------------------------------------------
 
@@ -161,6 +163,7 @@ class Checks:
             self._check_firing(image, firing, ledger, plan)
         if before is not None and before.is_over:
             require(image.places == before.places, "what has ended stays as it is", image.header.instance)
+        self._check_places(image, plan)
         self._check_state(image)
         self._check_reasons(image)
 
@@ -177,21 +180,47 @@ class Checks:
     def _check_firing(self, image: Image, firing: Firing, ledger: InstanceLedger, plan: Plan) -> None:
         transition = plan.transitions[firing.transition]
         what = f"{image.header.instance} {transition.path} {firing.number}"
-        position = 0
-        for arc in transition.inputs:
-            taken = firing.tokens[position : position + arc.weight]
-            position += arc.weight
-            require(all(place == arc.place for place, _, _ in taken), "weights of inputs", what)
-            if isinstance(arc.guard, TagGuard):
-                values = [value_of(self.view, image.root, stored) for _, _, stored in taken]
-                require(all(arc.guard.lets(value) for value in values), "guards are respected", what)
-        require(position == len(firing.tokens), "weights of inputs", what)
+        for tokens, arcs in ((firing.tokens, transition.inputs), (firing.seen, transition.reads)):
+            position = 0
+            for arc in arcs:
+                taken = tokens[position : position + arc.weight]
+                position += arc.weight
+                require(len(taken) == arc.weight, "weights of inputs", what)
+                require(all(place == arc.place for place, _, _ in taken), "weights of inputs", what)
+                if isinstance(arc.guard, TagGuard):
+                    values = [value_of(self.view, image.root, stored) for _, _, stored in taken]
+                    require(all(arc.guard.lets(value) for value in values), "guards are respected", what)
+            require(position == len(tokens), "weights of inputs", what)
+        self._check_keys(image, firing, transition, what)
         account = ledger.firing(firing.number)
         require(firing.failed == account.failed, "P2: failures are counted", f"{what}: {firing.failed}, {account}")
         require(firing.losses == account.losses, "P2: losses are counted", f"{what}: {firing.losses}, {account}")
         require(firing.number not in ledger.fired, "P2: a firing counts once", f"{what} goes on after it fired")
         may_run = firing.phase not in (Phase.READY, Phase.RUNNING, Phase.SUSPECT)
         require(firing.losses < MOST_LOSSES or may_run, "P2: no crash loop", f"{what}: lost {firing.losses} times")
+
+    def _check_keys(self, image: Image, firing: Firing, transition: TransitionPlan, what: str) -> None:
+        """Tokens of keyed inputs have equal keys."""
+        keys = {arc.place: arc.key for arc in transition.inputs if arc.key is not None}
+        found = {
+            key(value_of(self.view, image.root, stored))
+            for place, _, stored in firing.tokens
+            if (key := keys.get(place)) is not None
+        }
+        require(len(found) <= 1, "join keys are respected", f"{what}: {found}")
+
+    def _check_places(self, image: Image, plan: Plan) -> None:
+        """Capacities hold, and every token knows when it came where somebody has to know."""
+        for index, tokens in image.places.items():
+            place = plan.places[index]
+            put_back = image.header.intent in (Intent.CANCEL, Intent.FAIL)
+            full = len(tokens) <= place.capacity or not place.capacity or place.is_entry or put_back
+            require(full, "capacities are respected", f"{image.header.instance} {place.path}: {len(tokens)}")
+            if place.delayed:
+                require(set(tokens) <= set(image.delays), "arrivals are noted", f"{image.header.instance} {place.path}")
+        everywhere = {token for tokens in image.places.values() for token in tokens}
+        everywhere |= {token for firing in image.firings.values() for _, token, _ in firing.tokens}
+        require(set(image.delays) <= everywhere, "arrivals are forgotten with their tokens", image.header.instance)
 
     def _check_state(self, image: Image) -> None:
         header = image.header
@@ -254,6 +283,7 @@ class Checks:
 _OF_ACTORS = {"placet.testing.probes.ActorFault"}
 _OF_HANDLERS = {
     "TimedOut",
+    "DeadlinePassed",
     "placet.testing.functions.Misfortune",
     "placet.testing.functions.HopelessMisfortune",
     "placet.petri.errors.OutputError",

@@ -76,6 +76,20 @@ class TagGuard:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TagKey:
+    """A join key: what is left of the tag when divided by `modulus`; raises for one tag, if its modulus is 3."""
+
+    modulus: int
+
+    def __call__(self, value: object) -> int:
+        """Return the key. Raises `Misfortune` for the tag that has none."""
+        tag = number_of(value) // FUEL
+        if tag == TAGS - 1 and self.modulus == 3:
+            raise Misfortune(f"tag {tag} has no key")
+        return tag % self.modulus
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """A handler: mixes the values it is given, and sometimes fails."""
 

@@ -1,15 +1,18 @@
 """An instance as its store shows it, and what follows from that alone, worked out apart from the kernel."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.records import (
+    Delay,
     Firing,
     GuardIncident,
     Header,
     Parked,
     Phase,
+    decode_delay,
     decode_firing,
     decode_guard_incident,
     decode_header,
@@ -18,6 +21,7 @@ from placet.actors.records import (
 from placet.persistence.blobs import chunk_keys, decode_ref, is_ref, join
 from placet.persistence.keys import (
     BLOB,
+    DELAY,
     FIRING,
     FIRST_PLACE,
     GUARD_INCIDENT,
@@ -30,7 +34,7 @@ from placet.persistence.keys import (
 from placet.persistence.store import View
 from placet.persistence.values import decode
 from placet.petri.behaviour import INLINE
-from placet.petri.enabling import is_enabled
+from placet.petri.enabling import is_enabled, passes
 from placet.petri.plan import Plan, TransitionPlan
 from placet.testing.errors import require
 
@@ -47,6 +51,7 @@ class Image:
     places: dict[int, Tokens] = field(default_factory=dict[int, Tokens])
     guard_incidents: list[GuardIncident] = field(default_factory=list[GuardIncident])
     parked: list[Parked] = field(default_factory=list[Parked])
+    delays: dict[int, Delay] = field(default_factory=dict[int, Delay])  # by token
     requests: int = 0
     chunks: set[bytes] = field(default_factory=set[bytes])  # keys of the parts of large values
 
@@ -63,7 +68,7 @@ class Image:
     def needed_chunks(self) -> set[bytes]:
         """Return the keys of the parts that the large values of all tokens are made of."""
         stored = [value for tokens in self.places.values() for value in tokens.values()]
-        stored += [value for firing in self.firings.values() for _, _, value in firing.tokens]
+        stored += [value for firing in self.firings.values() for _, _, value in (*firing.tokens, *firing.seen)]
         return {key for value in stored if is_ref(value) for key in chunk_keys(self.root, decode_ref(value))}
 
     def phases(self, phase: Phase) -> list[Firing]:
@@ -98,6 +103,8 @@ def read_image(view: View, root: bytes) -> Image | None:
             image.places.setdefault(actor - FIRST_PLACE, {})[number] = value
         elif kind == GUARD_INCIDENT:
             image.guard_incidents.append(decode_guard_incident(value))
+        elif kind == DELAY:
+            image.delays[number] = decode_delay(value)
         elif kind == PARKED:
             image.parked.append(decode_parked(value))
         elif kind == REQUEST:
@@ -132,6 +139,8 @@ class Outlook:
     ready: list[TransitionPlan]  # of firings that wait to be started, where the code is known
     suspects: list[TransitionPlan]  # likewise, of those that wait to be run alone
     unknown: bool  # something could move, had this process the code
+    external: bool  # tokens may come from outside
+    delayed: bool  # some transition lacks nothing of a token but time
     inner: bool  # a token lies where transitions take from
 
     @property
@@ -162,7 +171,9 @@ class Outlook:
             return InstanceState.RUNNING
         if image.firings or self.unknown:
             return InstanceState.WAITING
-        return InstanceState.STUCK if self.inner else InstanceState.COMPLETED
+        if not self.inner:
+            return InstanceState.COMPLETED
+        return InstanceState.WAITING if self.delayed or self.external else InstanceState.STUCK
 
     @property
     def moves(self) -> bool:
@@ -178,14 +189,53 @@ class Outlook:
 def outlook_of(view: View, image: Image, plan: Plan) -> Outlook:
     """Work out what an instance could do next."""
     marking = marking_of(view, image)
+    reserved = Counter[int]()
+    for firing in image.firings.values():
+        reserved.update({bound.place: bound.weight for bound in plan.transitions[firing.transition].bounds})
     return Outlook(
         image=image,
-        enabled=[one for one in plan.transitions if is_enabled(one, marking)],
+        enabled=[
+            one
+            for one in plan.transitions
+            if is_enabled(plan, one, marking, reserved)  # what delays keep back still inhibits, and takes room
+            and is_enabled(plan, one, _mature(marking, image, one), reserved)
+        ],
+        external=plan.external,
+        delayed=any(_is_delayed(image, one, marking) for one in plan.transitions),
         ready=_known(plan, image, Phase.READY),
         suspects=_known(plan, image, Phase.SUSPECT),
         unknown=any(one.behaviour is None and _has_tokens(one, image) for one in plan.transitions),
         inner=any(tokens and not plan.places[place].is_exit for place, tokens in image.places.items()),
     )
+
+
+def _mature(marking: Marking, image: Image, transition: TransitionPlan) -> Marking:
+    """Return the marking without the tokens that have to wait longer before a transition takes them."""
+    if not transition.delay_s:
+        return marking
+    taken = {arc.place for arc in transition.inputs}
+    return {
+        place: [(token, value) for token, value in tokens if _is_mature(image, token, transition.delay_s)]
+        if place in taken
+        else tokens
+        for place, tokens in marking.items()
+    }
+
+
+def _is_delayed(image: Image, transition: TransitionPlan, marking: Marking) -> bool:
+    """Whether a guard lets a token through that its delay keeps back."""
+    return any(
+        (arc.guard is None or passes(arc.guard, value)) and not _is_mature(image, token, transition.delay_s)
+        for arc in transition.inputs
+        if transition.delay_s and arc.guarded == (arc.guard is not None) and arc.keyed == (arc.key is not None)
+        for token, value in marking.get(arc.place, ())
+    )
+
+
+def _is_mature(image: Image, token: int, delay_s: float) -> bool:
+    """Whether a gate is open to a token: those that open later than its one timer is set for are not."""
+    delay = image.delays.get(token)
+    return delay is None or not delay.due or delay.arrived + delay_s < delay.due
 
 
 def _known(plan: Plan, image: Image, phase: Phase) -> list[TransitionPlan]:
@@ -194,4 +244,4 @@ def _known(plan: Plan, image: Image, phase: Phase) -> list[TransitionPlan]:
 
 
 def _has_tokens(transition: TransitionPlan, image: Image) -> bool:
-    return all(len(image.places.get(arc.place, ())) >= arc.weight for arc in transition.inputs)
+    return all(len(image.places.get(arc.place, ())) >= arc.weight for arc in transition.arguments)

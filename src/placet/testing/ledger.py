@@ -35,6 +35,7 @@ class InstanceLedger:
     produced: set[int] = field(default_factory=set[int])
     consumed: set[int] = field(default_factory=set[int])
     fired: set[int] = field(default_factory=set[int])
+    diverted: set[int] = field(default_factory=set[int])  # firings that ended in an error arc
     firings: dict[int, FiringLedger] = field(default_factory=dict[int, FiringLedger])
     accepted: Counter[str] = field(default_factory=Counter[str])  # interventions by their `why`
     sums: list[tuple[Invariant, int]] | None = None  # what the place invariants weigh
@@ -56,6 +57,8 @@ class InstanceLedger:
         match record.kind:
             case "fired":
                 self._fired(record, plan.transitions[plan.transition_index[record.transition]])
+            case "error":
+                self._diverted(record, plan.transitions[plan.transition_index[record.transition]])
             case "attempt_failed":
                 self.firing(record.firing).failed += 1
                 self.firing(record.firing).failed_at = record.at
@@ -79,13 +82,21 @@ class InstanceLedger:
         self.consumed |= gone
 
     def _fired(self, record: Record, transition: TransitionPlan) -> None:
-        require(record.firing not in self.fired, "P2: a firing counts once", record)
+        require(record.firing not in self.fired | self.diverted, "P2: a firing counts once", record)
         self.fired.add(record.firing)
         taken = sum(arc.weight for arc in transition.inputs)
-        require(len(record.consumed) == taken, "weights of inputs", f"{record} should take {taken}")
+        enough = len(record.consumed) >= taken if transition.resets else len(record.consumed) == taken
+        require(enough, "weights of inputs", f"{record} should take {taken}")
         given = [weight for _, weight in transition.outputs]
         allowed = given if transition.choice else [sum(given)]
         require(len(record.produced) in allowed, "weights of outputs", f"{record} should give one of {allowed}")
+
+    def _diverted(self, record: Record, transition: TransitionPlan) -> None:
+        require(record.firing not in self.fired | self.diverted, "P2: a firing counts once", record)
+        self.diverted.add(record.firing)
+        taken = sum(arc.weight for arc in transition.inputs)
+        require(transition.error >= 0, "only an error arc takes what failed", record)
+        require((len(record.consumed), len(record.produced)) == (taken, 1), "weights of error arcs", record)
 
     def check_marking(self, image: Image) -> None:
         """P1: what is free or taken now is what was produced and not consumed, each once."""

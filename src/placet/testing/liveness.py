@@ -126,6 +126,10 @@ def _aspects(ours: WorkflowActor, fresh: WorkflowActor) -> list[tuple[str, objec
     pairs: list[tuple[str, object, object]] = []
     for name in ("serial", "link", "fired", "inner", "counts"):
         pairs.append((name, getattr(ours, name), getattr(fresh, name)))
+    pairs.append(("delays", encode(ours.delays.held), encode(fresh.delays.held)))
+    pairs.append(("reserved", ours.reserved, fresh.reserved))
+    asleep = {index for index, place in enumerate(ours.places) if place is None}
+    pairs.append(("matches", _matches(ours, asleep), _matches(fresh, asleep)))
     for name in ("state", "intent", "awake", "instance", "net"):
         pairs.append((name, getattr(ours.header, name), getattr(fresh.header, name)))
     for mine, theirs in zip(ours.composites, fresh.composites, strict=True):
@@ -137,12 +141,23 @@ def _aspects(ours: WorkflowActor, fresh: WorkflowActor) -> list[tuple[str, objec
         pairs.append(("tokens", list(mine_place.tokens.items()), list(tokens.items())))
         if their_place is not None:
             pairs.append(("queues", [*map(list, mine_place.queues)], [*map(list, their_place.queues)]))
+            pairs.append(("early", mine_place.early, their_place.early))
     pairs.append(("incidents", sorted(ours.guard_incidents), sorted(fresh.guard_incidents)))
     pairs.append(("parked", sorted(ours.parked), sorted(fresh.parked)))
     pairs.append(("wants", sorted(ours.wants()), sorted(fresh.wants())))
     ready = [{name: sorted(numbers) for name, numbers in one.ready.items() if numbers} for one in (ours, fresh)]
     pairs.append(("ready", ready[0], ready[1]))
     return pairs
+
+
+def _matches(workflow: WorkflowActor, asleep: set[int]) -> dict[int, object]:
+    """Return what comes first by join key, where all places are awake: those asleep are in no index."""
+    found = {
+        index: matches.best()
+        for index, matches in sorted(workflow.matches.items())
+        if not any(arc.place in asleep for arc in workflow.plan.transitions[index].inputs)
+    }
+    return {index: best for index, best in found.items() if best is not None}
 
 
 def _encoded(firings: Mapping[int, Firing]) -> dict[int, bytes]:

@@ -9,10 +9,11 @@ from random import Random
 
 from placet.petri.behaviour import INLINE, THREAD, Definition, Guard, Source
 from placet.petri.errors import DefinitionError
-from placet.petri.expression import Flow, PlaceRef
+from placet.petri.expression import Flow, PlaceRef, Term
+from placet.petri.net import CONSUME, INHIBIT, READ, RESET
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
-from placet.testing.functions import TAGS, HopelessMisfortune, Step, TagGuard, World
+from placet.testing.functions import TAGS, HopelessMisfortune, Step, TagGuard, TagKey, World
 
 _SHAPES = ("step", "step", "join", "fork", "choice", "loop", "weighted", "sink", "passing", "gather")
 
@@ -29,6 +30,12 @@ class Taste:
     bulky: float
     weighted: float
     nested: float
+    special: float  # read, inhibitor and reset arcs
+    keyed: float
+    capped: float
+    delayed: float
+    diverted: float  # with an error arc
+    limited: float  # with a deadline
 
     @staticmethod
     def draw(random: Random) -> "Taste":
@@ -46,6 +53,12 @@ class Taste:
             bulky=random.choice((0.0,) * 12 + (0.5,)),
             weighted=draw() * 0.5,
             nested=draw(),
+            special=draw() * 0.4,
+            keyed=draw(),
+            capped=draw() * 0.4,
+            delayed=draw() * 0.5,
+            diverted=draw() * 0.5,
+            limited=draw() * 0.5,
         )
 
 
@@ -70,7 +83,10 @@ class _Maker:
         random = self._random
         workflow = Workflow(name, source=Source(module=__name__, name=name))
         count = random.randint(2, 3) if depth else random.randint(2, 6)
-        places = [workflow.place(f"p{number}", entry=random.random() < 0.1) for number in range(count)]
+        places = [
+            workflow.place(f"p{number}", entry=random.random() < 0.1, capacity=self._capacity(number))
+            for number in range(count)
+        ]
         for number in range(count - 1):
             for twin in range(1 if random.random() < 0.7 else 2):
                 self._transition(workflow, places, number, f"t{number}{'ab'[twin]}")
@@ -95,31 +111,61 @@ class _Maker:
         outputs = [] if shape == "sink" else outputs + ([back] if back else [])
         choice = len(outputs) > 1 and shape in ("choice", "loop")
         flow = Flow(
-            tuple((place, self._weight()) for place in inputs),
-            tuple((place, 1 if choice and place is back else self._weight()) for place in outputs),
+            self._inputs(inputs, places),
+            tuple(Term(place, 1 if choice and place is back else self._weight()) for place in outputs),
             choice,
         )
-        self._declare(workflow, flow, name, shape, back)
+        room = [place for place in later if not workflow.declared.places[place.name].capacity]
+        error = random.choice(room) if room and random.random() < self._taste.diverted else None
+        self._declare(workflow, flow, name, shape, back, error)
+
+    def _capacity(self, number: int) -> int | None:
+        """Return a capacity; where tokens come from outside there is none."""
+        random = self._random
+        return random.choice((1, 2, 3, 5)) if number and random.random() < self._taste.capped else None
+
+    def _inputs(self, inputs: list[PlaceRef], places: list[PlaceRef]) -> tuple[Term, ...]:
+        random, share = self._random, self._taste.special
+        terms = [Term(place, self._weight()) for place in inputs]
+        for kind in (READ, INHIBIT, RESET):
+            rest = [place for place in places if kind != READ or place not in inputs]
+            if rest and random.random() < share:
+                weight = 1 if kind == RESET else random.choice((1, 1, 2, 3))
+                terms.insert(random.randint(0, len(terms)), Term(random.choice(rest), weight, kind))
+        return tuple(terms)
 
     def _weight(self) -> int:
         return self._random.choice((2, 2, 3)) if self._random.random() < self._taste.weighted * 0.4 else 1
 
-    def _declare(self, workflow: Workflow, flow: Flow, name: str, shape: str, back: PlaceRef | None) -> None:
+    def _declare(
+        self,
+        workflow: Workflow,
+        flow: Flow,
+        name: str,
+        shape: str,
+        back: PlaceRef | None,
+        error: PlaceRef | None,
+    ) -> None:
         random, taste = self._random, self._taste
-        guards = {place: self._guard() for place, _ in flow.inputs if random.random() < taste.guarded}
+        arguments = [term for term in flow.inputs if term.kind in (CONSUME, READ)]
+        guards = {term.place: self._guard() for term in arguments if random.random() < taste.guarded}
         mapping: dict[PlaceRef, Guard] = dict(guards)
         priority = random.choice((0, 0, 0, 1, 5))
+        delay_s = random.choice((0.5, 3.0, 10.0)) if random.random() < taste.delayed else 0.0
+        joined = sum(term.kind == CONSUME for term in flow.inputs) > 1
+        key = TagKey(random.choice((1, 2, 3))) if joined and random.random() < taste.keyed else None
         if shape == "passing":
-            workflow.transition(flow, name, guard=mapping or None, priority=priority)
+            workflow.transition(flow, name, guard=mapping or None, key=key, priority=priority, delay_s=delay_s)
             return
         inline = random.random() < taste.inline
+        outputs = tuple((term.place, term.weight) for term in flow.outputs)
         step = Step(
             world=self._world,
             name=f"{workflow.name}.{name}",
-            guards=tuple(guards.get(place) for place, _ in flow.inputs),
-            weights=tuple(weight for _, weight in flow.inputs),
-            outputs=flow.outputs,
-            back=next((output for output in flow.outputs if output[0] is back), None) if flow.choice else None,
+            guards=tuple(guards.get(term.place) for term in arguments),
+            weights=tuple(term.weight for term in arguments),
+            outputs=outputs,
+            back=next((output for output in outputs if output[0] is back), None) if flow.choice else None,
             choice=flow.choice,
             bulky=random.random() < taste.bulky,
             effects=not inline,
@@ -129,9 +175,13 @@ class _Maker:
             name,
             handler=step,
             guard=mapping or None,
+            key=key,
             run=INLINE if inline else THREAD,
             retry=self._retry() if random.random() < taste.retried else None,
             timeout_s=random.choice((2.0, 8.0, 30.0)) if not inline and random.random() < taste.timed else None,
+            deadline_s=random.choice((1.0, 4.0, 20.0)) if not inline and random.random() < taste.limited else None,
+            delay_s=delay_s,
+            error=error,
             priority=priority,
         )
 

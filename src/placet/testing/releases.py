@@ -48,12 +48,16 @@ class Releases:
         recorded = (firing.attempt, firing.phase, firing.transition)
         expected = (start.attempt, Phase.RUNNING, start.transition.index)
         require(recorded == expected, "P2: a start has its record", f"{what}: {recorded}")
-        values = [value_of(self.checks.view, start.root, stored) for _, _, stored in firing.tokens]
+        values = [value_of(self.checks.view, start.root, stored) for _, _, stored in _arguments(start, firing)]
         given = [value_of(self.checks.view, start.root, stored) for _, _, stored in start.tokens]
         require(values == given, "a handler is given the tokens taken", what)
         require(len(self.executor.live) < capacity, "a firing is chosen for a free slot", f"{what}: {capacity} slots")
-        timeout_s = start.transition.behaviour.timeout_s if start.transition.behaviour else None
-        due = firing.since + timeout_s if timeout_s else 0.0
+        behaviour = start.transition.behaviour
+        timeout_s = behaviour.timeout_s if behaviour else None
+        dues = [firing.since + timeout_s] if timeout_s else []
+        if behaviour and behaviour.deadline_s:
+            dues.append(firing.chosen + behaviour.deadline_s)
+        due = min(dues, default=0.0)
         require(abs(firing.due - due) < FORGIVEN_S, "deadlines are kept", f"{what}: {firing.due}, not {due}")
         self._check_attempt(start, firing, now, what)
         self._check_alone(firing, what)
@@ -128,3 +132,9 @@ class Releases:
 
 FAIR_TURNS = 2  # of each other instance: it may just have begun to wait, and be at the end of the queue
 FAIR_STARTS = 24  # of each other instance: its turns, each of as many starts as there are slots
+
+
+def _arguments(start: Start, firing: Firing) -> list[tuple[int, int, bytes]]:
+    """Return what a handler is to be given: by arc as written, taken or read."""
+    pools = {False: list(firing.tokens), True: list(firing.seen)}
+    return [pools[arc.reads].pop(0) for arc in start.transition.arguments for _ in range(arc.weight)]

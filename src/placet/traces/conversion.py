@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from placet.petri.behaviour import Source
-from placet.petri.expression import FORK, Bundle, PlaceRef
+from placet.petri.expression import FORK, Bundle, PlaceRef, Term
 from placet.petri.workflow import Workflow
 from placet.traces.errors import TraceError
 from placet.traces.task import TaskHandler
@@ -19,12 +19,13 @@ def trace_workflow(trace: Trace, *, time_scale: float = 0.0, log: Path | None = 
     A task waits for `time_scale` times its recorded seconds; 0 means not at all. Every attempt appends a line
     (task, firing, attempt) to `log`, or else to the file named by the environment variable `PLACET_TRACE_LOG`.
     A root task takes from a start place, a leaf gives to a place of its own; a task with several children gives
-    its id to each. Raises `TraceError` for a scale that is no number of 0 or more.
+    its id to each. The scale is recorded with the net: who loads the workflow again gets it at the same one.
+    Raises `TraceError` for a scale that is no number of 0 or more.
     """
     if not 0 <= time_scale < float("inf"):
         raise TraceError(f"the time scale is {time_scale:g}", "give a number of 0 or more; 0 means no waiting")
     name = _UNNAMEABLE.sub("_", Path(trace.file).stem).strip("._") or "trace"
-    workflow = Workflow(name, source=Source(file=trace.file))
+    workflow = Workflow(name, source=Source(file=trace.file, options=f"{time_scale!r}" if time_scale else ""))
     inputs, outputs = _places(trace, workflow)
     for task in trace.tasks:
         handler = TaskHandler(task=task.id, sleep_s=task.runtime_s * time_scale, log=log)
@@ -42,7 +43,7 @@ def entry_tokens(workflow: Workflow) -> dict[PlaceRef, list[object]]:
 
 def _all(places: list[PlaceRef]) -> Bundle:
     """Return `a & b & …` in one step: `&` copies its left side each time, too slow for a join of a thousand."""
-    return Bundle(tuple((place, 1) for place in places), FORK if len(places) > 1 else "")
+    return Bundle(tuple(Term(place) for place in places), FORK if len(places) > 1 else "")
 
 
 def _places(trace: Trace, workflow: Workflow) -> tuple[dict[str, list[PlaceRef]], dict[str, list[PlaceRef]]]:

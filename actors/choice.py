@@ -1,0 +1,123 @@
+"""What fires next in an instance: incremental, as far as free slots and the turn's budget for inline firings go."""
+
+from typing import TYPE_CHECKING
+
+from placet.actors.turn import Turn
+from placet.petri.agenda import NOT_ENABLED
+from placet.petri.behaviour import INLINE
+from placet.petri.plan import TransitionPlan
+
+if TYPE_CHECKING:
+    from placet.actors.workflow import WorkflowActor
+
+
+def start_ready(workflow: "WorkflowActor", turn: Turn) -> None:
+    """Start firings that were chosen before and wait for a slot."""
+    for executor, numbers in list(workflow.ready.items()):
+        for number, composite in list(numbers.items()):
+            if not _may_start(workflow, turn, executor):
+                break
+            firing = composite.firings[number]
+            if workflow.plan.transitions[firing.transition].behaviour is not None:
+                composite.start_again(turn, firing)
+
+
+def choose(workflow: "WorkflowActor", turn: Turn) -> None:
+    """Fire what is enabled, best first, as far as slots and the turn's budget for inline firings go."""
+    transitions, composites, agenda, dirty = (
+        workflow.plan.transitions,
+        workflow.composites,
+        workflow.agenda,
+        workflow.dirty,
+    )
+    while dirty or agenda.queued:
+        if len(dirty) == 1 and not agenda.queued:  # the common case, in which there is nothing to compare
+            transition = transitions[dirty.pop()]
+            if transition.behaviour is None or not _is_enabled(workflow, transition):
+                continue
+            if not _may_start(workflow, turn, transition.executor):
+                agenda.offer(transition)
+                return
+        else:
+            workflow.offer_dirty()
+            executor = _best(workflow, turn)
+            if executor is None:
+                return
+            transition = agenda.take(executor)
+        if composites[transition.composite].fire(turn, transition):
+            dirty.append(transition.index)
+
+
+def _best(workflow: "WorkflowActor", turn: Turn) -> str | None:
+    best = None
+    name = None
+    for executor, heap in workflow.agenda.heaps.items():
+        if heap and _may_start(workflow, turn, executor):
+            rank = workflow.agenda.peek(executor)
+            if rank is not None and (best is None or rank < best):
+                best, name = rank, executor
+    return name
+
+
+def oldest(workflow: "WorkflowActor", transition: TransitionPlan) -> int:
+    """Return the id of the oldest token `transition` would take, or `NOT_ENABLED`."""
+    best = NOT_ENABLED
+    places = workflow.places
+    for arc in transition.inputs:
+        place = places[arc.place] or workflow.place(arc.place)
+        queue = place.tokens if arc.queue < 0 else place.queues[arc.queue]
+        if len(queue) < arc.weight:
+            return NOT_ENABLED
+        if not arc.keyed:
+            token = next(iter(queue))
+            if best == NOT_ENABLED or token < best:
+                best = token
+    if transition.conditional:
+        if not _is_permitted(workflow, transition):
+            return NOT_ENABLED
+        match = workflow.matches_of(transition.index).best() if transition.keyed else None
+        if match is not None and (best == NOT_ENABLED or match[0] < best):
+            best = match[0]
+    return best
+
+
+def _is_enabled(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
+    places = workflow.places
+    for arc in transition.inputs:
+        place = places[arc.place] or workflow.place(arc.place)
+        if len(place.tokens if arc.queue < 0 else place.queues[arc.queue]) < arc.weight:
+            return False
+    return not transition.conditional or _is_permitted(workflow, transition)
+
+
+def _is_permitted(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
+    """Return whether reads, join keys, inhibitors and capacities let a transition fire that has enough tokens."""
+    for arc in transition.reads:
+        place = workflow.place(arc.place)
+        if len(place.tokens if arc.queue < 0 else place.queues[arc.queue]) < arc.weight:
+            return False
+    for index, weight in transition.inhibitors:
+        if len(workflow.place(index).tokens) >= weight:
+            return False
+    for bound in transition.bounds:
+        held = len(workflow.place(bound.place).tokens) + workflow.reserved.get(bound.place, 0)
+        if held + bound.net > bound.capacity:
+            return False
+    return not transition.keyed or workflow.matches_of(transition.index).best() is not None
+
+
+def _may_start(workflow: "WorkflowActor", turn: Turn, executor: str) -> bool:
+    """Return whether this turn may start one more firing on `executor`."""
+    if executor == INLINE:
+        return turn.inline_left > 0
+    slots = workflow.services.slots
+    pool = slots.pools.get(executor)
+    if pool is None or slots.alone:
+        return False
+    if not pool.waiting:
+        return pool.capacity - len(pool.in_flight) > len(turn.starts)
+    left = turn.shares.get(executor)
+    if left is None:
+        left = slots.share(executor, workflow.root, turn.now, workflow.slice_end)
+        turn.shares[executor] = left
+    return left > 0
