@@ -22,11 +22,12 @@ class StoredNet(msgspec.Struct, array_like=True, frozen=True):
     file: str = ""
     module: str = ""
     name: str = ""
+    options: str = ""
 
     @property
     def source(self) -> Source:
         """Where the workflow can be loaded from."""
-        return Source(file=self.file, module=self.module, name=self.name)
+        return Source(file=self.file, module=self.module, name=self.name, options=self.options)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -36,9 +37,22 @@ decode_stored_net = msgspec.msgpack.Decoder(StoredNet).decode
 def stored_net(definition: Definition) -> tuple[bytes, bytes]:
     """Return (digest, bytes) a definition's net is stored as."""
     source = definition.source
-    stored = StoredNet(definition.name, definition.version, definition.net, source.file, source.module, source.name)
+    stored = StoredNet(
+        definition.name,
+        definition.version,
+        definition.net,
+        source.file,
+        source.module,
+        source.name,
+        source.options,
+    )
     identity = _encode((definition.name, definition.version, definition.net))
     return hashlib.blake2b(identity, digest_size=12).digest(), _encode(stored)
+
+
+def encode_stored_net(stored: StoredNet, options: str) -> bytes:
+    """Return the bytes of a stored net with other options of its source."""
+    return _encode(msgspec.structs.replace(stored, options=options))
 
 
 def net_key(digest: bytes) -> bytes:

@@ -25,6 +25,7 @@ from placet.petri.errors import PlacetError
 if TYPE_CHECKING:
     from placet.actors.runtime import Runtime
 
+SLOWEST = 20  # transitions that are told to be slow
 ANSWER_S = 20.0  # an engine that has not committed by then is full or busy: the client may ask again
 
 
@@ -89,6 +90,7 @@ class ControlDesk:
             "commits": engine.commits,
             "firings": engine.fired,
             "queued": engine.inbox.qsize() + engine.kernel.queued,
+            "waiting_for_slots": engine.kernel.slots.queued,
             "committed_at": engine.committed_at,
             "executors": {
                 name: {
@@ -108,6 +110,15 @@ class ControlDesk:
                     "since_s": round(handler.since_s, 3),
                 }
                 for handler in runtime.running()
+            ],
+            "slowest": [
+                {
+                    "transition": one.transition,
+                    "count": one.count,
+                    "mean_s": round(one.mean_s, 6),
+                    "worst_s": round(one.worst_s, 6),
+                }
+                for one in engine.durations.slowest(SLOWEST)
             ],
             "not_loaded": dict(runtime.unknown),
         }

@@ -19,6 +19,7 @@ from placet.actors.answers import Answer
 from placet.actors.catalog import Catalog
 from placet.actors.clock import EngineClock, wall_s
 from placet.actors.collecting import relax, restore
+from placet.actors.durations import Durations
 from placet.actors.effects import Batch, Progress, StateChanged
 from placet.actors.errors import BadRequest, Busy, EngineStopped, WaitsForItself
 from placet.actors.executors.base import Executor
@@ -66,6 +67,7 @@ class Engine:
         self.clock = EngineClock(self.kernel.stamp)
         self.inbox: Inbox = SimpleQueue()
         self.executors: dict[str, Executor] = {}
+        self.durations = Durations()  # of handlers
         self.health = Health.STARTING
         self.problem = ""  # why health is FULL or FAILED
         self.commits = 0

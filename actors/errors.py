@@ -121,7 +121,7 @@ class UnknownWorkflow(PlacetError, LookupError):
 
 
 class BadRequest(PlacetError, ValueError):
-    """What came through the control socket is no request; it had no effect."""
+    """What was asked for is no request, such as an id that is no text; it had no effect."""
 
     code = "bad_request"
 

@@ -1,12 +1,12 @@
 """Handles: what a client holds of one instance, and of one place in it."""
 
-import asyncio
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from placet.actors.answers import Entries, Receipt, encode_answer
+from placet.actors.arguments import check_state
 from placet.actors.errors import NotCompleted, NotFound
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.messages import (
@@ -92,15 +92,18 @@ class Instance:
         """Return (sequence, record) for everything that happened to it, oldest first."""
         return self._runtime.reader.history(self.id)
 
-    def trim_history(self, keep: int) -> int:
-        """Delete all but the newest `keep` records (at least one) of its history; return how many were deleted."""
+    def trim_history(self, keep: int, timeout_s: float | None = None) -> int:
+        """Delete all but the newest `keep` records (at least one) of its history; return how many were deleted.
+
+        `timeout_s` bounds the wait for each thousand of them. Raises `WaitTimeout`.
+        """
         doomed = self._runtime.reader.trimmable(self.id, max(1, keep))
         for begin in range(0, len(doomed), MOST_TRIMMED):
-            self._trim(tuple(doomed[begin : begin + MOST_TRIMMED]))
+            self._trim(tuple(doomed[begin : begin + MOST_TRIMMED]), timeout_s)
         return len(doomed)
 
-    def _trim(self, records: tuple[int, ...]) -> None:
-        self._runtime.ask(lambda reply: Trim(instance=self.id, records=records, reply=reply))
+    def _trim(self, records: tuple[int, ...], timeout_s: float | None) -> None:
+        self._runtime.ask(lambda reply: Trim(instance=self.id, records=records, reply=reply), timeout_s)
 
     # -- waiting -------------------------------------------------------------------------------------------
 
@@ -115,13 +118,15 @@ class Instance:
         """
         return self._outcome(self.wait_until(SETTLED | {_S.COMPLETED}, timeout_s))
 
-    async def wait_until_async(self, states: Iterable[InstanceState | str]) -> InstanceState:
-        """`wait_until` for asyncio; bound its time with `asyncio.timeout`."""
-        return await asyncio.wrap_future(self._runtime.reached(self.id, _states(states)))
+    async def wait_until_async(
+        self, states: Iterable[InstanceState | str], timeout_s: float | None = None
+    ) -> InstanceState:
+        """`wait_until` for asyncio."""
+        return await self._runtime.wait_async(self._runtime.reached(self.id, _states(states)), timeout_s, self.id)
 
-    async def result_async(self) -> dict[str, list[object]]:
-        """`result` for asyncio; bound its time with `asyncio.timeout`."""
-        return self._outcome(await self.wait_until_async(SETTLED | {_S.COMPLETED}))
+    async def result_async(self, timeout_s: float | None = None) -> dict[str, list[object]]:
+        """`result` for asyncio."""
+        return self._outcome(await self.wait_until_async(SETTLED | {_S.COMPLETED}, timeout_s))
 
     def _outcome(self, state: InstanceState) -> dict[str, list[object]]:
         if state is _S.COMPLETED:
@@ -142,45 +147,51 @@ class Instance:
         """`tell` without waiting."""
         return self._runtime.intervene(self.id, message)
 
-    async def tell_async(self, message: InterventionMessage) -> Receipt:
+    async def tell_async(self, message: InterventionMessage, timeout_s: float | None = None) -> Receipt:
         """`tell` for asyncio."""
-        return await asyncio.wrap_future(self.tell_later(message))
+        return await self._runtime.wait_async(self.tell_later(message), timeout_s, self.id)
 
-    def pause(self, *, by: str, why: str = "", request_id: str = "") -> Receipt:
-        """Choose nothing new in it; results of what is in flight are counted."""
-        return self.tell(Pause(instance=self.id, by=by, why=why, request_id=request_id))
+    def pause(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
+        """Choose nothing new in it; results of what is in flight are counted. Raises as `tell` does."""
+        return self.tell(Pause(by=by, why=why, request_id=request_id), timeout_s)
 
-    def resume(self, *, by: str, why: str = "", request_id: str = "") -> Receipt:
-        """Undo a pause."""
-        return self.tell(Resume(instance=self.id, by=by, why=why, request_id=request_id))
+    def resume(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
+        """Undo a pause. Raises as `tell` does."""
+        return self.tell(Resume(by=by, why=why, request_id=request_id), timeout_s)
 
-    def cancel(self, *, by: str, why: str = "", request_id: str = "") -> Receipt:
-        """End it once what is in flight has answered."""
-        return self.tell(Cancel(instance=self.id, by=by, why=why, request_id=request_id))
+    def cancel(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
+        """End it once what is in flight has answered. Raises as `tell` does."""
+        return self.tell(Cancel(by=by, why=why, request_id=request_id), timeout_s)
 
-    def retry(self, incident: int, *, by: str, why: str = "", request_id: str = "") -> Receipt:
-        """Try a failed firing again."""
-        return self.tell(RetryIncident(instance=self.id, incident=incident, by=by, why=why, request_id=request_id))
+    def retry(
+        self, incident: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Try a failed firing again. Raises as `tell` does."""
+        return self.tell(RetryIncident(incident=incident, by=by, why=why, request_id=request_id), timeout_s)
 
-    def skip(self, incident: int, outputs: object, *, by: str, why: str = "", request_id: str = "") -> Receipt:
-        """Count a failed firing as done.
+    def skip(
+        self,
+        incident: int,
+        outputs: object,
+        *,
+        by: str,
+        why: str = "",
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Count a failed firing as done. Raises as `tell` does.
 
         `outputs` is the value of its only output, or `Outputs({place: [values]})`.
         """
-        return self.tell(
-            SkipIncident(
-                instance=self.id,
-                incident=incident,
-                outputs=encoded_outputs(outputs),
-                by=by,
-                why=why,
-                request_id=request_id,
-            )
-        )
+        given = encoded_outputs(outputs)
+        message = SkipIncident(incident=incident, outputs=given, by=by, why=why, request_id=request_id)
+        return self.tell(message, timeout_s)
 
-    def fail(self, incident: int, *, by: str, why: str = "", request_id: str = "") -> Receipt:
-        """Give up: the instance ends as `failed`."""
-        return self.tell(FailIncident(instance=self.id, incident=incident, by=by, why=why, request_id=request_id))
+    def fail(
+        self, incident: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Give up: the instance ends as `failed`. Raises as `tell` does."""
+        return self.tell(FailIncident(incident=incident, by=by, why=why, request_id=request_id), timeout_s)
 
 
 class ActorHandle:
@@ -196,26 +207,26 @@ class ActorHandle:
         """The actor's address, such as `order-17/fulfil/packed`."""
         return f"{self.instance}/{self.path}"
 
-    def inspect(self) -> Entries:
-        """Return the actor's durable entries: its snapshot."""
+    def inspect(self, timeout_s: float | None = None) -> Entries:
+        """Return the actor's durable entries: its snapshot. Raises `WaitTimeout`."""
         instance, path = self.instance, self.path
-        answer = self._runtime.ask(lambda reply: Inspect(instance=instance, path=path, reply=reply))
+        answer = self._runtime.ask(lambda reply: Inspect(instance=instance, path=path, reply=reply), timeout_s)
         assert isinstance(answer, Entries)
         return answer
 
-    def export(self) -> bytes:
+    def export(self, timeout_s: float | None = None) -> bytes:
         """Return the actor's snapshot as one piece of bytes (msgpack: address, and entries with kind, id and bytes)."""
-        return encode_answer(self.inspect())
+        return encode_answer(self.inspect(timeout_s))
 
-    def restart(self) -> None:
+    def restart(self, timeout_s: float | None = None) -> None:
         """Drop the actor from memory and bring it back from its snapshot; its tokens are as before."""
         instance, path = self.instance, self.path
-        self._runtime.ask(lambda reply: Restart(instance=instance, path=path, reply=reply))
+        self._runtime.ask(lambda reply: Restart(instance=instance, path=path, reply=reply), timeout_s)
 
-    def sleep(self) -> None:
+    def sleep(self, timeout_s: float | None = None) -> None:
         """Put the actor to sleep: on disk, not in memory, until something needs it."""
         instance, path = self.instance, self.path
-        self._runtime.ask(lambda reply: Sleep(instance=instance, path=path, reply=reply))
+        self._runtime.ask(lambda reply: Sleep(instance=instance, path=path, reply=reply), timeout_s)
 
     def values(self) -> list[object]:
         """Return the values of a place's free tokens, oldest first."""
@@ -237,4 +248,4 @@ class Outputs:
 
 
 def _states(states: Iterable[InstanceState | str]) -> frozenset[InstanceState]:
-    return frozenset(InstanceState(state) for state in ([states] if isinstance(states, str) else states))
+    return frozenset(check_state(state) for state in ([states] if isinstance(states, str) else states))

@@ -4,14 +4,16 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol, runtime_checkable
 
-from placet.actors.catalog import Catalog, decode_stored_net
+from placet.actors.catalog import Catalog, decode_stored_net, encode_stored_net, net_key
+from placet.persistence.errors import StoreFull
 from placet.persistence.keys import NET
-from placet.persistence.store import View
+from placet.persistence.store import Store, View
 from placet.petri.behaviour import Definition, Source
 
 
@@ -45,6 +47,24 @@ def load_stored(view: View, catalog: Catalog) -> Mapping[str, str]:
         except (Exception, SystemExit) as error:  # loading runs a user's module: it may raise anything
             unknown[stored.workflow] = f"{type(error).__name__}: {error}"
     return unknown
+
+
+def record_options(store: Store, catalog: Catalog, digests: Iterable[bytes]) -> None:
+    """Record the options that registered workflows are loaded with today, where their stored nets have others.
+
+    With no room for that, what was recorded stays.
+    """
+    writes: list[tuple[bytes, bytes | None]] = []
+    for digest in digests:
+        known, today = store.get(net_key(digest)), catalog.bytes_of(digest)
+        if known is not None and today is not None and known != today:
+            before = decode_stored_net(known)
+            options = decode_stored_net(today).options
+            if options != before.options:
+                writes.append((net_key(digest), encode_stored_net(before, options)))
+    if writes:
+        with suppress(StoreFull):
+            store.commit(writes)
 
 
 def load(source: Source, workflow: str) -> Definition:

@@ -6,7 +6,7 @@ import os
 import random
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack, suppress
@@ -17,37 +17,42 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 import msgspec
 
 from placet.actors.answers import Answer, Receipt, Refused, Spawned
+from placet.actors.arguments import check_state, check_text, chosen_id
 from placet.actors.catalog import Catalog
 from placet.actors.control import ControlServer
 from placet.actors.control_desk import ControlDesk
 from placet.actors.effects import Progress
 from placet.actors.engine import Engine, Health
-from placet.actors.errors import InvalidId, NotFound, RequestRefused, SpawnConflict, UnknownWorkflow, WaitTimeout
+from placet.actors.errors import (
+    EngineStopped,
+    NotFound,
+    RequestRefused,
+    SpawnConflict,
+    UnknownWorkflow,
+    WaitTimeout,
+)
 from placet.actors.executors.thread import ThreadExecutor
 from placet.actors.inputs import fingerprint
 from placet.actors.instance import ActorHandle, Instance, InstanceSummary
 from placet.actors.lifecycle import TERMINAL, InstanceState
-from placet.actors.loading import load_stored
+from placet.actors.loading import load_stored, record_options
 from placet.actors.marker_file import MarkerFile
 from placet.actors.messages import ClientMessage, InterventionMessage, Spawn
 from placet.actors.reader import StateReader
 from placet.actors.report import explain
+from placet.actors.spawning import Tokens, entry_values
 from placet.actors.visit import accepted
 from placet.persistence.lmdb_store import LIMIT_BYTES
 from placet.persistence.state import open_state
 from placet.persistence.store import Store
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
-from placet.petri.expression import PlaceRef
 from placet.petri.plan import Plan, make_plan
 
 if TYPE_CHECKING:
     from placet.actors.executors.base import Executor, RunningHandler
 
 T = TypeVar("T")
-Values = Sequence[object]
-Tokens = Mapping[PlaceRef | str, Values] | Mapping[PlaceRef, Values] | Mapping[str, Values]
-LONGEST_ID = 1_000
 _random = random.Random()  # seeded by the system; incarnations need to differ, not to be secret
 
 
@@ -84,6 +89,7 @@ class Runtime:
         self._grace_s = grace_s
         self._pid = os.getpid()
         self._closing = threading.Lock()
+        self._closed = threading.Event()  # the store is let go of
         self._catalog = Catalog()
         self._digests: dict[str, bytes] = {}
         self._plans: dict[str, Plan] = {}
@@ -92,11 +98,13 @@ class Runtime:
         with ExitStack() as undo:
             state = open_state(self.path, limit_bytes=limit_bytes, full=check)
             undo.callback(state.close)
+            undo.callback(self._closed.set)
             marker = MarkerFile(self.path)
             undo.callback(marker.close)
+            record_options(state.store, self._catalog, self._digests.values())
             self.unknown = load_stored(state.store, self._catalog)
             self.engine = self._make_engine(state.store, marker, threads)
-            self.reader = StateReader(state.store)
+            self._reader = StateReader(state.store)
             self.control = ControlServer(self.path, ControlDesk(self).answer) if control else None
             self.engine.start()
             undo.callback(self._end_engine)
@@ -111,7 +119,7 @@ class Runtime:
         found = marker.found()
         if found is not None:
             engine.kernel.suspects.add(*found)  # the engine clears the mark once this is on disk
-        executor: Executor = ThreadExecutor(engine.post, threads=threads)
+        executor: Executor = ThreadExecutor(engine.post, threads=threads, durations=engine.durations)
         engine.add(executor)
         return engine
 
@@ -145,6 +153,13 @@ class Runtime:
             self.engine.stop(0.0)
             raise
 
+    @property
+    def reader(self) -> StateReader:
+        """What looks at committed state. Raises `EngineStopped` once the runtime is closed."""
+        if self._closed.is_set():
+            raise EngineStopped("the runtime is closed; open it again to look at its state")
+        return self._reader
+
     # -- spawning ------------------------------------------------------------------------------------------
 
     def spawn(
@@ -153,15 +168,18 @@ class Runtime:
         """Start an instance with `tokens`, {entry place: [values]}, and return it once it is on disk.
 
         The same id with the same inputs is the same instance; with other inputs, `SpawnConflict`. Without an id
-        it gets a random one. Raises `UnknownWorkflow`, `InvalidId`, `NotFound` for a place that is no entry,
-        `Busy` and `WaitTimeout` (then it may or may not exist: spawn it again with the same id).
+        it gets a random one. Raises `UnknownWorkflow`, `BadRequest` for an id that is no text, `InvalidId`, `NotFound`
+        for a place that is no entry, `Busy` and `WaitTimeout` (then it may or may not exist: spawn it again with the
+        same id).
         """
         self.engine.refuse_own_thread()
         return self.wait(self.spawn_later(workflow, tokens, id=id), timeout_s, id)
 
-    async def spawn_async(self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = "") -> Instance:
+    async def spawn_async(
+        self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = "", timeout_s: float | None = None
+    ) -> Instance:
         """`spawn` for asyncio."""
-        return await asyncio.wrap_future(self.spawn_later(workflow, tokens, id=id))
+        return await self.wait_async(self.spawn_later(workflow, tokens, id=id), timeout_s, id)
 
     def spawn_later(
         self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = ""
@@ -171,9 +189,8 @@ class Runtime:
         definition = self._catalog.definitions.get(name)
         if definition is None or name not in self._digests:
             raise UnknownWorkflow(name)
-        instance = id or f"{name}-{secrets.token_hex(6)}"
-        check_id(instance)
-        values = self._entry_values(name, instance, tokens or {})
+        instance = chosen_id(id, f"{name}-{secrets.token_hex(6)}")
+        values = entry_values(self._plans[name], name, instance, tokens or {})
         message = Spawn(
             instance=instance,
             workflow=name,
@@ -186,20 +203,6 @@ class Runtime:
         return self.engine.ask(
             lambda reply: msgspec.structs.replace(message, reply=reply), lambda answer: self._spawned(instance, answer)
         )
-
-    def _entry_values(self, workflow: str, instance: str, tokens: Tokens) -> list[tuple[int, object]]:
-        plan = self._plans[workflow]
-        values: list[tuple[int, object]] = []
-        for place, several in tokens.items():
-            name = place.name if isinstance(place, PlaceRef) else place
-            index = plan.place_index.get(name)
-            if index is None or not plan.places[index].is_entry:
-                entries = ", ".join(p.path for p in plan.places if p.is_entry)
-                raise NotFound(instance, f"{workflow} has no entry place {name!r}; its entries are {entries}")
-            if not isinstance(several, list | tuple):  # a text is a sequence too, and never what is meant
-                raise TypeError(f"tokens for {name!r} must be a list of values, got {type(several).__name__}")
-            values += [(index, value) for value in several]
-        return values
 
     def _spawned(self, instance: str, answer: Answer) -> Instance:
         match answer:
@@ -217,9 +220,9 @@ class Runtime:
     def find(self, address: str) -> Instance | ActorHandle:
         """Return the handle of an instance (`order-17`) or of an actor in it (`order-17/fulfil/packed`).
 
-        Raises `NotFound`.
+        Raises `NotFound`, and `BadRequest` for an address that is no text.
         """
-        instance, _, path = address.partition("/")
+        instance, _, path = check_text("an address", address).partition("/")
         header = self.reader.header(instance)
         if header is None:
             raise NotFound(instance, f"there is no instance {instance}")
@@ -231,14 +234,17 @@ class Runtime:
         return ActorHandle(self, instance, path)
 
     def instance(self, id: str) -> Instance:
-        """Return the handle of an instance. Raises `NotFound`."""
-        if self.reader.root(id) is None:
+        """Return the handle of an instance. Raises `NotFound`, and `BadRequest` for an id that is no text."""
+        if self.reader.root(check_text("an id", id)) is None:
             raise NotFound(id, f"there is no instance {id}")
         return Instance(self, id)
 
     def list(self, state: InstanceState | str | None = None) -> Iterator[InstanceSummary]:
-        """Yield a summary of every instance, or of those in one state, as committed."""
-        wanted = None if state is None else InstanceState(state)
+        """Yield a summary of every instance, or of those in one state, as committed.
+
+        Raises `BadRequest` where `state` is none.
+        """
+        wanted = None if state is None else check_state(state)
         # All at once: each open view of the store keeps a place of which there are few.
         return iter([InstanceSummary.of(h) for h in self.reader.headers() if wanted is None or h.state is wanted])
 
@@ -260,7 +266,7 @@ class Runtime:
 
     def ask(self, make: Callable[[int], ClientMessage], timeout_s: float | None = None) -> Answer:
         """Send a message and return the answer. Raises `RequestRefused`."""
-        answer = self.wait(self.engine.ask(make, lambda answer: answer), timeout_s, "")
+        answer = self.wait(self.engine.ask(make, lambda answer: answer), timeout_s, make(0).instance)
         if isinstance(answer, Refused):
             raise RequestRefused(answer.instance, answer.reason, answer.code)
         return answer
@@ -274,9 +280,10 @@ class Runtime:
                 with suppress(InvalidStateError):  # the engine's thread and this one may both offer
                     future.set_result(state)
 
+        reader = self.reader
         undo = self.engine.changes.add(instance, lambda change: offer(InstanceState(change.state)))
         future.add_done_callback(lambda _: undo())
-        header = self.reader.header(instance)
+        header = reader.header(instance)
         if header is None:
             undo()
             raise NotFound(instance, f"there is no instance {instance}")
@@ -292,7 +299,18 @@ class Runtime:
             if future.done():
                 raise
             future.cancel()
-            raise WaitTimeout(instance, f"{instance}: not within {timeout_s} s; it goes on") from error
+            raise _too_late(instance, timeout_s) from error
+
+    async def wait_async(self, future: "Future[T]", timeout_s: float | None, instance: str) -> T:
+        """`wait` for asyncio."""
+        limit = asyncio.timeout(timeout_s)
+        try:
+            async with limit:
+                return await asyncio.wrap_future(future)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise _too_late(instance, timeout_s) from error
 
     def explain(self, instance: str) -> str:
         """Return in a few words why an instance has not completed."""
@@ -326,13 +344,5 @@ class Runtime:
         return sorted(found, key=lambda handler: -handler.since_s)
 
 
-def check_id(instance: str) -> None:
-    """Raise `InvalidId` unless `instance` may be the id of an instance."""
-    if not instance.strip():
-        raise InvalidId(instance, "it is blank")
-    if len(instance) > LONGEST_ID:
-        raise InvalidId(instance[:40] + "…", f"it is longer than {LONGEST_ID} characters")
-    if "/" in instance:
-        raise InvalidId(instance, "'/' separates an instance from the actors in it")
-    if not instance.isprintable():
-        raise InvalidId(instance, "it has characters that cannot be printed")
+def _too_late(instance: str, timeout_s: float | None) -> WaitTimeout:
+    return WaitTimeout(instance, f"{instance or 'the new instance'}: not within {timeout_s} s; it goes on")

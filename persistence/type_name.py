@@ -1,4 +1,4 @@
-"""The type of a pickled value, read off its opcodes without executing any."""
+"""Names of types: of a class, and of what is pickled, read off its opcodes without executing any."""
 
 import pickletools
 from collections.abc import Iterator
@@ -8,6 +8,11 @@ UNKNOWN = "unknown"
 _BUILT_CLASS = ("cloudpickle.cloudpickle", "_make_skeleton_class")  # arguments: metaclass, name, bases, …
 
 _Event: TypeAlias = str | tuple[str, str]  # a text, or (module, name) of something global
+
+
+def qualified_name(kind: type) -> str:
+    """Return `module.QualifiedName` of a class, built-ins without module: how failures and errors name it."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def type_name(pickled: bytes) -> str:

@@ -17,7 +17,7 @@ import cloudpickle  # type: ignore[import-untyped]  # pyright: ignore[reportMiss
 import msgspec
 
 from placet.persistence.errors import ValueNotEncodable, ValueNotLoadable
-from placet.persistence.type_name import type_name
+from placet.persistence.type_name import qualified_name, type_name
 
 PICKLE: Final = 0x80
 CLOUDPICKLE: Final = ord("c")
@@ -45,7 +45,7 @@ def _encode_by_value(value: object, plain: bytes, cause: Exception | None) -> by
         data: bytes = cloudpickle.dumps(value, 5)  # pyright: ignore[reportUnknownMemberType] - it has no annotations
     except Exception as error:  # as above
         reason = cause or error
-        raise ValueNotEncodable(_name(type(value)), f"{type(reason).__name__}: {reason}") from error
+        raise ValueNotEncodable(qualified_name(type(value)), f"{type(reason).__name__}: {reason}") from error
     if data == plain:
         return plain  # only a text that says __main__
     return b"c" + VERSION + data
@@ -73,7 +73,7 @@ def _by_msgspec(encoder: Callable[[object], bytes], value: object) -> bytes:
     try:
         return encoder(value)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueNotEncodable(_name(type(value)), str(error)) from error
+        raise ValueNotEncodable(qualified_name(type(value)), str(error)) from error
 
 
 def decode(data: bytes) -> object:
@@ -105,7 +105,3 @@ def _refusal(tag: int, data: bytes) -> str:
         here = f"{VERSION[0]}.{VERSION[1]}"
         return f"it holds code of Python {data[1]}.{data[2]}, this is {here}"
     return f"its codec {data[:1]!r} is unknown"
-
-
-def _name(kind: type) -> str:
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -6,21 +6,21 @@ the number of complete keys, whatever the number of tokens.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from heapq import heappop, heappush
 from itertools import count, islice
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
-JoinKey: TypeAlias = "str | int | float | bytes | bool | None | tuple[JoinKey, ...]"
+JoinKey: TypeAlias = Hashable  # text, a number, bytes, None or a tuple of such: see `checked_key`
 _SIMPLE = (str, int, float, bytes, bool, type(None))
 
 
 def checked_key(value: object) -> JoinKey:
     """Return a join key as it is. Raises `TypeError` for one whose equality is up to user code."""
     if type(value) in _SIMPLE:
-        return value  # type: ignore[return-value]  # narrowed by its very class
+        return value
     if type(value) is tuple:
-        return tuple(checked_key(part) for part in value)
+        return tuple(checked_key(part) for part in cast("tuple[object, ...]", value))
     raise TypeError(f"a join key is text, a number, bytes, None or a tuple of such, not {type(value).__name__}")
 
 

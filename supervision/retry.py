@@ -3,6 +3,8 @@
 import random
 from dataclasses import dataclass
 
+from placet.persistence.type_name import qualified_name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
@@ -44,8 +46,3 @@ class Retry:
         if any(qualified_name(kind) in names for kind in self.never):
             return False
         return not self.only or any(qualified_name(kind) in names for kind in self.only)
-
-
-def qualified_name(kind: type) -> str:
-    """Return how an exception class is named in failures: `module.QualifiedName`, built-ins without module."""
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

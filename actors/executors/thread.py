@@ -12,11 +12,10 @@ from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from placet.actors.clock import monotonic_s
+from placet.actors.durations import Durations
 from placet.actors.effects import Expire, Start
+from placet.actors.executors.answer import answered, timed_out, withdrawn
 from placet.actors.executors.base import Load, Post, RunningHandler
-from placet.actors.messages import Done, Failed, Withdrawn
-from placet.actors.records import Failure
-from placet.actors.usercode import run_handler
 from placet.petri.behaviour import THREAD
 
 Key: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
@@ -37,10 +36,11 @@ class ThreadExecutor:
 
     name = THREAD
 
-    def __init__(self, post: Post, *, threads: int = 64) -> None:
+    def __init__(self, post: Post, *, threads: int = 64, durations: Durations | None = None) -> None:
         if threads < 1:
             raise ValueError(f"threads must be >= 1, got {threads}")
         self._post = post
+        self._durations = durations or Durations()  # nobody may want to know
         self._pid = os.getpid()
         self._threads = threads
         self._queue: SimpleQueue[Start | None] = SimpleQueue()
@@ -118,21 +118,7 @@ class ThreadExecutor:
     def _answer_late(self, start: Start, at: float) -> None:
         if self._abandoned <= self._threads:
             self._grow(1)
-        took_s = monotonic_s() - at
-        failure = Failure(
-            type="TimedOut",
-            message=f"the handler did not return within its time; it had run for {took_s:.3f} s",
-            types=("TimedOut", "TimeoutError"),
-        )
-        self._post(
-            Failed(
-                root=start.root,
-                transition=start.transition.index,
-                number=start.number,
-                attempt=start.attempt,
-                failure=failure,
-            )
-        )
+        self._post(timed_out(start, monotonic_s() - at))
 
     def _withdraw(self, key: Key) -> None:
         """Take a firing out of the queue, if it is there: it has not begun."""
@@ -151,8 +137,7 @@ class ThreadExecutor:
             for start in kept:
                 self._queue.put(start)
         if found is not None:
-            root, number, attempt = key
-            self._post(Withdrawn(root=root, transition=found.transition.index, number=number, attempt=attempt))
+            self._post(withdrawn(found))
 
     def tend(self) -> None:
         """Grow if firings are queued: every thread is held up, or they would have been answered."""
@@ -186,14 +171,15 @@ class ThreadExecutor:
             begun[key] = (start, at)
             if self._usual_s > SLOW_S and queue.qsize():
                 self._grow(1)
-            answer = _run(start)
+            answer = answered(start)
             if os.getpid() != self._pid:
                 os._exit(0)  # a child that the handler forked, and that came back from it: it has no business here
+            took_s, usual_s = monotonic_s() - at, self._usual_s
+            self._durations.note(start.transition.path, took_s)
             if begun.pop(key, None) is None:  # it was too late: answered already, and this thread replaced
                 with self._lock:
                     self._abandoned -= 1
                 return
-            took_s, usual_s = monotonic_s() - at, self._usual_s
             self._usual_s = min(took_s, usual_s * 2) if took_s > usual_s else max(took_s, usual_s * 0.9, LEAST_S)
             self._post(answer)
 
@@ -224,22 +210,3 @@ def _is_overdue(start: Start, at: float) -> bool:
     behaviour = start.transition.behaviour
     timeout_s = behaviour.timeout_s if behaviour else None
     return timeout_s is None or monotonic_s() - at >= timeout_s
-
-
-def _run(start: Start) -> Done | Failed:
-    result = run_handler(start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt)
-    if isinstance(result, Failure):
-        return Failed(
-            root=start.root,
-            transition=start.transition.index,
-            number=start.number,
-            attempt=start.attempt,
-            failure=result,
-        )
-    return Done(
-        root=start.root,
-        transition=start.transition.index,
-        number=start.number,
-        attempt=start.attempt,
-        outputs=result,
-    )

@@ -1,14 +1,21 @@
 """Placet: durable workflows as Petri nets on supervised actors."""
 
 import sys
+from typing import TYPE_CHECKING
 
 if sys.platform == "win32":
     raise ImportError("placet runs on Linux, and embedded on macOS; Windows is not supported, use WSL there")
+
+from placet.cli import interrupt as _interrupt
+
+if _interrupt.is_command():
+    _interrupt.guard()  # before what takes its time to import
 
 from placet.actors.answers import Entries, Receipt
 from placet.actors.effects import Progress
 from placet.actors.engine import Health
 from placet.actors.errors import (
+    BadRequest,
     Busy,
     EngineStopped,
     InstanceError,
@@ -46,10 +53,16 @@ from placet.petri.errors import DefinitionError, OutputError, PlacetError
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
 
+if TYPE_CHECKING:
+    import os
+
+    from placet.net.client import Client as _Client
+
 __version__ = "0.1.0"
 
 __all__ = [
     "ActorHandle",
+    "BadRequest",
     "Busy",
     "Cancel",
     "Context",
@@ -96,7 +109,19 @@ __all__ = [
     "WaitTimeout",
     "WaitsForItself",
     "Workflow",
+    "connect",
     "to_dot",
     "to_mermaid",
     "to_text",
 ]
+
+
+def connect(address: str, *, key_file: "str | os.PathLike[str]", timeout_s: float = 2.0) -> "_Client":
+    """Return a client of the node at `address`, such as `127.0.0.1:1900`: the verbs of `Runtime`, over the network.
+
+    `key_file` is the node's, or a copy. Raises within `timeout_s`: `WrongKey`, `NodeUnreachable`, `KeyUnusable` and
+    `BadAddress`, all of them `PlacetError`. Only who connects pays for importing the network.
+    """
+    from placet.net.client import connect as _connect  # noqa: PLC0415 - see above
+
+    return _connect(address, key_file=key_file, timeout_s=timeout_s)

@@ -31,6 +31,12 @@ def check(answer: Answer, code: int, error: str, *parts: str) -> Face:
     return face
 
 
+TWICE = (
+    '{"name": "t", "name": "u", "schemaVersion": "1.5", "workflow": {"specification": {"tasks": '
+    '[{"name": "a", "id": "a", "parents": [], "children": []}]}}}'
+)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "error", "part"),
     [
@@ -44,6 +50,7 @@ def check(answer: Answer, code: int, error: str, *parts: str) -> Face:
         ("bare.py", "from placet import Workflow\nw = Workflow('w')\nw.place('x')\n", "definition", "workflow `w`"),
         ("json.json", '{\n "a": \n}', "trace", "line 3, column 1"),
         ("other.json", "[]", "trace", "`$`"),
+        ("twice.json", TWICE, "trace", 'twice.json: an object has the key "name" twice at line 1, column 15'),
     ],
 )
 def test_bad_files(call: Call, tmp_path: Path, name: str, text: str | None, error: str, part: str) -> None:
@@ -78,11 +85,49 @@ def test_bad_traces(call: Call, tmp_path: Path, tasks: list[object], part: str) 
         ('{"start": [1}', "bad_json", "line 1, column 13"),
         ("NaN", "bad_json", "NaN is no JSON number"),
         ("@/nowhere.json", "usage", "/nowhere.json"),
+        ('{"start": [1],\n "start": [2]}', "usage", '--input: an object has the key "start" twice at line 2, column 2'),
+        ('[{"a": {"b": 1}, "b": [1, {"\\"": 1, "b": "a"}], "\\u0061": 2}]', "usage", '"a" twice at line 1, column 49'),
+        ('[{"a": 1, "a": 2]', "bad_json", "line 1, column 17"),
+        ('"\\ud800"', "bad_json", "not valid Unicode"),
     ],
 )
 def test_bad_inputs(call: Call, quick: Path, tmp_path: Path, given: str, error: str, part: str) -> None:
     answer = call("run", quick, "--state", tmp_path / "state", "--id", "x", "--input", given, "--json")
     check(answer, 2, error, part)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run FILE --input 1 --id BAD",
+        "run FILE --input 1 --id one --state BAD",
+        "run FILE --id one --input BAD",
+        "run BAD --id one",
+        "list --in BAD",
+        "show BAD",
+        "history BAD",
+        "draw BAD",
+        "pause BAD",
+        "pause one --by BAD",
+        "cancel one --why BAD",
+        "resume one --request-id BAD",
+        "retry BAD 1",
+        "skip one 1 --output BAD",
+        "fail one 1 --why BAD",
+    ],
+)
+def test_arguments_that_are_no_text(call: Call, quick: Path, tmp_path: Path, words: str) -> None:
+    call("run", quick, "--state", tmp_path / "state", "--id", "one", "--input", "1")
+    given = [{"FILE": quick, "BAD": "one\udcff"}.get(word, word) for word in words.split()]
+    state = () if "--state" in words else ("--state", tmp_path / "state")
+    check(call(*given, *state, "--json"), 2, "usage", "the argument 'one\\udcff' is not UTF-8 text")
+
+
+def test_a_state_of_the_environment_that_is_no_text(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PLACET_STATE", str(tmp_path / "one\udcff"))
+    check(call("list", "--json"), 2, "usage", "one\\udcff' is not UTF-8 text")
 
 
 def test_missing_input_names_the_places(call: Call, quick: Path, tmp_path: Path) -> None:

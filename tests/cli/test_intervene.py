@@ -182,7 +182,7 @@ def test_serve_goes_on_with_every_instance_of_a_state(call: Call, slow: Path, tm
     trace = tmp_path / "fork.json"
     call("trace", "generate", "forkjoin", "--tasks", 5, "--output", trace)
     (tmp_path / "hold").touch()
-    for id, arguments in (("slow", (slow, "--input", "5")), ("trace", (trace, "--time-scale", 10))):
+    for id, arguments in (("slow", (slow, "--input", "5")), ("trace", (trace, "--time-scale", 0.01))):
         with running("run", arguments[0], "--state", state, "--id", id, *arguments[1:]) as process:
             until(partial(is_listed, state, id), "it is spawned")
             process.kill()

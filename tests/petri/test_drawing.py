@@ -9,6 +9,7 @@ from placet.petri.drawing import to_dot, to_mermaid, to_text
 from placet.petri.net import Arc, Net, Place, Transition
 from placet.petri.workflow import Workflow
 from tests.petri.nets import nets
+from tests.petri.pictures import shop
 
 
 def choose(value: int) -> object:
@@ -111,3 +112,14 @@ def test_every_node_and_arc_is_drawn_once_and_always_alike(net: Net) -> None:
     assert mermaid.count("-->") + mermaid.count("-.->") == dot.count("->")
     assert len(re.findall(r"^ *p\d+\(", mermaid, re.MULTILINE)) == len(re.findall(r"shape=circle", dot))
     assert len(to_text(net).splitlines()) == len(re.findall(r"shape=box", dot))
+
+
+def test_kinds_of_arcs_have_their_signs() -> None:
+    mermaid, dot, text = to_mermaid(shop()), to_dot(shop()), to_text(shop(), {"fulfil/sent": 2})
+    for sign in (" --o t0", "---", "-->|reset| ", "-.->|error| ", "-->|guard, key| "):
+        assert sign in mermaid
+    for sign in ("arrowhead=odot", "arrowhead=none", "arrowhead=normalnormal", "style=dotted"):
+        assert sign in dot
+    assert "received + holiday.inhibit ──check──▶ paid | rejected\n" in text
+    assert "paid + fulfil/stock.read ──fulfil/pack──▶ fulfil/packed ✗ fulfil/stock\n" in text
+    assert "done (2) + audit.reset ──close──▶ received\n" in text

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.supervision.retry import Retry, qualified_name
+from placet.persistence.type_name import qualified_name
+from placet.supervision.retry import Retry
 
 OF_KEY_ERROR = tuple(qualified_name(kind) for kind in KeyError.__mro__)
 

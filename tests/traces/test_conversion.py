@@ -103,3 +103,11 @@ def test_a_join_of_a_thousand_tasks_becomes_a_net_in_which_all_can_fire(tmp_path
     plan = make_plan(net_of(tmp_path, parents), {})
     assert len(plan.transitions[plan.transition_index["join"]].inputs) == 1000
     assert len(reachable(plan)[1]) == 1002
+
+
+def test_a_trace_is_loaded_again_at_the_scale_it_was_run_at(tmp_path: Path) -> None:
+    first = trace_workflow(load_trace(write(tmp_path, diamond())), time_scale=0.1).definition()
+    again = load_workflow(first.source).definition()
+    assert {path: one.handler for path, one in again.behaviours.items()} == {
+        path: one.handler for path, one in first.behaviours.items()
+    }

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from placet.cli.output import is_text
+
 app = typer.Typer(
     name="placet",
     help="Durable workflows as Petri nets. Any command takes --debug for tracebacks.",
@@ -14,7 +16,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-State = Annotated[Path, typer.Option(envvar="PLACET_STATE", help="The state directory.")]
+
+def _of_text(path: Path) -> Path:
+    """Raise for a path out of the environment that is not UTF-8: the store takes no other."""
+    if not is_text(str(path)):
+        raise typer.BadParameter(f"{str(path)!r} is not UTF-8 text")
+    return path
+
+
+State = Annotated[Path, typer.Option(envvar="PLACET_STATE", callback=_of_text, help="The state directory.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 STATE = Path("state")
 
@@ -27,7 +37,9 @@ def run(
     state: State = STATE,
     input: Annotated[str | None, typer.Option(help="JSON: {entry: [values]} or one value; or @FILE.")] = None,
     is_json: Json = False,
-    time_scale: Annotated[float, typer.Option(min=0.0, help="Of a trace: runtimes times this; 0 is none.")] = 0.0,
+    time_scale: Annotated[
+        float | None, typer.Option(min=0.0, help="Of a trace: runtimes times this; 0 is none.", show_default=False)
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Handlers that run at once.")] = 64,
     timeout: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many seconds.")] = None,
 ) -> int:
@@ -101,13 +113,32 @@ def history(id: Id, state: State = STATE, is_json: Json = False) -> int:
 def draw(
     target: Annotated[str, typer.Argument(metavar="ID|FILE", help="An instance, x.py, x.py:name or x.json.")],
     state: State = STATE,
-    notation: Annotated[str, typer.Option("--format", help="mermaid, dot or text.")] = "text",
+    notation: Annotated[
+        str | None, typer.Option("--format", help="mermaid, dot or text; text is the default.", show_default=False)
+    ] = None,
+    svg: Annotated[str | None, typer.Option(metavar="FILE", help="Write SVG to FILE; - is standard output.")] = None,
+    terminal: Annotated[bool, typer.Option("--terminal", help="One line a place or transition.")] = False,
     is_json: Json = False,
 ) -> int:
-    """Draw a net; an instance's with its tokens."""
-    from placet.cli import look
+    """Draw a net; an instance's with its tokens and what runs."""
+    from placet.cli.draw import DrawRequest
+    from placet.cli.draw import draw as draw_net
 
-    return look.draw(state, target, notation, is_json=is_json)
+    request = DrawRequest(target=target, state=state, notation=notation, svg=svg, terminal=terminal)
+    return draw_net(request, is_json=is_json)
+
+
+@app.command()
+def top(
+    state: State = STATE,
+    once: Annotated[bool, typer.Option("--once", help="Write one table and end.")] = False,
+    every: Annotated[float, typer.Option(min=0.05, help="Seconds from one look to the next.")] = 1.0,
+    is_json: Json = False,
+) -> int:
+    """Watch a running engine: rates, queues, what runs, what is slow; until Ctrl-C."""
+    from placet.cli import top as module
+
+    return module.top(state, every, once=once, is_json=is_json)
 
 
 @app.command()
@@ -219,6 +250,35 @@ def serve(
     from placet.cli import serve as module
 
     return module.serve(state, threads, is_json=is_json)
+
+
+@app.command()
+def node(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="x.py or x.py:name, with workflows to spawn.")
+    ] = None,
+    listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 is any that is free.")] = "127.0.0.1:1900",
+    state: State = STATE,
+    key_file: Annotated[
+        Path | None, typer.Option(help="Shared by nodes and clients; made if missing.", show_default="DIR/.node.key")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Handlers that run at once.")] = 64,
+    grace: Annotated[float, typer.Option(min=0.0, help="Seconds that a stop waits for handlers.")] = 5.0,
+    is_json: Json = False,
+) -> int:
+    """Run a node, which clients reach over the network, until Ctrl-C."""
+    from placet.cli import node as module
+
+    request = module.NodeRequest(
+        listen=listen,
+        state=state,
+        key_file=key_file,
+        files=tuple(files or ()),
+        threads=threads,
+        grace_s=grace,
+        is_json=is_json,
+    )
+    return module.node(request)
 
 
 trace = typer.Typer(help="Recorded workflows (WfFormat).", rich_markup_mode=None)

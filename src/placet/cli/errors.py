@@ -18,6 +18,8 @@ EXIT_CODES: Mapping[str, int] = {
     "refused": ENDED,
     "engine_stopped": ENDED,
     "engine_silent": ENDED,
+    "node_failed": ENDED,
+    "unreachable": ENDED,
     "store_failed": ENDED,
     "busy": ENDED,
     "timeout": TIMED_OUT,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from placet.cli.errors import BadJson, WrongUsage
+from placet.repeated_key import KeyRepeated, load_json
 
 
 def given_json(option: str, text: str) -> object:
@@ -26,13 +27,19 @@ def _read(option: str, name: str) -> str:
 
 
 def parse_json(origin: str, text: str) -> object:
-    """Return the value of a JSON text. Raises `BadJson` with the place."""
+    """Return the value of a JSON text. Raises `BadJson` with the place, and `WrongUsage` for a key that is twice."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        value = load_json(text, _no_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # half a character cannot be sent, nor shown
     except json.JSONDecodeError as error:
         raise BadJson(origin, error.msg, error.lineno, error.colno) from error
+    except KeyRepeated as error:
+        raise WrongUsage(f"{origin}: {error.found} at {error.found.where}", "keep one of the two") from error
+    except UnicodeEncodeError as error:
+        raise BadJson(origin, "a text in it is not valid Unicode") from error
     except (ValueError, RecursionError) as error:
         raise BadJson(origin, str(error)) from error
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:

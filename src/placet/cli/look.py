@@ -1,7 +1,7 @@
-"""`placet list`, `show`, `history` and `draw`: looking at instances without touching them."""
+"""`placet list`, `show` and `history`: looking at instances without touching them."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -13,22 +13,14 @@ from placet.actors.stamp import Stamp, decode_stamp
 from placet.cli.errors import COMPLETED, WrongUsage
 from placet.cli.faces import header_face, instance_face, record_face
 from placet.cli.opened import command_to_go_on, instance_of, opened, unknown
-from placet.cli.output import say, say_json, say_lines, shown
-from placet.cli.source import load, split_target
+from placet.cli.output import say, say_json, shown
 from placet.cli.text import columns, duration, moment
 from placet.persistence.keys import STAMP
 from placet.persistence.lock import owner
 from placet.persistence.preview import to_json
 from placet.persistence.store import View
-from placet.petri.drawing import to_dot, to_mermaid, to_text
-from placet.petri.net import Net
 
 SHOWN_VALUES = 10  # of one place
-FORMATS: Mapping[str, Callable[[Net, Mapping[str, int] | None], str]] = {
-    "mermaid": to_mermaid,
-    "dot": to_dot,
-    "text": to_text,
-}
 
 
 def list_instances(state: Path, wanted: str | None, *, is_json: bool) -> int:
@@ -70,29 +62,6 @@ def _history_line(face: Mapping[str, object]) -> str:
     at = cast("float", face["at"])
     what = " ".join(str(part) for part in (face["kind"], face.get("transition", "")) if part)
     return f"{face['seq']:>6}  {moment(at)}  {what}{f'  ({rest})' if rest else ''}"
-
-
-def draw(state: Path, target: str, notation: str, *, is_json: bool) -> int:
-    """Write the picture of a file's net, or of an instance's with its tokens."""
-    if notation not in FORMATS:
-        raise WrongUsage(f"there is no format {notation!r}", f"the formats are {', '.join(FORMATS)}")
-    net, tokens = _drawn(state, target)
-    picture = FORMATS[notation](net, tokens)
-    if is_json:
-        say_json({"format": notation, "picture": picture, "tokens": tokens})
-    else:
-        say_lines(picture)
-    return COMPLETED
-
-
-def _drawn(state: Path, target: str) -> tuple[Net, Mapping[str, int] | None]:
-    path, _ = split_target(target)
-    if path.suffix in (".py", ".json") and path.is_file():
-        return load(target, 0.0).workflow.definition().net, None
-    with opened(state) as store:
-        reader = StateReader(store)
-        view = instance_of(reader, target)
-        return reader.stored_net(view.header).net, {place: len(values) for place, values in view.marking.items()}
 
 
 # -- show ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import typer
 
 from placet.cli.commands import app
 from placet.cli.errors import BROKEN_PIPE, INTERNAL, SIGNALLED, OwnError, WrongUsage, error_face, exit_code
-from placet.cli.output import NobodyReads, accept_any_text, note, say_json
+from placet.cli.output import NobodyReads, accept_any_text, is_text, note, say_json
 from placet.petri.errors import PlacetError
 
 # The base of Typer's errors of usage: a public class of Click, of which newer versions of Typer carry their own copy.
@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _ended(given: list[str], *, debug: bool, is_json: bool) -> int:
     """Run one command; whatever it raises becomes a line and an exit code."""
     try:
+        _check_text(given)
         return _run([argument for argument in given if argument != "--debug"])
     except NobodyReads:
         _forget_stdout()
@@ -44,6 +45,13 @@ def _ended(given: list[str], *, debug: bool, is_json: bool) -> int:
         return SIGNALLED + signal.SIGINT
     except Exception as error:  # a bug of ours: still one line, and a code of its own
         return _failed(OwnError(repr(error)), INTERNAL, debug=debug, is_json=is_json)
+
+
+def _check_text(given: list[str]) -> None:
+    """Raise for an argument that is not UTF-8: what Python makes of it can be neither sent nor stored."""
+    for argument in given:
+        if not is_text(argument):
+            raise WrongUsage(f"the argument {argument!r} is not UTF-8 text", "type it again, or mend the encoding")
 
 
 def _run(arguments: list[str]) -> int:

@@ -25,6 +25,15 @@ def accept_any_text() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def is_text(given: str) -> bool:
+    """True unless `given` stands for bytes that are no UTF-8."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class NobodyReads(Exception):
     """Standard output goes into a pipe whose reader has gone, such as `head`: the end of the command, quietly."""
 

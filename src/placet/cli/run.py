@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from placet.actors.arguments import check_id
 from placet.actors.clock import monotonic_s
 from placet.actors.engine import Health
 from placet.actors.errors import EngineStopped, NotFound, SpawnConflict, WaitTimeout
@@ -16,14 +17,14 @@ from placet.actors.instance import Instance
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.reader import InstanceView
 from placet.actors.records import Header, Phase
-from placet.actors.runtime import Runtime, check_id
+from placet.actors.runtime import Runtime
 from placet.cli.errors import WrongUsage
 from placet.cli.json_input import given_json
 from placet.cli.output import is_terminal, note
 from placet.cli.progress import Display, Standing, display, running_text
 from placet.cli.report import Ended, report, report_stopped
 from placet.cli.signals import Interrupted, Signals
-from placet.cli.source import Loaded, know_traces, load
+from placet.cli.source import Loaded, as_recorded, know_traces, load
 
 TICK_S = 0.2  # how often a run is looked at; a change of its state is seen at once
 _S = InstanceState
@@ -40,7 +41,7 @@ class RunRequest:
     id: str
     input: str | None  # JSON
     is_json: bool
-    time_scale: float
+    time_scale: float | None  # None: as it was run before in this state, or 0
     threads: int
     timeout_s: float | None
     command: str  # to go on with, as one would type it
@@ -50,7 +51,9 @@ def run(request: RunRequest) -> int:
     """Run an instance to its end and return the exit code of the command."""
     check_id(request.id)
     know_traces()
-    loaded = load(request.file, request.time_scale)
+    loaded = load(request.file, request.time_scale or 0.0)
+    if request.time_scale is None:
+        loaded = as_recorded(loaded, request.file, request.state)
     tokens = _tokens(request, loaded)
     begin_s = monotonic_s()
     with Signals() as signals:

@@ -7,7 +7,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from placet.actors.catalog import decode_stored_net, net_key, stored_net
 from placet.cli.errors import BadFile
+from placet.cli.opened import opened
+from placet.persistence.directory import is_initialised
 from placet.petri.errors import PlacetError
 
 if TYPE_CHECKING:
@@ -35,6 +38,20 @@ def load(target: str, time_scale: float) -> Loaded:
         problem = "it is a folder" if path.is_dir() else "there is no such file"
         raise BadFile(str(path), problem, "check the path")
     return _trace(path, time_scale) if path.suffix == ".json" else _python(path, name)
+
+
+def as_recorded(loaded: Loaded, target: str, state: Path) -> Loaded:
+    """Return a trace at the time scale it was last run at in a state; all else as it is.
+
+    Raises what `opened` raises for a state that cannot be read.
+    """
+    if loaded.tokens is None or not is_initialised(state):
+        return loaded
+    digest, _ = stored_net(loaded.workflow.definition())
+    with opened(state) as store:
+        data = store.get(net_key(digest))
+    options = decode_stored_net(data).options if data else ""
+    return load(target, float(options)) if options else loaded
 
 
 def split_target(target: str) -> tuple[Path, str]:

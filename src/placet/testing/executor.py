@@ -5,11 +5,9 @@ from random import Random
 from typing import TypeAlias
 
 from placet.actors.effects import Expire, Start
-from placet.actors.messages import Done, ExecutorMessage, Failed, Withdrawn
-from placet.actors.records import Failure
-from placet.actors.usercode import run_handler
+from placet.actors.executors.answer import answered, timed_out, withdrawn
+from placet.actors.messages import ExecutorMessage
 
-TIMED_OUT = "TimedOut"  # as the executors of the product name it
 JobKey: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
 
 
@@ -56,14 +54,10 @@ class SimulatedExecutor:
             return
         start = job.start
         if job.begins_s > now:
-            self._answers.append(
-                Withdrawn(
-                    root=start.root, transition=start.transition.index, number=start.number, attempt=start.attempt
-                )
-            )
+            self._answers.append(withdrawn(start))
             return
         self._gone.append(job)
-        self._answers.append(failed(start, timed_out(now - job.begins_s)))
+        self._answers.append(timed_out(start, now - job.begins_s))
 
     def due(self, now: float) -> list[ExecutorMessage]:
         """Return the answers that have come until `now`, each once."""
@@ -92,37 +86,3 @@ class SimulatedExecutor:
         self._gone += self.live.values()
         self.live.clear()
         self._answers.clear()
-
-
-def answered(start: Start) -> Done | Failed:
-    """Run the handler of a start and return what an executor answers."""
-    result = run_handler(start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt)
-    if isinstance(result, Failure):
-        return failed(start, result)
-    return Done(
-        root=start.root,
-        transition=start.transition.index,
-        number=start.number,
-        attempt=start.attempt,
-        outputs=result,
-    )
-
-
-def failed(start: Start, failure: Failure) -> Failed:
-    """Return the answer that a start has failed."""
-    return Failed(
-        root=start.root,
-        transition=start.transition.index,
-        number=start.number,
-        attempt=start.attempt,
-        failure=failure,
-    )
-
-
-def timed_out(took_s: float) -> Failure:
-    """Return the failure of a handler that ran past its deadline."""
-    return Failure(
-        type=TIMED_OUT,
-        message=f"the handler did not return within its time; it had run for {took_s:.3f} s",
-        types=(TIMED_OUT, "TimeoutError"),
-    )

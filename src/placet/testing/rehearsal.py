@@ -12,17 +12,18 @@ from math import isfinite
 import msgspec
 
 from placet.actors.answers import Answer, Receipt, Refused
+from placet.actors.arguments import chosen_id
 from placet.actors.catalog import Catalog
 from placet.actors.effects import Batch
 from placet.actors.errors import NotFound, RequestRefused, SpawnConflict, WaitsForItself
 from placet.actors.inputs import fingerprint
 from placet.actors.kernel import Kernel
 from placet.actors.messages import ClientMessage, InterventionMessage, Spawn
-from placet.actors.runtime import Definable, Tokens, check_id
+from placet.actors.runtime import Definable
+from placet.actors.spawning import Tokens, entry_values
 from placet.persistence.memory_store import MemoryStore
 from placet.persistence.values import encode
 from placet.petri.behaviour import THREAD, Definition
-from placet.petri.expression import PlaceRef
 from placet.petri.plan import Plan, make_plan
 from placet.testing.clock import ManualClock
 from placet.testing.errors import InsideHandler, NotRehearsed, Restless, UnknownTransition
@@ -203,10 +204,9 @@ class Rehearsal:
         if name not in self._definitions:
             raise NotRehearsed(name)
         number = next(self._incarnations)
-        instance = id or f"{name}-{number}"
-        check_id(instance)
+        instance = chosen_id(id, f"{name}-{number}")
         plan = self._plans[name]
-        values = _entry_values(plan, name, instance, tokens or {})
+        values = entry_values(plan, name, instance, tokens or {})
         answer = self._ask(
             Spawn(
                 instance=instance,
@@ -246,17 +246,3 @@ class Rehearsal:
         self._kernel.deliver(msgspec.structs.replace(message, reply=number))
         self._settle()
         return self._answers.pop(number)
-
-
-def _entry_values(plan: Plan, workflow: str, instance: str, tokens: Tokens) -> list[tuple[int, object]]:
-    values: list[tuple[int, object]] = []
-    for place, several in tokens.items():
-        name = place.name if isinstance(place, PlaceRef) else place
-        index = plan.place_index.get(name)
-        if index is None or not plan.places[index].is_entry:
-            entries = ", ".join(one.path for one in plan.places if one.is_entry)
-            raise NotFound(instance, f"{workflow} has no entry place {name!r}; its entries are {entries}")
-        if not isinstance(several, list | tuple):  # a text is a sequence too, and never what is meant
-            raise TypeError(f"tokens for {name!r} must be a list of values, got {type(several).__name__}")
-        values += [(index, value) for value in several]
-    return values

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from placet.actors.effects import Expire, Start
+from placet.actors.executors.answer import answered, timed_out
 from placet.actors.messages import ExecutorMessage
-from placet.testing.executor import answered, failed, timed_out
 
 CallKey: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
 
@@ -57,7 +57,7 @@ class RehearsedHandlers:
     def expire(self, expire: Expire, now: float) -> ExecutorMessage | None:
         """Return the answer for a firing past its deadline; None: it has been answered, or is yet to begin."""
         call = self._calls.pop((expire.root, expire.number, expire.attempt), None)
-        return failed(call.start, timed_out(now - call.began_s)) if call is not None else None
+        return timed_out(call.start, now - call.began_s) if call is not None else None
 
     def next_s(self) -> float | None:
         """Return when the next answer comes, or None."""

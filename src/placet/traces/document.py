@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import msgspec
 
+from placet.repeated_key import KeyRepeated, load_json
 from placet.traces.errors import TraceError
 
 VERSION = "1.5"
@@ -80,12 +81,14 @@ def read_document(path: Path) -> Document:
         if version != VERSION:
             problem = f'this is WfFormat "{version}", Placet reads "{VERSION}"'
             raise TraceError(problem, "convert it with the tools of WfCommons", str(path), "`$.schemaVersion`")
-        return _decode_document(data)
+        document = _decode_document(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         _check_text(data, path)  # a slip of the pen first: what follows from it would mislead
         if isinstance(error, msgspec.ValidationError):
             raise _misshapen(error, path) from error
         raise TraceError(f"this is not JSON ({error})", "mend the file, or export it again", str(path)) from error
+    _check_text(data, path)  # the decoder takes the last of two equal keys, and says nothing
+    return document
 
 
 def _misshapen(error: msgspec.ValidationError, path: Path) -> TraceError:
@@ -97,13 +100,15 @@ def _misshapen(error: msgspec.ValidationError, path: Path) -> TraceError:
 
 
 def _check_text(data: bytes, path: Path) -> None:
-    """Raise where a text stops being JSON, with line and column: Python's own parser knows."""
+    """Raise where a text stops being JSON, or repeats a key, with line and column: Python's own parser knows."""
     remedy = "mend the file, or export it again"
     try:
-        json.loads(data.decode(), parse_constant=_no_constant)
+        load_json(data.decode(), _no_constant)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise TraceError(f"this is not JSON ({error.msg})", remedy, str(path), where) from error
+    except KeyRepeated as error:
+        raise TraceError(str(error.found), "keep one of the two", str(path), error.found.where) from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)

@@ -1,0 +1,50 @@
+"""What any executor answers for a start: its handler's result, or how it failed."""
+
+from typing import Final
+
+from placet.actors.effects import Start
+from placet.actors.messages import Done, Failed, Withdrawn
+from placet.actors.records import Failure
+from placet.actors.usercode import run_handler
+
+TIMED_OUT: Final = "TimedOut"
+
+
+def answered(start: Start) -> Done | Failed:
+    """Run the handler of a start, in this thread, and return the answer."""
+    result = run_handler(start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt)
+    if isinstance(result, Failure):
+        return failed(start, result)
+    return Done(
+        root=start.root,
+        transition=start.transition.index,
+        number=start.number,
+        attempt=start.attempt,
+        outputs=result,
+    )
+
+
+def failed(start: Start, failure: Failure) -> Failed:
+    """Return the answer that a start has failed."""
+    return Failed(
+        root=start.root,
+        transition=start.transition.index,
+        number=start.number,
+        attempt=start.attempt,
+        failure=failure,
+    )
+
+
+def timed_out(start: Start, took_s: float) -> Failed:
+    """Return the answer for a handler that still ran at its deadline, `took_s` after it began."""
+    failure = Failure(
+        type=TIMED_OUT,
+        message=f"the handler did not return within its time; it had run for {took_s:.3f} s",
+        types=(TIMED_OUT, "TimeoutError"),
+    )
+    return failed(start, failure)
+
+
+def withdrawn(start: Start) -> Withdrawn:
+    """Return the answer for a start that was taken back: its handler has not begun, and never will."""
+    return Withdrawn(root=start.root, transition=start.transition.index, number=start.number, attempt=start.attempt)
