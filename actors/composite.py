@@ -11,7 +11,7 @@ from placet.actors.phases import check_phase
 from placet.actors.place import TakenToken
 from placet.actors.records import KEPT_FAILURES, Failure, Firing, Phase
 from placet.actors.turn import Turn
-from placet.actors.usercode import Outputs, pass_through, run_handler
+from placet.actors.usercode import Outputs, failure_of, pass_through, run_handler
 from placet.persistence.blobs import TAG
 from placet.persistence.history import Detail
 from placet.persistence.keys import FIRING, kind_prefix
@@ -221,15 +221,32 @@ class CompositeActor:
         if failure.type == "CrashSuspect":
             self.raise_incident(turn, firing)
             return
-        policy = transition.behaviour.retry if transition.behaviour else None
-        delay_s = policy.delay_s(firing.failed, failure.types, firing.number) if policy else None
+        delay_s = self._delay_s(turn, firing, transition, failure)
         again = None if delay_s is None else turn.now + max(delay_s, retry_after_s or 0.0)
         if again is None or again >= _latest(firing, transition.behaviour):
-            self._give_up(turn, firing, failure)
+            self._give_up(turn, firing, firing.failures[-1])
             return
         self.set_phase(turn, firing, Phase.BACKOFF)
         firing.due = again
         turn.timers.append((firing.number, 0.0, firing.due, firing.transition))
+
+    def _delay_s(self, turn: Turn, firing: Firing, transition: TransitionPlan, failure: Failure) -> float | None:
+        """Ask the retry policy how long to wait; one that raises, or answers nonsense, has given up."""
+        policy = transition.behaviour.retry if transition.behaviour else None
+        if policy is None:
+            return None
+        marker = self.workflow.services.marker
+        marker.enter(self.workflow.mark, transition.path)
+        try:
+            delay_s = policy.delay_s(firing.failed, failure.types, firing.number)
+            if delay_s is not None and not 0.0 <= delay_s < inf:
+                raise ValueError(f"the retry policy said to wait {delay_s!r} seconds")
+        except BaseException as error:  # a policy may be user code, which may raise anything
+            broken = failure_of(error, firing.attempt, turn.now)
+            firing.failures = (*firing.failures, broken)[-KEPT_FAILURES:]
+            delay_s = None
+        marker.leave()
+        return delay_s
 
     def _give_up(self, turn: Turn, firing: Firing, failure: Failure) -> None:
         """A firing has failed for good: it goes to the place of its error arc, or to a person."""
@@ -300,12 +317,12 @@ class CompositeActor:
 
     def put_back(self, turn: Turn, firings: Iterable[Firing], kind: str) -> None:
         """Undo the choice of firings that do not run: their tokens return to their places with their age."""
-        for firing in list(firings):
+        for firing in sorted(firings, key=_youngest, reverse=True):
             if firing.phase is Phase.SUSPECT:
                 turn.rare().acquitted.append(firing.number)
             self._drop(turn, firing)
             self.workflow.discard_seen(turn, firing)
-            for place, token, value in firing.tokens:
+            for place, token, value in reversed(firing.tokens):  # the youngest first: each then goes to the front
                 self.workflow.restore(turn, place, token, value)
             path = self.workflow.plan.transitions[firing.transition].path
             self.workflow.record(turn, kind, path, firing.number, firing.attempt)
@@ -357,6 +374,10 @@ class CompositeActor:
         born = not freed or freed[-1][0] != self.plan.index
         firing.slot = firing.number if born else freed.pop()[1]
         turn.firings[firing.number] = (self, firing, born)
+
+
+def _youngest(firing: Firing) -> int:
+    return max(token for _, token, _ in firing.tokens)
 
 
 def _deadline(turn: Turn, firing: Firing, behaviour: Behaviour) -> float:

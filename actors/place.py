@@ -1,7 +1,7 @@
 """The place actor: holds the tokens of one place, and lets its composites see and take them, oldest first."""
 
 from collections import OrderedDict
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, TypeAlias
 
 from placet.actors.guards import judge, judge_again
@@ -178,5 +178,5 @@ def _sort_in(queue: "OrderedDict[int, bytes] | OrderedDict[int, JoinKey]", token
     if token < next(iter(queue)):
         queue.move_to_end(token, last=False)
         return
-    for younger in sorted(other for other in queue if other > token):
+    for younger in reversed(list(takewhile(token.__lt__, islice(reversed(queue), 1, None)))):
         queue.move_to_end(younger)

@@ -28,6 +28,7 @@ from placet.actors.errors import (
     WaitsForItself,
     WaitTimeout,
 )
+from placet.actors.failed_firing import FailedFiring
 from placet.actors.instance import ActorHandle, Instance, InstanceSummary, Outputs
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import Cancel, FailIncident, Pause, Resume, RetryIncident, SkipIncident
@@ -70,6 +71,7 @@ __all__ = [
     "EngineStopped",
     "Entries",
     "FailIncident",
+    "FailedFiring",
     "FormatTooNew",
     "FormatTooOld",
     "Health",
