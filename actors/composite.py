@@ -73,6 +73,8 @@ class CompositeActor:
         else:
             self.firings[number] = firing
             workflow.counts[RUNNING] += 1
+            if transition.bounds:
+                workflow.reserve(transition.index, 1)
             self._enter(turn, firing)
             self._start(turn, firing, transition)
         return again
@@ -115,12 +117,17 @@ class CompositeActor:
     def _start(self, turn: Turn, firing: Firing, transition: TransitionPlan) -> None:
         behaviour = transition.behaviour
         assert behaviour is not None, transition.path
-        if behaviour.timeout_s is not None or behaviour.deadline_s is not None:
-            firing.due = _deadline(turn, firing, behaviour)
+        timeout_s = behaviour.timeout_s
+        if behaviour.deadline_s is not None:
+            firing.chosen = firing.chosen or turn.now
+            firing.due = min(_latest(firing, behaviour), turn.now + (inf if timeout_s is None else timeout_s))
+            turn.timers.append((firing.number, 0.0, firing.due, transition.index))
+        elif timeout_s is not None:
+            firing.due = turn.now + timeout_s
             turn.timers.append((firing.number, 0.0, firing.due, transition.index))
         workflow = self.workflow
         tokens = firing.tokens
-        if len(tokens) != 1 or tokens[0][2][0] == REF or firing.seen:
+        if transition.single is None or tokens[0][2][0] == REF:
             tokens = self._arguments(firing, transition)
         if turn.shares:
             turn.shares[transition.executor] = turn.shares.get(transition.executor, 0) - 1
@@ -147,6 +154,7 @@ class CompositeActor:
         if born:
             self.firings[firing.number] = firing
             self.workflow.counts[firing.phase] += 1
+            self.workflow.reserve(firing.transition, 1)
             self._enter(turn, firing)
         self.fail(turn, firing, result)
 
@@ -155,7 +163,7 @@ class CompositeActor:
         behaviour = transition.behaviour
         assert behaviour is not None, transition.path
         tokens = firing.tokens
-        if len(tokens) != 1 or tokens[0][2][0] == REF or firing.seen:
+        if transition.single is None or tokens[0][2][0] == REF:
             tokens = self._arguments(firing, transition)
         if behaviour.handler is None and len(tokens) == 1:
             return pass_through(transition, tokens)  # nobody looks into the value
@@ -195,7 +203,7 @@ class CompositeActor:
             if value[0] == REF:
                 workflow.discard(turn, value)
         consumed = [token for _, token, _ in tokens] if len(tokens) != 1 else tokens[0][1:2]
-        if firing.seen or transition.resets or workflow.delays.held:
+        if transition.leaves:
             consumed = [*consumed, *self._conclude(turn, firing, transition)]
         produced = [workflow.deposit(turn, targets[position][0], value) for position, value in outputs]
         workflow.fired += 1
@@ -368,8 +376,6 @@ class CompositeActor:
 
     def _enter(self, turn: Turn, firing: Firing) -> None:
         """Give a new firing its record: one that is free in this turn, or its own."""
-        if self.workflow.plan.transitions[firing.transition].bounds:
-            self.workflow.reserve(firing.transition, 1)
         freed = turn.freed
         born = not freed or freed[-1][0] != self.plan.index
         firing.slot = firing.number if born else freed.pop()[1]
@@ -378,14 +384,6 @@ class CompositeActor:
 
 def _youngest(firing: Firing) -> int:
     return max(token for _, token, _ in firing.tokens)
-
-
-def _deadline(turn: Turn, firing: Firing, behaviour: Behaviour) -> float:
-    """Return when an attempt that begins now is too late."""
-    if behaviour.deadline_s is not None and not firing.chosen:
-        firing.chosen = turn.now
-    due = inf if behaviour.timeout_s is None else turn.now + behaviour.timeout_s
-    return min(due, _latest(firing, behaviour))
 
 
 def _latest(firing: Firing, behaviour: Behaviour | None) -> float:

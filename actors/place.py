@@ -47,12 +47,12 @@ class PlaceActor:
         """Store a new token."""
         turn.born[self._prefix + pack_id(token)] = value
         self.tokens[token] = value
-        if self.queues:
-            if self.plan.delayed:
-                self._workflow.delays.arrive(turn, self.plan.index, token)
+        if self._early is not None:
+            self._workflow.delays.arrive(turn, self.plan.index, token)
             judge(self._workflow, self, token, value)
-            if self.plan.delayed:
-                self._await(turn, token)
+            self._await(turn, token)
+        elif self.queues:
+            judge(self._workflow, self, token, value)
 
     def load(self, token: int, value: bytes) -> None:
         """Hold a token that is in the store; tokens come in the order of age."""

@@ -1,13 +1,14 @@
 """Pictures of a net as text: Mermaid, Graphviz and plain lines. The same net always gives the same text."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from placet.petri.errors import printable
-from placet.petri.net import Net
-from placet.petri.plan import InputArc, Plan, TransitionPlan, make_plan
+from placet.petri.net import CONSUME, INHIBIT, READ, RESET, Net
+from placet.petri.picture import ERROR, PRODUCE, Line, Node, Picture, Shape, make_picture
 
 Tokens = Mapping[str, int]  # number of tokens by path of the place, such as `fulfil/packed`
+_Counts = Mapping[str, int]  # the same by key of the node
 
 _MERMAID_PLAIN = frozenset(" _")
 _MERMAID_INNER = frozenset("-./:,")  # fine within a word; before a blank, Mermaid may read a list
@@ -17,23 +18,25 @@ def to_mermaid(net: Net, marking: Tokens | None = None) -> str:
     """Return a Mermaid flowchart: places round, transitions square, composites as frames.
 
     A place with tokens shows their number, an arc its weight and `guard`; dashed arcs are the alternatives
-    of a choice. Places of the marking that the net does not know are left out.
+    of a choice. A line without a head is a read arc, one with a circle an inhibitor arc, one marked `reset` a reset
+    arc. Places of the marking that the net does not know are left out.
     """
-    return _Drawing(net, marking).nested(_MERMAID)
+    return _nested(make_picture(net), marking, _MERMAID)
 
 
 def to_dot(net: Net, marking: Tokens | None = None) -> str:
     """Return a Graphviz graph, drawn as `to_mermaid` does."""
-    return _Drawing(net, marking).nested(_DOT)
+    return _nested(make_picture(net), marking, _DOT)
 
 
 def to_text(net: Net, marking: Tokens | None = None) -> str:
     """Return one line a transition, for terminals: `received ──price──▶ priced`.
 
     `a + b` takes from both, `c & d` gives to both, `c | d` to one of them, `3×a` is a weight, `a?` has a
-    guard, and `a (2)` holds two tokens.
+    guard, `a (2)` holds two tokens, and `a.read`, `a.inhibit` and `a.reset` are arcs of these kinds; `✗ a` gets what
+    failed for good.
     """
-    return _Drawing(net, marking).lines()
+    return _lines(make_picture(net), marking)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,102 +48,75 @@ class _Notation:
     transition: Callable[[str, str], str]
     frame: Callable[[str, str], str]
     end: str
-    arc: Callable[[str, str, str, bool], str]  # (from, to, label, dashed)
+    arc: Callable[[Line], str]
     closing: str
 
 
-@dataclass(slots=True)
-class _Part:
-    """What stands directly in one composite, as indices."""
-
-    places: list[int] = field(default_factory=list[int])
-    transitions: list[int] = field(default_factory=list[int])
-    composites: list[int] = field(default_factory=list[int])
-
-
-class _Drawing:
-    """A flattened net with the number of tokens in each place."""
-
-    def __init__(self, net: Net, marking: Tokens | None) -> None:
-        self._plan: Plan = make_plan(net, {})
-        self._tokens = [0] * len(self._plan.places)
-        for path, count in (marking or {}).items():
-            index = self._plan.place_index.get(path)
-            if index is not None:
-                self._tokens[index] = count
-
-    def nested(self, notation: _Notation) -> str:
-        """Return the picture with composites as nested frames."""
-        lines = [notation.opening(self._plan.net.name)]
-        lines += self._nodes(notation, self._parts(), 0, "  ")
-        for transition in self._plan.transitions:
-            lines += [f"  {line}" for line in self._arcs(notation, transition)]
-        return "\n".join([*lines, *([notation.closing] if notation.closing else [])]) + "\n"
-
-    def _nodes(self, notation: _Notation, parts: list[_Part], composite: int, indent: str) -> list[str]:
-        part = parts[composite]
-        lines = [indent + notation.place(f"p{place}", self._label(place)) for place in part.places]
-        for transition in part.transitions:
-            name = _last(self._plan.transitions[transition].path)
-            lines.append(indent + notation.transition(f"t{transition}", name))
-        for child in part.composites:
-            lines.append(indent + notation.frame(f"c{child}", _last(self._plan.composites[child].path)))
-            lines += self._nodes(notation, parts, child, indent + "  ")
-            lines.append(indent + notation.end)
-        return lines
-
-    def _parts(self) -> list[_Part]:
-        """Return what stands directly in each composite."""
-        parts = [_Part() for _ in self._plan.composites]
-        for place in self._plan.places:
-            parts[place.composite].places.append(place.index)
-        for transition in self._plan.transitions:
-            parts[transition.composite].transitions.append(transition.index)
-        for composite in self._plan.composites[1:]:
-            parts[composite.parent].composites.append(composite.index)
-        return parts
-
-    def _label(self, place: int) -> str:
-        count = self._tokens[place]
-        name = _last(self._plan.places[place].path)
-        return f"{name} ({count})" if count else name
-
-    def _arcs(self, notation: _Notation, transition: TransitionPlan) -> list[str]:
-        node = f"t{transition.index}"
-        inputs = [
-            notation.arc(f"p{arc.place}", node, _arc_label(arc.weight, arc.guarded), False) for arc in transition.inputs
-        ]
-        outputs = [
-            notation.arc(node, f"p{place}", _arc_label(weight, False), transition.choice)
-            for place, weight in transition.outputs
-        ]
-        return inputs + outputs
-
-    def lines(self) -> str:
-        """Return the plain lines."""
-        return "".join(f"{self._line(transition)}\n" for transition in self._plan.transitions)
-
-    def _line(self, transition: TransitionPlan) -> str:
-        inputs = " + ".join(self._input(arc) for arc in transition.inputs)
-        joint = " | " if transition.choice else " & "
-        outputs = joint.join(self._place(place, weight) for place, weight in transition.outputs)
-        return f"{inputs} ──{printable(transition.path)}──▶ {outputs or '∅'}"
-
-    def _input(self, arc: InputArc) -> str:
-        return self._place(arc.place, arc.weight, "?" if arc.guarded else "")
-
-    def _place(self, place: int, weight: int, mark: str = "") -> str:
-        count = self._tokens[place]
-        path = printable(self._plan.places[place].path)
-        return f"{f'{weight}×' if weight > 1 else ''}{path}{mark}{f' ({count})' if count else ''}"
+def _nested(picture: Picture, marking: Tokens | None, notation: _Notation) -> str:
+    """Return the picture with composites as nested frames."""
+    counts = picture.counts(marking or {})
+    lines = [notation.opening(picture.name), *_inside(picture, counts, notation, 0, "  ")]
+    lines += [f"  {notation.arc(line)}" for line in picture.lines]
+    return "\n".join([*lines, *([notation.closing] if notation.closing else [])]) + "\n"
 
 
-def _last(path: str) -> str:
-    return path.rpartition("/")[2]
+def _inside(picture: Picture, counts: _Counts, notation: _Notation, frame: int, indent: str) -> list[str]:
+    """Return what stands directly in one composite."""
+    lines = [indent + _node(node, counts, notation) for node in picture.nodes if node.frame == frame]
+    for inner in picture.frames:
+        if inner.parent == frame:
+            lines.append(indent + notation.frame(f"c{inner.index}", inner.name))
+            lines += [*_inside(picture, counts, notation, inner.index, indent + "  "), indent + notation.end]
+    return lines
 
 
-def _arc_label(weight: int, guarded: bool) -> str:
-    return ", ".join([str(weight)] * (weight > 1) + ["guard"] * guarded)
+def _node(node: Node, counts: _Counts, notation: _Notation) -> str:
+    if node.shape is not Shape.PLACE:
+        return notation.transition(node.key, node.name)
+    count = counts.get(node.key, 0)
+    return notation.place(node.key, f"{node.name} ({count})" if count else node.name)
+
+
+# -- plain lines -------------------------------------------------------------------------------------------------------
+
+_WRITTEN: Mapping[str, str] = {CONSUME: "", READ: ".read", INHIBIT: ".inhibit", RESET: ".reset", PRODUCE: ""}
+
+
+def _lines(picture: Picture, marking: Tokens | None) -> str:
+    written = flows(picture, marking)
+    paths = {node.key: printable(node.path) for node in picture.nodes}
+    return "".join(f"{inputs} ──{paths[key]}──▶ {outputs}\n" for key, (inputs, outputs) in written.items())
+
+
+def flows(picture: Picture, marking: Tokens | None = None) -> dict[str, tuple[str, str]]:
+    """Return what each transition takes and what it gives, written as `to_text` does, by its key."""
+    counts = picture.counts(marking or {})
+    places = {node.key: node.path for node in picture.nodes if node.shape is Shape.PLACE}
+    inputs: dict[str, list[str]] = {}
+    outputs: dict[str, list[str]] = {}
+    joints: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    for line in picture.lines:
+        if line.kind == ERROR:
+            errors[line.source] = f" ✗ {printable(places[line.target])}"
+        elif line.source in places:
+            inputs.setdefault(line.target, []).append(_written(line, places[line.source], counts.get(line.source, 0)))
+        else:
+            outputs.setdefault(line.source, []).append(_written(line, places[line.target], counts.get(line.target, 0)))
+            joints[line.source] = " | " if line.choice else " & "
+    keys = [node.key for node in picture.nodes if node.key not in places]
+    return {
+        key: (
+            " + ".join(inputs.get(key, [])),
+            joints.get(key, "").join(outputs.get(key, ["∅"])) + errors.get(key, ""),
+        )
+        for key in keys
+    }
+
+
+def _written(line: Line, path: str, count: int) -> str:
+    weight, mark = f"{line.weight}×" if line.weight > 1 else "", "?" if line.guarded else ""
+    return f"{weight}{printable(path)}{_WRITTEN[line.kind]}{mark}{f' ({count})' if count else ''}"
 
 
 def _mermaid_text(text: str) -> str:
@@ -155,8 +131,33 @@ def _mermaid_character(character: str, following: str) -> str:
     return character if plain or inner else f"#{ord(character)};"
 
 
-def _mermaid_arc(source: str, target: str, label: str, dashed: bool) -> str:
-    return f"{source} {'-.->' if dashed else '-->'}{f'|{label}|' if label else ''} {target}"
+# -- Mermaid and Graphviz ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrow:
+    """How arcs of one kind are written."""
+
+    mermaid: str
+    dot: str  # an attribute; "" is an ordinary arrow
+    word: str = ""  # for the label, where a sign is lacking
+
+
+_ARROWS: Mapping[str, _Arrow] = {
+    CONSUME: _Arrow(mermaid="-->", dot=""),
+    PRODUCE: _Arrow(mermaid="-->", dot=""),
+    READ: _Arrow(mermaid="---", dot="arrowhead=none"),
+    INHIBIT: _Arrow(mermaid="--o", dot="arrowhead=odot"),
+    RESET: _Arrow(mermaid="-->", dot="arrowhead=normalnormal", word="reset"),
+    ERROR: _Arrow(mermaid="-.->", dot="style=dotted"),
+}
+
+
+def _mermaid_arc(line: Line) -> str:
+    arrow = _ARROWS[line.kind]
+    label = ", ".join(part for part in (line.label, arrow.word) if part)
+    sign = "-.->" if line.choice else arrow.mermaid
+    return f"{line.source} {sign}{f'|{label}|' if label else ''} {line.target}"
 
 
 _MERMAID = _Notation(
@@ -175,9 +176,12 @@ def _dot_text(text: str) -> str:
     return '"' + printable(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _dot_arc(source: str, target: str, label: str, dashed: bool) -> str:
-    attributes = ", ".join([f"label={_dot_text(label)}"] * bool(label) + ["style=dashed"] * dashed)
-    return f"{source} -> {target}{f' [{attributes}]' if attributes else ''};"
+def _dot_arc(line: Line) -> str:
+    attributes = ", ".join(
+        [f"label={_dot_text(line.label)}"] * bool(line.label)
+        + [part for part in (_ARROWS[line.kind].dot, "style=dashed" * line.choice) if part]
+    )
+    return f"{line.source} -> {line.target}{f' [{attributes}]' if attributes else ''};"
 
 
 _DOT = _Notation(

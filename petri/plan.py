@@ -70,6 +70,7 @@ class TransitionPlan:
     keyed: bool = False  # some of its inputs match by key
     conditional: bool = False  # more than enough tokens is asked for: reads, inhibitors, bounds or keys
     delay_s: float = 0.0
+    leaves: bool = False  # a result has more to end than tokens: reads, resets or delays
     error: int = -1  # place for firings that failed for good
     output_names: tuple[str, ...] = ()  # the outputs as the transition's own net calls them
     to_arguments: Callable[[Sequence[Sequence[object]]], list[object]] | None = None  # set by `result.prepare`
@@ -248,6 +249,9 @@ def _link(plan: Plan) -> None:
         place.special = bool(place.watchers) or any(not gate.plain for gate in place.gates)
         place.is_exit = place.index not in taken
         place.is_entry = place.is_entry or (place.index not in fed and not place.external)
+    for transition in plan.transitions:
+        delayed = any(plan.places[arc.place].delayed for arc in transition.inputs)
+        transition.leaves = bool(transition.reads or transition.resets or delayed)
 
 
 def _gate(transition: TransitionPlan, arc: InputArc) -> Gate | None:

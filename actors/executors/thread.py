@@ -175,7 +175,7 @@ class ThreadExecutor:
             if os.getpid() != self._pid:
                 os._exit(0)  # a child that the handler forked, and that came back from it: it has no business here
             took_s, usual_s = monotonic_s() - at, self._usual_s
-            self._durations.note(start.transition.path, took_s)
+            pass
             if begun.pop(key, None) is None:  # it was too late: answered already, and this thread replaced
                 with self._lock:
                     self._abandoned -= 1
