@@ -1,1 +1,1 @@
-"""Network: several engines on several hosts. Empty until the first node arrives."""
+"""Network: nodes, sealed connections between processes and hosts, and clients."""

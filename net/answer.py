@@ -1,0 +1,125 @@
+"""What a node answers, in JSON; an error becomes the same exception again on the client's side."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from placet.actors.control_answer import checked, error_face
+from placet.actors.errors import (
+    BadRequest,
+    Busy,
+    EngineStopped,
+    InvalidId,
+    NotFound,
+    SpawnConflict,
+    UnknownWorkflow,
+)
+from placet.actors.instance import InstanceSummary
+from placet.actors.lifecycle import InstanceState
+from placet.actors.reader import InstanceView
+from placet.net.errors import TooLarge
+from placet.net.seal import MOST_BYTES
+from placet.persistence.errors import StoreDamaged, ValueNotEncodable, ValueTooLarge
+from placet.persistence.history import Record
+from placet.petri.errors import PlacetError
+
+MOST_ANSWER_BYTES = MOST_BYTES - (1 << 20)  # what is around it in a frame is small
+
+T = TypeVar("T")
+Known: TypeAlias = type[PlacetError]
+
+_ERRORS: Mapping[str, Known] = {
+    error.code: error
+    for error in (
+        BadRequest,
+        Busy,
+        EngineStopped,
+        InvalidId,
+        NotFound,
+        SpawnConflict,
+        StoreDamaged,
+        TooLarge,
+        UnknownWorkflow,
+        ValueNotEncodable,
+        ValueTooLarge,
+    )
+}
+"""Errors that cross as what they are, by their code: their `args` are their fields, and plain."""
+
+
+class InstanceFound(msgspec.Struct, frozen=True, kw_only=True):
+    """There is an instance, and it has the actor asked for."""
+
+    instance: str
+
+
+class StateSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The state an instance is in; None: none of those that were waited for, so far."""
+
+    state: InstanceState | None
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """One instance as of one moment, and why it has not completed."""
+
+    view: InstanceView
+    reason: str
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """Summaries of instances."""
+
+    instances: list[InstanceSummary]
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """The history of an instance: (sequence, record), oldest first."""
+
+    records: list[tuple[int, Record]]
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """The receipt of an intervention."""
+
+    id: str
+    at: float  # engine seconds
+    already: bool
+    state: str
+
+
+NetAnswer: TypeAlias = InstanceFound | StateSeen | Shown | Listed | Told
+
+
+def encode_net_answer(answer: NetAnswer) -> bytes:
+    """Return an answer as JSON, or the error that it is too large."""
+    line = msgspec.json.encode(answer)
+    return line if len(line) <= MOST_ANSWER_BYTES else encode_error(TooLarge(len(line), MOST_ANSWER_BYTES))
+
+
+def encode_error(error: PlacetError) -> bytes:
+    """Return an error as JSON: code, message, and its fields where it can be built from them again."""
+    face = error_face(error)
+    said = face["error"]
+    if type(error) is _ERRORS.get(error.code) and isinstance(said, dict):
+        said["args"] = list(error.args)
+    return msgspec.json.encode(face)
+
+
+def decode_net_answer(kind: type[T], instance: str, line: bytes) -> T:
+    """Return the answer. Raises the error in it, as the engine did."""
+    if "error" in msgspec.json.decode(line, type=dict[str, msgspec.Raw]):
+        raise _error(instance, msgspec.json.decode(line))
+    return msgspec.json.decode(line, type=kind)
+
+
+def _error(instance: str, face: dict[str, Any]) -> PlacetError:  # `Any`: JSON of an error, looked into here alone
+    error = face["error"]
+    known = _ERRORS.get(error.get("code"))
+    if known is not None and "args" in error:
+        return known(*error["args"])
+    try:
+        checked(instance, face)
+    except PlacetError as raised:
+        return raised
+    raise AssertionError(face)

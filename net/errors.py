@@ -1,0 +1,108 @@
+"""What can go wrong between hosts. Fields for code, `str` for people: what happened; what to do."""
+
+from placet.petri.errors import PlacetError
+
+
+class NetworkError(PlacetError):
+    """Base of errors of nodes and of their clients."""
+
+    code = "network"
+
+
+class KeyUnusable(NetworkError):
+    """A key file cannot be used: missing, open to others, or not what it should be."""
+
+    code = "key_unusable"
+
+    def __init__(self, path: str, problem: str, remedy: str) -> None:
+        super().__init__(path, problem, remedy)
+        self.path = path
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"key file {self.path} cannot be used: {self.problem}; {self.remedy}"
+
+
+class BadAddress(NetworkError, ValueError):
+    """An address is not HOST:PORT, or not one a node may listen on."""
+
+    code = "bad_address"
+
+    def __init__(self, address: str, problem: str, remedy: str) -> None:
+        super().__init__(address, problem, remedy)
+        self.address = address
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"address {self.address}: {self.problem}; {self.remedy}"
+
+
+class AddressTaken(NetworkError):
+    """Another program listens on the address."""
+
+    code = "address_taken"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+    def __str__(self) -> str:
+        return f"{self.address} is in use by another program; stop it, or use another --listen"
+
+
+class WrongKey(NetworkError):
+    """A node answers, and does not take the key."""
+
+    code = "wrong_key"
+
+    def __init__(self, address: str, key_file: str) -> None:
+        super().__init__(address, key_file)
+        self.address = address
+        self.key_file = key_file
+
+    def __str__(self) -> str:
+        return f"the node at {self.address} does not take the key in {self.key_file}; copy the key file from its host"
+
+
+class NodeUnreachable(NetworkError):
+    """No node could be reached at an address. Nothing has been asked of it."""
+
+    code = "unreachable"
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, reason)
+        self.address = address
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"no node can be reached at {self.address}: {self.reason}; nothing was asked of it"
+
+
+class NodeFailed(NetworkError):
+    """A node cannot go on: its engine does not start, or ends again and again. What was committed is on disk."""
+
+    code = "node_failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the node has stopped: {self.reason}"
+
+
+class TooLarge(NetworkError):
+    """A request or an answer is too large for one message."""
+
+    code = "too_large"
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(size_bytes, limit_bytes)
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+    def __str__(self) -> str:
+        sizes = f"a message of {self.size_bytes} bytes is over the limit of {self.limit_bytes}"
+        return f"{sizes}; pass a reference to large values, or look on the node's host"

@@ -1,0 +1,76 @@
+"""What a client asks of a node, besides what the control socket of an engine takes: one protocol, in JSON.
+
+Values to spawn with come as JSON. A client chooses the id of an instance before it asks, and interventions carry a
+`request_id`, so that any request may be sent again.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from placet.actors.control_request import AnyRequest, ControlRequest
+from placet.actors.errors import BadRequest
+from placet.actors.lifecycle import InstanceState
+
+
+class SpawnRequest(ControlRequest, frozen=True, kw_only=True, tag="spawn"):
+    """Start an instance of a registered workflow."""
+
+    instance: str
+    workflow: str
+    tokens: dict[str, list[object]] = {}
+
+
+class ListRequest(ControlRequest, frozen=True, kw_only=True, tag="list"):
+    """Ask for a summary of every instance, or of those in one state."""
+
+    state: InstanceState | None = None
+
+
+class FindRequest(ControlRequest, frozen=True, kw_only=True, tag="find"):
+    """Ask whether there is an instance, or a place or composite of one."""
+
+    address: str
+
+
+class ShowRequest(ControlRequest, frozen=True, kw_only=True, tag="show"):
+    """Ask for everything about an instance; its values come as they are stored."""
+
+    instance: str
+
+
+class HistoryRequest(ControlRequest, frozen=True, kw_only=True, tag="history"):
+    """Ask for everything that happened to an instance."""
+
+    instance: str
+
+
+class WaitRequest(ControlRequest, frozen=True, kw_only=True, tag="wait"):
+    """Ask for the first of `states` an instance is in; answered with no state when that takes too long."""
+
+    instance: str
+    states: list[InstanceState]
+    patience_s: float
+
+
+LookRequest: TypeAlias = ListRequest | FindRequest | ShowRequest | HistoryRequest
+NetRequest: TypeAlias = AnyRequest | SpawnRequest | WaitRequest | LookRequest
+
+_decoder: "msgspec.json.Decoder[NetRequest]" = msgspec.json.Decoder(NetRequest)
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_net_request(request: NetRequest) -> bytes:
+    """Return a request as JSON. Raises `BadRequest` for what JSON cannot hold."""
+    try:
+        return _encode(request)
+    except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise BadRequest(f"it cannot be written as JSON ({error})") from error
+
+
+def decode_net_request(line: bytes) -> NetRequest:
+    """Return the request in JSON. Raises `BadRequest`."""
+    try:
+        return _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise BadRequest(str(error)) from error

@@ -1,0 +1,488 @@
+"""Thespian, sealed and tamed: the one module that touches it.
+
+Thespian carries no annotations, so that here everything of its is `Any`, and its classes are subclassed as they come.
+What is overridden is pinned by tests/net/test_thespian.py; why is told in docs/decisions, at "first node".
+"""
+# pyright: basic, reportMissingTypeStubs=false, reportAttributeAccessIssue=false
+# Strict would report every single use of a package that has no types. `Any` below stands for what is Thespian's.
+
+import ctypes
+import errno
+import importlib
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from multiprocessing import get_context
+from typing import Any, Final, Protocol
+
+from thespian.actors import (  # type: ignore[import-untyped]  # it has no types
+    Actor,
+    ActorAddress,
+    ActorExitRequest,
+    ActorSystemMessage,
+    ThespianWatch,
+    WakeupMessage,
+    WatchMessage,
+)
+from thespian.system.messages.admin import PendingActor  # type: ignore[import-untyped]  # it has no types
+from thespian.system.multiprocCommon import MultiProcAdmin  # type: ignore[import-untyped]  # it has no types
+from thespian.system.timing import ExpirationTimer  # type: ignore[import-untyped]  # it has no types
+from thespian.system.transport import (  # type: ignore[import-untyped]  # it has no types
+    ReceiveEnvelope,
+    SendStatus,
+    TransmitIntent,
+)
+from thespian.system.transport.IPBase import TCPv4ActorAddress  # type: ignore[import-untyped]  # it has no types
+from thespian.system.transport.streamBuffer import (  # type: ignore[import-untyped]  # it has no types
+    ackDataErrMsg,
+    ackMsg,
+)
+from thespian.system.transport.TCPTransport import (  # type: ignore[import-untyped]  # it has no types
+    TCPEndpoint,
+    TCPTransport,
+)
+from thespian.system.utilis import thesplog_control  # type: ignore[import-untyped]  # it has no types
+
+from placet.net.address import NetAddress
+from placet.net.errors import AddressTaken, BadAddress
+from placet.net.keyring import Keyring
+from placet.net.messages import Begin, EngineConfig, Peer
+from placet.net.outbox import Done
+from placet.net.sealed_socket import SealedSocket
+
+PINNED: Final = "4.0.1"  # the version that tests/net/test_thespian.py has looked into
+MOST_STRANGERS: Final = 64  # connections that have not shown a key, in one process
+MOST_STRANGERS_A_HOST: Final = 32
+STRANGER_S: Final = 5  # a connection has so long to show a key
+MESSAGE_S: Final = 60  # and a peer has so long for one message
+RETRY_S: Final = 1.0  # between attempts to send; Thespian itself waits 35 s, then 70, …
+MOST_SENDING: Final = 2_000  # messages of one process under way; Thespian itself stops at 20, whoever they are for
+TICK_S: Final = 1.0
+GOODBYE_S: Final = 2.0
+_ACKNOWLEDGEMENTS = frozenset({ackMsg, ackDataErrMsg})
+_OWN_FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+
+
+def quiet() -> None:
+    """Keep Thespian's own log from `/tmp/thespian.log`, unless THESPLOG_FILE names a file for it."""
+    if "THESPLOG_FILE" not in os.environ:
+        thesplog_control(logging.WARNING, False, 0)
+
+
+def peer_at(address: NetAddress) -> Peer:
+    """Return the peer that listens at an address."""
+    return ActorAddress(TCPv4ActorAddress(address.host, address.port, external=True))
+
+
+# -- transport -----------------------------------------------------------------------------------------------------
+
+
+class BoundAddress(TCPv4ActorAddress):  # type: ignore[misc]  # its base is of no known type
+    """An address to listen at, and nowhere else: Thespian's own listen on every interface."""
+
+    @property
+    def bindArgs(self) -> tuple[Any]:  # noqa: N802 - Thespian's name
+        """What `bind` is called with."""
+        return (self.sockname,)
+
+
+class SealedEndpoint(TCPEndpoint):  # type: ignore[misc]  # its base is of no known type
+    """What a transport starts from, sent to a child process through the pipe that starts it."""
+
+    def __init__(self, number: int | None, parent: Any, admin: Any, at: NetAddress, keyring: Keyring) -> None:
+        super().__init__(number, None, parent, admin, False, False)
+        self.at = at
+        self.keyring = keyring
+        self.parent_pid = 0 if parent is None else os.getpid()
+
+
+class SealedTransport(TCPTransport):  # type: ignore[misc]  # its base is of no known type
+    """TCP on one address, in which nothing is unpickled that does not come sealed with a known key."""
+
+    def __init__(self, endpoint: SealedEndpoint, *_args: Any) -> None:
+        if endpoint.parent_pid:
+            die_with_parent(endpoint.parent_pid)
+        self.keyring = endpoint.keyring
+        self.at = endpoint.at
+        number, _, parent, admin, *_ = endpoint.args
+        bound = ActorAddress(BoundAddress(self.at.host, self.at.port, external=True))
+        super().__init__(TCPEndpoint(number, bound, parent, admin or bound, False, False))
+        self._aTB_interrupted = True  # who sends is the thread that runs it: nobody needs to be interrupted
+
+    @property
+    def listens_at(self) -> NetAddress:
+        """The address it got."""
+        host, port = self.socket.getsockname()
+        return NetAddress(host=host, port=port)
+
+    @property
+    def strangers(self) -> int:
+        """How many connections have not shown a key yet."""
+        return sum(1 for one in self._incomingSockets.values() if not one.socket.is_authenticated)
+
+    def run_for(self, timeout_s: float) -> Any:
+        """Work until a message has come, which is returned in its envelope, or for a time."""
+        return self.run(None, timedelta(seconds=timeout_s))
+
+    def prepEndpoint(self, assignedLocalAddr: Any, capabilities: Any) -> SealedEndpoint:  # noqa: N802, N803
+        """Return what a child process starts its transport from."""
+        del capabilities
+        number = assignedLocalAddr.addressDetails.addressInstanceNum
+        at = NetAddress(host=self.at.host, port=0)
+        return SealedEndpoint(number, self.myAddress, self._adminAddr, at, self.keyring)
+
+    def childResetFileNumList(self) -> list[int]:  # noqa: N802
+        """Name no descriptor to close: a spawned process has none of its parent's."""
+        return []
+
+    def external_transport_clone(self) -> "SealedTransport":
+        """Return another transport to the same admin; the inherited one would not be sealed."""
+        return SealedTransport(SealedEndpoint(None, None, self._adminAddr, self.at, self.keyring))
+
+    def close(self) -> None:
+        """Close every socket now, idle ones too, and not once it is collected as garbage."""
+        idle = getattr(self, "_openSockets", {}).values()
+        incoming = getattr(self, "_incomingSockets", {}).values()
+        outgoing = getattr(self, "_transmitIntents", {}).values()
+        for owner in [*idle, *incoming, *outgoing]:
+            if getattr(owner, "socket", None) is not None:
+                owner.socket.close()
+        if hasattr(self, "socket"):
+            self.socket.close()
+        super().close()
+
+    def _canSendNow(self) -> bool:  # noqa: N802
+        return bool(self._aTB_numPendingTransmits < MOST_SENDING)
+
+    # -- sockets ---------------------------------------------------------------------------------------------------
+
+    def new_socket(self, op: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+        """Make or accept a socket, and let it seal."""
+        made = super().new_socket(op, *args, **kw)
+        if isinstance(made, tuple):
+            raw, address = made
+            return SealedSocket.accepted(raw, address[0], self.keyring, _ACKNOWLEDGEMENTS), address
+        return SealedSocket.connecting(made, self.keyring, _ACKNOWLEDGEMENTS)
+
+    def _acceptNewIncoming(self) -> None:  # noqa: N802
+        """Accept one; it has a few seconds to show a key, and where there are too many like it, the oldest goes."""
+        before = set(self._incomingSockets)
+        super()._acceptNewIncoming()
+        for number in set(self._incomingSockets) - before:
+            self._incomingSockets[number]._expires = ExpirationTimer(timedelta(seconds=STRANGER_S))
+            self._limit_strangers(self._incomingSockets[number].socket.peer)
+
+    def _limit_strangers(self, host: str) -> None:
+        strangers = [(n, one) for n, one in self._incomingSockets.items() if not one.socket.is_authenticated]
+        of_host = [(n, one) for n, one in strangers if one.socket.peer == host]
+        too_many = of_host[:-MOST_STRANGERS_A_HOST] or strangers[:-MOST_STRANGERS]
+        for number, one in too_many:
+            one.close()
+            del self._incomingSockets[number]
+
+    def _handlePossibleIncoming(  # noqa: N802
+        self,
+        incomingSocket: Any,  # noqa: N803
+        fileno: int,
+        closed: bool = False,
+        has_exclusive_flag: bool = False,
+    ) -> Any:
+        """Close what took too long: Thespian itself would go on reading."""
+        if closed or fileno != -1:
+            return super()._handlePossibleIncoming(incomingSocket, fileno, closed, has_exclusive_flag)
+        if not incomingSocket._expires.view().expired():
+            return incomingSocket
+        incomingSocket.close()
+        return None
+
+    def _handleReadableIncoming(self, inc: Any, has_exclusive_flag: bool = False) -> Any:  # noqa: N802
+        """Go on once a whole message is there, opened."""
+        was_stranger = not inc.socket.is_authenticated
+        if inc.socket.fill():
+            return super()._handleReadableIncoming(inc, has_exclusive_flag)
+        if was_stranger and inc.socket.is_authenticated:
+            inc._expires = ExpirationTimer(timedelta(seconds=MESSAGE_S))
+        return inc
+
+    # -- sending: one method a stage -------------------------------------------------------------------------------
+
+    def _next_XMIT_1(self, intent: Any) -> Any:  # noqa: N802
+        """Connect; then wait for the greeting, in the stage that waits for something to read."""
+        goes_on = super()._next_XMIT_1(intent)
+        connecting = goes_on and intent.stage == self._XMITStepSendData and hasattr(intent, "socket")
+        if connecting and intent.socket.awaits_greeting:
+            intent.stage = self._XMITStepWaitForAck
+        return goes_on
+
+    def _next_XMIT_4(self, intent: Any) -> Any:  # noqa: N802
+        """Read the greeting, or a whole acknowledgement."""
+        came = intent.socket.fill()
+        is_greeted = not intent.socket.awaits_greeting and not intent.socket.has_failed
+        if is_greeted and not hasattr(intent, "ackbuf"):
+            intent.stage = self._XMITStepSendData
+            return self._nextTransmitStep(intent)
+        if not came:
+            return True
+        if intent.socket.was_refused:
+            dead: Any = SendStatus.DeadTarget
+            return self._finishIntent(intent, dead)
+        if not hasattr(intent, "ackbuf"):  # it hung up before it greeted
+            intent.stage = self._XMITStepRetry
+            return self._nextTransmitStep(intent)
+        return super()._next_XMIT_4(intent)
+
+    def _next_XMIT_6(self, intent: Any) -> Any:  # noqa: N802
+        """Try again soon: Thespian's pause grows with each attempt."""
+        intent.transmit_retry_period = timedelta(seconds=RETRY_S) / (intent._attempts + 1)
+        return super()._next_XMIT_6(intent)
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Let the system kill this process when its parent ends, however that ends. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent_pid:  # it was quicker
+        os._exit(1)
+
+
+# -- the node's own process ----------------------------------------------------------------------------------------
+
+
+class Supervisor(Protocol):
+    """Decides what a node does; called on the thread of `AdminProcess.run`, and must not raise."""
+
+    def actor_started(self, peer: Peer) -> None:
+        """An actor's process is there and can be sent to."""
+        ...
+
+    def actor_ended(self, exit_code: int | None) -> None:
+        """An actor's process has ended, not asked to."""
+        ...
+
+    def receive(self, sender: Peer, message: object) -> None:
+        """A message came from an actor or a client."""
+        ...
+
+
+class AdminProcess:
+    """An actor system whose admin is this very process; it listens from the moment it is made.
+
+    Raises `AddressTaken`, and `BadAddress` for an address that is not this machine's.
+    """
+
+    def __init__(self, at: NetAddress, keyring: Keyring, supervisor: Supervisor) -> None:
+        quiet()
+        try:
+            transport = SealedTransport(SealedEndpoint(None, None, None, at, keyring))
+        except PermissionError as error:
+            raise BadAddress(str(at), "this user may not listen there", "use a port from 1024 on") from error
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise BadAddress(str(at), error.strerror or str(error), "use an address of this host") from error
+            raise AddressTaken(str(at)) from error
+        transport._adminAddr = transport.myAddress
+        self._transport = transport
+        self._admin = _Admin(transport, supervisor)
+        signal.signal(signal.SIGCHLD, self._admin.signalChildDied)
+
+    @property
+    def listens_at(self) -> NetAddress:
+        """The address it got."""
+        at: NetAddress = self._transport.listens_at
+        return at
+
+    def start_actor(self) -> None:
+        """Start a process with a `HostActor`; the supervisor is told when it is there."""
+        asked = PendingActor(f"{__name__}.{HostActor.__name__}", None, 0, None, globalName=None, sourceHash=None)
+        self._admin.h_PendingActor(ReceiveEnvelope(self._transport.myAddress, asked))
+
+    def send(self, peer: Peer, message: object) -> None:
+        """Send a message; it may be lost when the peer ends."""
+        self._admin._send_intent(TransmitIntent(peer, message))
+
+    def run(self) -> None:
+        """Work until `stop`, and until all actors have ended."""
+        self._transport.enableRXPauseFlowControl(False)
+        try:
+            self._admin.run()
+        finally:
+            self._transport.close()
+
+    def stop(self) -> None:
+        """End all actors, then `run`; may be called from a signal handler."""
+        self._transport.interrupt_wait(signal_shutdown=True)
+
+    def kill(self) -> None:
+        """See to the end of the actors' processes: who has said goodbye has a moment to go."""
+        for child in getattr(self._admin, "_child_procs", []):
+            child.childProc.join(GOODBYE_S)
+            child.childProc.kill()
+            child.childProc.join(GOODBYE_S)
+
+
+class _Admin(MultiProcAdmin):  # type: ignore[misc]  # its base is of no known type
+    """Thespian's admin, without a process and a logger of its own."""
+
+    def __init__(self, transport: SealedTransport, supervisor: Supervisor) -> None:
+        capabilities = {"Admin Port": transport.at.port, "Process Startup Method": "spawn"}
+        super().__init__(transport, transport.myAddress, capabilities, None, get_context("spawn"))
+        self._supervisor = supervisor
+        self.asLogger = transport.myAddress  # it would hold messages back until there is a logger
+        self._activate()
+
+    def handleIncoming(self, envelope: Any) -> Any:  # noqa: N802
+        """Handle a message of ours or of Thespian's."""
+        if isinstance(envelope.message, ActorSystemMessage | logging.LogRecord):
+            return super().handleIncoming(envelope)
+        self._supervisor.receive(envelope.sender, envelope.message)
+        return True
+
+    def h_LogRecord(self, envelope: Any) -> bool:  # noqa: N802
+        """Hand a record to this process's logging."""
+        logging.getLogger(envelope.message.name).handle(envelope.message)
+        return True
+
+    def h_PendingActorResponse(self, envelope: Any) -> bool:  # noqa: N802
+        """An actor that was asked for is there; where it is not, its process has ended, which is noticed as well."""
+        if envelope.message.actualAddress is not None:
+            self._supervisor.actor_started(envelope.message.actualAddress)
+        return True
+
+    def h_ActorExitRequest(self, envelope: Any) -> Any:  # noqa: N802
+        """A signal asked for the end."""
+        return self.h_SystemShutdown(envelope) if not self.isShuttingDown() else True
+
+    def childDied(self) -> Any:  # noqa: N802
+        """Tell which process has ended, when nobody asked it to."""
+        before = list(getattr(self, "_child_procs", []))
+        goes_on = super().childDied()
+        for child in before:
+            if child not in self._child_procs and not self.isShuttingDown():
+                self._supervisor.actor_ended(child.childProc.exitcode)
+        return goes_on
+
+    def _childExited(self, childAddr: Any) -> None:  # noqa: N802, N803
+        """Leave the looking at processes to `childDied`, which tells of them."""
+
+
+# -- an actor's process --------------------------------------------------------------------------------------------
+
+
+class Guest(Protocol):
+    """What lives in an actor's process; called on its main thread. What it raises ends the process."""
+
+    wake_descriptor: int  # readable: `woken` is called
+
+    def receive(self, sender: Peer, message: object) -> None:
+        """A message came."""
+        ...
+
+    def woken(self) -> None:
+        """The descriptor is readable."""
+        ...
+
+    def tick(self) -> None:
+        """A second or so has passed."""
+        ...
+
+    def close(self) -> None:
+        """End in good order: the process ends afterwards."""
+        ...
+
+
+Send = Callable[[Peer, object, Done], None]
+GuestFactory = Callable[[EngineConfig, Send, Peer], Guest]  # its last argument: who asked for it
+
+
+class HostActor(Actor):  # type: ignore[misc]  # its base is of no known type
+    """An actor with a guest, which `Begin` names. It lets nothing through that Thespian would deliver twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._guest: Guest | None = None
+        logging.root = logging.RootLogger(logging.WARNING)  # Thespian's sends records, from whichever thread logs
+        logging.Logger.root = logging.root
+        logging.Logger.manager = logging.Manager(logging.root)
+        quiet()
+        for fault in _OWN_FAULTS:  # Thespian's handlers would return to the fault, for ever
+            signal.signal(fault, signal.SIG_DFL)
+
+    def receiveMessage(self, msg: Any, sender: Any) -> Any:  # noqa: N802
+        """Handle one message, and go on watching."""
+        try:
+            self._handle(msg, sender)
+        except Exception:  # whatever it is: a fresh process knows where it stands, this one no longer does
+            traceback.print_exc()
+            os._exit(70)
+        return ThespianWatch([self._guest.wake_descriptor]) if self._guest is not None else None
+
+    def _handle(self, message: Any, sender: Any) -> None:
+        match message:
+            case Begin():
+                factory: GuestFactory = named(message.factory)
+                self._guest = factory(message.config, self._send_and_tell, sender)
+                self.wakeupAfter(timedelta(seconds=TICK_S))
+            case _ if self._guest is None:
+                pass
+            case WatchMessage():
+                self._guest.woken()
+            case WakeupMessage():
+                self._guest.tick()
+                self.wakeupAfter(timedelta(seconds=TICK_S))
+            case ActorExitRequest():
+                self._guest.close()
+            case ActorSystemMessage():
+                pass
+            case _:
+                self._guest.receive(sender, message)
+
+    def _send_and_tell(self, peer: Peer, message: object, done: Done) -> None:
+        self._myRef._send_intent(_intent(peer, message, done))
+
+
+def _intent(peer: Peer, message: object, done: Done, within_s: float | None = None) -> Any:
+    """Return an order to send, which tells whether it got through: what did not may have arrived all the same."""
+    limit = None if within_s is None else timedelta(seconds=within_s)
+    return TransmitIntent(
+        peer, message, onSuccess=lambda *_: done(True), onError=lambda *_: done(False), maxPeriod=limit
+    )
+
+
+def named(name: str) -> Any:
+    """Return what `module:attribute` names."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+# -- a client's thread ---------------------------------------------------------------------------------------------
+
+
+class ClientPort:
+    """A client's end of the transport, for the one thread that uses it."""
+
+    def __init__(self, at: NetAddress, node: NetAddress, keyring: Keyring, wake_descriptor: int) -> None:
+        quiet()
+        self.node = peer_at(node)
+        self._transport = SealedTransport(SealedEndpoint(None, None, self.node, at, keyring))
+        self._transport.set_watch([wake_descriptor])
+
+    def send(self, peer: Peer, message: object, done: Done, within_s: float) -> None:
+        """Send a message and call `done` later on this thread; a message that failed may still have arrived."""
+        self._transport.scheduleTransmit(None, _intent(peer, message, done, within_s))
+
+    def receive(self, timeout_s: float) -> object | None:
+        """Return the next message; None when the descriptor is readable, or nothing came in time."""
+        came = self._transport.run_for(timeout_s)
+        if not isinstance(came, ReceiveEnvelope) or isinstance(came.message, ActorSystemMessage):
+            return None
+        message: object = came.message
+        return message
+
+    def close(self) -> None:
+        """Close every socket."""
+        self._transport.close()
