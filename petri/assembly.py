@@ -1,7 +1,8 @@
 """Makes a checked, immutable definition of what a builder has declared."""
 
-from placet.petri.behaviour import Behaviour, Definition, Source
+from placet.petri.behaviour import PARALLEL, PARALLEL_THREADS, Behaviour, Definition, Source
 from placet.petri.declaration import TransitionDraft, WorkflowDraft
+from placet.petri.location import Site
 from placet.petri.net import Composite, Net, net_version
 from placet.petri.structure import check_depth, check_net, check_size
 from placet.petri.validation import check_return
@@ -20,8 +21,18 @@ def assemble(draft: WorkflowDraft, source: Source) -> Definition:
     types: dict[str, object] = {}
     _collect(draft, "", behaviours, locations, types)
     check_net(net, locations)
-    version = net_version(net, draft.version)
+    version = _version(draft, net)
     return Definition(name=draft.name, version=version, net=net, behaviours=behaviours, types=types, source=source)
+
+
+def _version(draft: WorkflowDraft, net: Net) -> str:
+    try:
+        return net_version(net, draft.version)
+    except (UnicodeError, TypeError, OverflowError) as error:  # it is made of what nets are stored as
+        site = Site(workflow=draft.name, location=str(draft.location))
+        raise site.error(
+            f"it cannot be stored ({error})", "give plain text as categories and names of types"
+        ) from error
 
 
 def _check_finished(workflow: WorkflowDraft, draft: TransitionDraft) -> None:
@@ -30,9 +41,11 @@ def _check_finished(workflow: WorkflowDraft, draft: TransitionDraft) -> None:
     if not draft.name:
         raise draft.site.error("it has no handler and no name", "decorate a function with it, or give it a name")
     if draft.handler is None:
-        if draft.flow.choice:
+        if draft.flow.choice and draft.manual is None:
             problem = f"nobody chooses: `{draft.flow}` has no handler"
             raise draft.site.error(problem, "decorate a function that returns one of the outputs, as in `a(value)`")
+    elif draft.run in (PARALLEL, PARALLEL_THREADS):
+        return  # it returns one item of the list that is its result
     elif outputs and all(term.weight == 1 for term in outputs):
         check_return(draft.handler, list(_types(workflow, draft)), draft.site)
 

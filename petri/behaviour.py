@@ -13,6 +13,12 @@ Key: TypeAlias = Callable[[Any], Hashable]
 
 INLINE = "inline"  # runs inside the kernel's turn: for handlers declared pure
 THREAD = "thread"  # runs on the pool of threads: the default
+ASYNC = "async"  # runs on an event loop: the default of an `async def`
+PROCESS = "process"  # runs in a worker process
+PARALLEL = "parallel"  # runs once an item of its first argument, in worker processes
+PARALLEL_THREADS = "parallel_threads"  # likewise, on threads
+HYBRID = "hybrid"  # runs on threads, or in worker processes, by how its calls turn out
+PERSON = "person"  # is offered to people
 
 
 class RetryPolicy(Protocol):

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from placet.petri.behaviour import INLINE, Behaviour, Guard, Handler, Key, RetryPolicy
+from placet.petri.behaviour import INLINE, PERSON, Behaviour, Guard, Handler, Key, RetryPolicy
 from placet.petri.expression import Flow, Owner, PlaceRef
 from placet.petri.location import Location, Site, identity_of
-from placet.petri.net import Arc, Place, Scalar, Transition
+from placet.petri.net import Arc, Manual, Place, Scalar, Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class TransitionDraft:
     flow: Flow
     guards: tuple[Guard | None, ...]
     keys: tuple[Key | None, ...]
-    run: str
+    run: str  # "" until it has a handler, where none was named
     retry: RetryPolicy | None
     timeout_s: float | None
     deadline_s: float | None
@@ -55,6 +55,7 @@ class TransitionDraft:
     category: str
     properties: tuple[tuple[str, Scalar], ...]
     location: str
+    manual: Manual | None = None
     handler: Handler | None = None
     takes_context: bool = False
 
@@ -83,6 +84,7 @@ class TransitionDraft:
             priority=self.priority,
             delay_s=self.delay_s,
             error=self.error,
+            manual=self.manual,
             category=self.category,
             properties=self.properties,
         )
@@ -97,7 +99,7 @@ class TransitionDraft:
             takes_context=self.takes_context,
             guards=self.guards,
             keys=self.keys,
-            run=self.run if self.handler else INLINE,
+            run=PERSON if self.manual else self.run if self.handler else INLINE,
             retry=self.retry,
             timeout_s=self.timeout_s if self.handler else None,
             deadline_s=self.deadline_s if self.handler else None,

@@ -14,6 +14,10 @@ from placet.petri.output import Output
 
 FORK = "&"
 CHOICE = "|"
+MOST_TOKENS = 1_000_000  # of one arc: a firing takes and gives them in one piece
+
+
+_WEIGHT = f"a whole number from 1 to {MOST_TOKENS:,}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,20 +183,18 @@ def _bundle(place: PlaceRef) -> Bundle:
 
 def _weighted(place: PlaceRef, weight: object) -> Bundle:
     if not _is_weight(weight):
-        _refuse(f"`{place} * {weight!r}`: a weight is a whole number from 1 on", f"write for example `{place} * 2`")
+        _refuse(f"`{place} * {weight!r}`: a weight is {_WEIGHT}", f"write for example `{place} * 2`")
     return Bundle((Term(place, weight),))
 
 
 def _special(place: PlaceRef, kind: str, weight: object) -> Bundle:
     if not _is_weight(weight):
-        _refuse(
-            f"`{place}.{kind}({weight!r})`: give a whole number from 1 on", f"write for example `{place}.{kind}(2)`"
-        )
+        _refuse(f"`{place}.{kind}({weight!r})`: give {_WEIGHT}", f"write for example `{place}.{kind}(2)`")
     return Bundle((Term(place, weight, kind),))
 
 
 def _is_weight(weight: object) -> TypeGuard[int]:
-    return isinstance(weight, int) and not isinstance(weight, bool) and weight >= 1
+    return isinstance(weight, int) and not isinstance(weight, bool) and 1 <= weight <= MOST_TOKENS
 
 
 def _joined(left: Bundle, joint: str, right: object) -> Bundle:

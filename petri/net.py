@@ -43,6 +43,13 @@ class Arc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str = CONSUME  # inputs only
 
 
+class Manual(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who may decide the tasks of a manual transition; nobody named means anybody."""
+
+    roles: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
+
+
 class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A transition: takes tokens from its inputs, runs its handler, gives tokens to its outputs."""
 
@@ -53,6 +60,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     handler: str = ""  # `module:qualname` of the declared handler; "" moves values through unchanged
     priority: int = 0  # higher goes first within an instance
     delay_s: float = 0.0  # how long a token waits in a place before this may take it
+    manual: Manual | None = None  # it is offered to people, a task for each token, and never fires by itself
     error: str = ""  # place that gets a `FailedFiring` for a firing that failed for good; "" makes it an incident
     category: str = ""
     properties: tuple[tuple[str, Scalar], ...] = ()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from placet.petri.behaviour import INLINE, Behaviour, Guard, Key
-from placet.petri.net import CONSUME, INHIBIT, READ, RESET, Net, Transition
+from placet.petri.behaviour import INLINE, PERSON, Behaviour, Guard, Key
+from placet.petri.net import CONSUME, INHIBIT, READ, RESET, Composite, Manual, Net, Place, Transition
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +37,7 @@ class Gate(NamedTuple):
     known: bool  # False: guard or key are declared, but not in this process
     plain: bool  # neither key nor delay
     match: int = -1  # position among the keyed inputs of the transition
+    manual: bool = False  # what enters its queue becomes a task
 
 
 class Bound(NamedTuple):
@@ -66,13 +67,15 @@ class TransitionPlan:
     arguments: tuple[InputArc, ...] = ()  # both, in written order
     inhibitors: tuple[tuple[int, int], ...] = ()  # (place, tokens from which on it is not enabled)
     resets: tuple[int, ...] = ()  # places it empties
+    manual: Manual | None = None  # a task for each token, and it never fires by itself
     bounds: tuple[Bound, ...] = ()  # outputs with a capacity
     keyed: bool = False  # some of its inputs match by key
-    conditional: bool = False  # more than enough tokens is asked for: reads, inhibitors, bounds or keys
+    conditional: bool = False  # more than enough tokens is asked for: reads, inhibitors, bounds, keys or a person
     delay_s: float = 0.0
     leaves: bool = False  # a result has more to end than tokens: reads, resets or delays
     error: int = -1  # place for firings that failed for good
     output_names: tuple[str, ...] = ()  # the outputs as the transition's own net calls them
+    tags: tuple[str, ...] = ()  # its category and the names of its properties
     to_arguments: Callable[[Sequence[Sequence[object]]], list[object]] | None = None  # set by `result.prepare`
     to_deposits: Callable[[object], list[tuple[int, object]]] | None = None  # likewise
 
@@ -93,6 +96,7 @@ class PlacePlan:
     is_exit: bool = False
     external: bool = False
     capacity: int = 0
+    tags: tuple[str, ...] = ()
     consumers: tuple[int, ...] = ()  # transitions that take or read, in definition order
     watchers: tuple[int, ...] = ()  # transitions that a token's going may enable: inhibitors and capacity
     gates: tuple[Gate, ...] = ()
@@ -107,6 +111,7 @@ class CompositePlan:
     index: int
     path: str  # "" for the root
     parent: int  # -1 for the root
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,10 +139,17 @@ def make_plan(net: Net, behaviours: Mapping[str, Behaviour]) -> Plan:
 
 
 def _flatten(
-    plan: Plan, net: Net, behaviours: Mapping[str, Behaviour], *, path: str, parent: int, ports: dict[str, int]
+    plan: Plan,
+    net: Net,
+    behaviours: Mapping[str, Behaviour],
+    *,
+    path: str,
+    parent: int,
+    ports: dict[str, int],
+    tags: tuple[str, ...] = (),
 ) -> None:
     prefix = f"{path}/" if path else ""
-    composite = CompositePlan(index=len(plan.composites), path=path, parent=parent)
+    composite = CompositePlan(index=len(plan.composites), path=path, parent=parent, tags=tags)
     plan.composites.append(composite)
     plan.composite_index[path] = composite.index
     local: dict[str, int] = {}
@@ -149,13 +161,27 @@ def _flatten(
         planned = plan.places[index]
         planned.is_entry |= place.entry
         planned.external |= place.external
+        planned.tags += _tags(place)
         planned.capacity = min(planned.capacity, place.capacity) or planned.capacity or place.capacity
         local[place.name] = plan.place_index[prefix + place.name] = index
     for transition in net.transitions:
         _add_transition(plan, transition, prefix, composite.index, local, behaviours)
     for inner in net.composites:
         inner_ports = {inside: local[outside] for inside, outside in inner.ports}
-        _flatten(plan, inner.net, behaviours, path=prefix + inner.name, parent=composite.index, ports=inner_ports)
+        _flatten(
+            plan,
+            inner.net,
+            behaviours,
+            path=prefix + inner.name,
+            parent=composite.index,
+            ports=inner_ports,
+            tags=_tags(inner),
+        )
+
+
+def _tags(node: Place | Transition | Composite) -> tuple[str, ...]:
+    names = tuple(name for name, _ in node.properties)
+    return (node.category, *names) if node.category else names
 
 
 def _add_transition(
@@ -187,7 +213,9 @@ def _add_transition(
         delay_s=transition.delay_s,
         error=local[transition.error] if transition.error else -1,
         behaviour=behaviour,
-        executor=behaviour.run if behaviour and behaviour.handler else INLINE,
+        manual=transition.manual,
+        tags=_tags(transition),
+        executor=PERSON if transition.manual else behaviour.run if behaviour and behaviour.handler else INLINE,
         keyed=any(arc.keyed for arc in inputs),
     )
     if len(inputs) == 1 and inputs[0].weight == 1 and not reads and not planned.keyed:
@@ -236,7 +264,7 @@ def _link(plan: Plan) -> None:
         fed.add(transition.error)
         transition.bounds = tuple(_bounds(plan, transition))
         transition.conditional = bool(
-            transition.reads or transition.inhibitors or transition.bounds or transition.keyed
+            transition.reads or transition.inhibitors or transition.bounds or transition.keyed or transition.manual
         )
         for watched in [bound.place for bound in transition.bounds] + [place for place, _ in transition.inhibitors]:
             watchers[watched][transition.index] = None
@@ -256,7 +284,7 @@ def _link(plan: Plan) -> None:
 
 def _gate(transition: TransitionPlan, arc: InputArc) -> Gate | None:
     delay_s = 0.0 if arc.reads else transition.delay_s
-    if not (arc.guarded or arc.keyed or delay_s):
+    if not (arc.guarded or arc.keyed or delay_s or transition.manual):
         return None
     return Gate(
         transition=transition.index,
@@ -265,7 +293,8 @@ def _gate(transition: TransitionPlan, arc: InputArc) -> Gate | None:
         key=arc.key,
         delay_s=delay_s,
         known=(arc.guard is not None or not arc.guarded) and (arc.key is not None or not arc.keyed),
-        plain=not arc.keyed and not delay_s,
+        plain=not (arc.keyed or delay_s or transition.manual),
+        manual=transition.manual is not None,
         match=sum(other.keyed for other in transition.inputs[: transition.inputs.index(arc)]) if arc.keyed else -1,
     )
 

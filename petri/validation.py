@@ -4,16 +4,29 @@ import functools
 import inspect
 import math
 import unicodedata
-from collections.abc import Callable, Mapping
-from typing import cast, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, cast, get_type_hints
 
-from placet.petri.behaviour import INLINE, THREAD, Guard, Handler, Key
+from placet.petri.behaviour import (
+    ASYNC,
+    HYBRID,
+    INLINE,
+    PARALLEL,
+    PARALLEL_THREADS,
+    PROCESS,
+    THREAD,
+    Guard,
+    Handler,
+    Key,
+)
 from placet.petri.expression import Flow, PlaceRef
 from placet.petri.location import Site
 from placet.petri.net import CONSUME, READ, Scalar
 from placet.petri.output import Output
 
-EXECUTORS = (INLINE, THREAD)
+EXECUTORS = (INLINE, THREAD, ASYNC, PROCESS, PARALLEL, PARALLEL_THREADS, HYBRID)
+LONGEST_S: Final = 100 * 365.25 * 86_400  # a hundred years: no time in a definition is longer
+_WIDEST = 64  # bits of a whole number that is stored, sign included
 _LINE_BREAKING = ("Cc", "Cs", "Zl", "Zp")  # categories of characters that no name may hold
 
 
@@ -43,9 +56,43 @@ def checked_properties(properties: Mapping[str, Scalar] | None, site: Site) -> t
     return tuple(sorted(pairs, key=lambda pair: pair[0]))
 
 
+def checked_texts(texts: Sequence[str], what: str, site: Site) -> tuple[str, ...]:
+    """Return names of people or roles as a tuple; raises unless each is text that is not blank."""
+    given = cast("Sequence[object]", texts)
+    if isinstance(given, str) or not all(isinstance(text, str) and text.strip() for text in given):
+        raise site.error(f"{what}={texts!r}", f'give a list of names, as in {what}=["eva"]')
+    return tuple(texts)
+
+
 def _check_property(key: object, value: object, site: Site) -> None:
     if not isinstance(key, str) or not isinstance(value, str | int | float | bool):
         raise site.error(f"property {key!r} is {value!r}", "properties map text to text, numbers or truth values")
+    if isinstance(value, int) and not is_storable(value):
+        raise site.error(f"property {key!r} is {value!r}", "give a number of up to 64 bits, or write it as text")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise site.error(f"property {key!r} is {value!r}", "give a finite number")
+    for text in (key, value):
+        if isinstance(text, str) and not _is_text(text):
+            raise site.error(f"property {key!r} is {value!r}, which is no text", "leave out what is half a character")
+
+
+def is_storable(number: int) -> bool:
+    """Return whether a whole number fits into 64 bits, its sign included."""
+    return -(1 << _WIDEST - 1) <= number < 1 << _WIDEST - 1
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
+
+
+def check_version(version: object, site: Site) -> None:
+    """Raise unless an author's own version is a short text."""
+    if not isinstance(version, str) or len(version) > 200 or not _is_text(version):
+        raise site.error(f"version={version!r:.80}", "give a text of up to 200 characters")
 
 
 def check_flow(flow: object, site: Site) -> None:
@@ -124,51 +171,53 @@ def _check_question(what: str, function: object, site: Site) -> None:
         raise site.error(
             f"the {what} is an `async def`, whose answer would always count as true", "make it a plain `def`"
         )
+    if inspect.isgeneratorfunction(function):
+        raise site.error(
+            f"the {what} is a generator, which would always count as true", "return the answer instead of yielding it"
+        )
     if not _accepts(function, 1, takes_context=False):
         raise site.error(f"the {what} `{_label(function)}` cannot take one value", f"a {what} takes one token's value")
 
 
 def check_capacity(capacity: object, site: Site) -> None:
     """Raise unless a place's capacity is a number of tokens, or None for no limit."""
-    if capacity is not None and not (isinstance(capacity, int) and not isinstance(capacity, bool) and capacity > 0):
+    is_count = isinstance(capacity, int) and not isinstance(capacity, bool) and capacity > 0 and is_storable(capacity)
+    if capacity is not None and not is_count:
         raise site.error(f"capacity={capacity!r}", "give a whole number from 1 on, or None for no limit")
 
 
 def check_times(run: object, timeout_s: object, deadline_s: object, delay_s: object, site: Site) -> None:
     """Raise unless timeout, deadline and delay (seconds) are usable with the executor."""
     for name, value in (("timeout_s", timeout_s), ("deadline_s", deadline_s)):
-        if value is not None and not _is_positive(value):
-            raise site.error(f"{name}={value!r}", "give a number of seconds above 0, or None for no limit")
+        if value is not None and not _is_time(value):
+            remedy = "give a number of seconds above 0 and up to a hundred years, or None for no limit"
+            raise site.error(f"{name}={value!r}", remedy)
         if value is not None and run == INLINE:
             what = "timeout" if name == "timeout_s" else "deadline"
             raise site.error(f"an inline handler has no {what}", f"leave {name} out, or use run='thread'")
-    if delay_s != 0 and not _is_positive(delay_s):
-        raise site.error(f"delay_s={delay_s!r}", "give a number of seconds from 0 on")
+    if delay_s != 0 and not _is_time(delay_s):
+        raise site.error(f"delay_s={delay_s!r}", "give a number of seconds from 0 on and up to a hundred years")
 
 
 def check_policies(run: object, retry: object, priority: object, site: Site) -> None:
     """Raise unless executor, retry and priority are usable."""
-    if run not in EXECUTORS:
+    if run is not None and run not in EXECUTORS:
         raise site.error(f"run={run!r} names no executor", f"use one of {', '.join(map(repr, EXECUTORS))}")
     if retry is not None and not callable(getattr(retry, "delay_s", None)):
         raise site.error(f"retry={retry!r} is no retry policy", "write retry=Retry(attempts=5)")
-    if not isinstance(priority, int) or isinstance(priority, bool):
-        raise site.error(f"priority={priority!r}", "give a whole number; higher goes first")
+    if not isinstance(priority, int) or isinstance(priority, bool) or not is_storable(priority):
+        raise site.error(f"priority={priority!r}", "give a whole number of up to 64 bits; higher goes first")
 
 
-def _is_positive(number: object) -> bool:
-    return isinstance(number, int | float) and not isinstance(number, bool) and 0 < number < math.inf
+def _is_time(number: object) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and 0 < number <= LONGEST_S
 
 
 def check_handler(handler: object, inputs: int, site: Site) -> bool:
     """Raise unless `handler` can take `inputs` arguments; return whether it wants a `context` too."""
     if not callable(handler):
         raise site.error(f"the handler {handler!r} is not callable", "pass a function")
-    if _is_async(handler):
-        raise site.error(
-            f"the handler `{_label(handler)}` is an `async def`; there is no async executor yet", "use `def`"
-        )
-    if inspect.isgeneratorfunction(handler):
+    if any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in _functions(handler)):
         raise site.error(
             f"the handler `{_label(handler)}` is a generator", "return the values instead of yielding them"
         )
@@ -180,9 +229,27 @@ def check_handler(handler: object, inputs: int, site: Site) -> bool:
     return takes_context
 
 
+def chosen_executor(run: str | None, handler: Handler, site: Site) -> str:
+    """Return the name of the executor for a handler; raises where `run` names one that cannot run it."""
+    is_async = any(inspect.iscoroutinefunction(one) for one in _functions(handler))
+    if run is None:
+        return ASYNC if is_async else THREAD
+    if is_async and run != ASYNC:
+        problem = f"the handler `{_label(handler)}` is an `async def`, which run={run!r} cannot run"
+        raise site.error(problem, "leave `run` out, or make the handler a plain `def`")
+    if run == ASYNC and not is_async:
+        problem = f"the handler `{_label(handler)}` is a plain `def`, which would hold up all others of run='async'"
+        raise site.error(problem, "make it an `async def`, or leave `run` out")
+    return run
+
+
 def _is_async(function: Callable[..., object]) -> bool:
-    functions = (function, getattr(type(function), "__call__", None))  # noqa: B004  asks whether it is async
-    return any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in functions)
+    return any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in _functions(function))
+
+
+def _functions(function: Callable[..., object]) -> tuple[object, object]:
+    """Return what may be a function of a special kind: the callable, and what its class calls."""
+    return function, getattr(type(function), "__call__", None)  # noqa: B004  asks what it is, not whether there is one
 
 
 def _label(function: object) -> str:

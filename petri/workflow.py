@@ -5,11 +5,11 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from placet.petri.assembly import assemble
-from placet.petri.behaviour import INLINE, THREAD, Definition, Guard, Handler, Key, RetryPolicy, Source
+from placet.petri.behaviour import INLINE, PERSON, Definition, Guard, Handler, Key, RetryPolicy, Source
 from placet.petri.declaration import CompositeDraft, PlaceDraft, TransitionDraft, WorkflowDraft
 from placet.petri.expression import Bundle, Flow, Owner, PlaceRef, Term
 from placet.petri.location import Site, caller, variable_of
-from placet.petri.net import Scalar
+from placet.petri.net import Manual, Scalar
 from placet.petri.validation import (
     check_capacity,
     check_flow,
@@ -17,7 +17,10 @@ from placet.petri.validation import (
     check_name,
     check_policies,
     check_times,
+    check_version,
     checked_properties,
+    checked_texts,
+    chosen_executor,
     guards_of,
     keys_of,
 )
@@ -48,6 +51,7 @@ class Workflow:
     def __init__(self, name: str, version: str = "", *, source: Source | None = None) -> None:
         location = caller()
         check_name(name, Site(workflow=str(name), location=str(location)))
+        check_version(version, Site(workflow=name, location=str(location)))
         self.declared = WorkflowDraft(name=name, version=version, owner=Owner(name), location=location)
         self._source = source
         self._finished: tuple[int, Definition] | None = None
@@ -110,7 +114,7 @@ class Workflow:
         handler: Handler | None = None,
         guard: Guard | Mapping[PlaceRef, Guard] | None = None,
         key: Key | Mapping[PlaceRef, Key] | None = None,
-        run: str = THREAD,
+        run: str | None = None,
         retry: RetryPolicy | None = None,
         timeout_s: float | None = None,
         deadline_s: float | None = None,
@@ -125,8 +129,9 @@ class Workflow:
         With a `name` and no handler it moves values through unchanged. `guard` decides, token by token, which
         may be taken; with several inputs it is a mapping from place to guard. `key` gives a token's join key:
         only tokens with equal keys are taken together; one function for all inputs, or a mapping from place to
-        key. `run` is "thread", or "inline" for a handler that is pure. `timeout_s` is per attempt, `deadline_s`
-        for all attempts together; a token waits `delay_s` in its place before this may take it. `error` is a
+        key. `run` names the executor: "thread", "process", "parallel", "parallel_threads", "hybrid", "async", or
+        "inline" for a handler that is pure; without it an `async def` is "async", all else "thread". `timeout_s` is
+        per attempt, `deadline_s` for all attempts together; a token waits `delay_s` in its place before this may take it. `error` is a
         place for what failed for good, as a `FailedFiring`; without it that is an incident. `priority`: higher
         goes first.
         """
@@ -140,7 +145,7 @@ class Workflow:
             flow=flow,
             guards=guards_of(flow, guard, site),
             keys=keys_of(flow, key, site),
-            run=run,
+            run=run or "",
             retry=retry,
             timeout_s=timeout_s,
             deadline_s=deadline_s,
@@ -159,6 +164,87 @@ class Workflow:
         self.declared.transitions.append(draft)
         self.declared.changes += 1
         return TransitionDecorator(self.declared, draft)
+
+    def task(
+        self,
+        flow: Flow,
+        name: str,
+        *,
+        guard: Guard | None = None,
+        roles: Sequence[str] = (),
+        assignees: Sequence[str] = (),
+        category: str = "",
+        properties: Mapping[str, Scalar] | None = None,
+    ) -> None:
+        """Declare a manual transition: each token of its only input is offered to people as a task.
+
+        A person completes it with a value for its outputs, or passes the token's own on. Where `roles` or
+        `assignees` are given, only these people may.
+        """
+        site = _site(self.declared, f"transition `{name}`")
+        _check_own(self.declared, flow, site)
+        if len(flow.inputs) != 1 or flow.inputs[0].weight != 1:
+            raise site.error(f"`{flow}` takes more than one token", "a task is offered for one token: write `a >> b`")
+        if any(term.weight != 1 for term in flow.outputs):
+            raise site.error(f"`{flow}` gives several tokens to a place", "a task gives one to each: leave weights out")
+        _claim(self.declared, name, site)
+        self.declared.transitions.append(
+            TransitionDraft(
+                workflow=self.name,
+                name=name,
+                flow=flow,
+                guards=guards_of(flow, guard, site),
+                keys=(None,),
+                run=PERSON,
+                retry=None,
+                timeout_s=None,
+                deadline_s=None,
+                delay_s=0.0,
+                error="",
+                priority=0,
+                category=category,
+                properties=checked_properties(properties, site),
+                location=site.location,
+                manual=Manual(
+                    roles=checked_texts(roles, "roles", site), assignees=checked_texts(assignees, "assignees", site)
+                ),
+            )
+        )
+
+    def approval(
+        self,
+        name: str,
+        place: PlaceRef,
+        *,
+        approve: PlaceRef,
+        reject: PlaceRef,
+        guard: Guard | None = None,
+        roles: Sequence[str] = (),
+        assignees: Sequence[str] = (),
+        escalate: PlaceRef | None = None,
+        after_s: float = 0.0,
+        category: str = "",
+        properties: Mapping[str, Scalar] | None = None,
+    ) -> None:
+        """Declare a manual transition that people decide with `Approve` or `Reject`, a task for each token in `place`.
+
+        A token nobody has decided on within `after_s` goes to the place `escalate`, if there is one. `guard`,
+        `roles` and `assignees` are as in `task`.
+        """
+        site = _site(self.declared, f"transition `{name}`")
+        if (escalate is None) != (not after_s):
+            raise site.error("`escalate` and `after_s` go together", "give both, or neither")
+        self.task(
+            place >> (approve | reject),
+            name,
+            guard=guard,
+            roles=roles,
+            assignees=assignees,
+            category=category,
+            properties=properties,
+        )
+        if escalate is not None:
+            self.transition(place >> escalate, f"{name}_escalates", guard=guard, delay_s=after_s)
 
     def composite(
         self,
@@ -214,7 +300,7 @@ class Workflow:
         steps: Sequence[Handler],
         *,
         version: str = "",
-        run: str = THREAD,
+        run: str | None = None,
         retry: RetryPolicy | None = None,
         timeout_s: float | None = None,
     ) -> "Workflow":
@@ -237,7 +323,7 @@ class Workflow:
         steps: Sequence[Handler],
         *,
         version: str = "",
-        run: str = THREAD,
+        run: str | None = None,
         retry: RetryPolicy | None = None,
         timeout_s: float | None = None,
     ) -> "Workflow":
@@ -301,6 +387,7 @@ def _attach(workflow: WorkflowDraft, draft: TransitionDraft, handler: Handler, n
     if draft.handler is not None:
         raise draft.site.error("it has a handler already", "declare another transition for the second function")
     takes_context = check_handler(handler, draft.flow.arguments, draft.site)
+    run = chosen_executor(draft.run or None, handler, draft.site)
     if not draft.name:
         chosen = _step_name(handler, "") if name is None else name
         if not chosen:
@@ -308,6 +395,7 @@ def _attach(workflow: WorkflowDraft, draft: TransitionDraft, handler: Handler, n
         _claim(workflow, chosen, Site(workflow=workflow.name, node=f"transition `{chosen}`", location=draft.location))
         draft.name = chosen
     draft.handler = handler
+    draft.run = run
     draft.takes_context = takes_context
     workflow.changes += 1
 

@@ -51,10 +51,12 @@ ARROWS = {
     "a >> None": "`a.consumed()`",
     "a >> 'b'": "`a.consumed()`",
     "a & 3": "joins what is no place",
-    "a * 0 >> b": "a whole number from 1 on",
-    "a * -1": "a whole number from 1 on",
-    "a * 1.5": "a whole number from 1 on",
-    "a * True": "a whole number from 1 on",
+    "a * 0 >> b": "a whole number from 1 to 1,000,000",
+    "a * -1": "a whole number from 1 to 1,000,000",
+    "a * 1.5": "a whole number from 1 to 1,000,000",
+    "a * True": "a whole number from 1 to 1,000,000",
+    "a * 10**30": "a whole number from 1 to 1,000,000",
+    "a.inhibit(2**63)": "a whole number from 1 to 1,000,000",
     "(a & b) * 2": "weigh each place by itself",
     "a * 2 * 3": "weigh each place by itself",
     "(a and b) >> c": "not with `and`",
@@ -99,7 +101,16 @@ CALLS = {
     "w.transition(None, 'x')": ("None is no flow", "write `a >> b`"),
     "w.place('e', properties={'k': []})": ("property 'k' is []", "text, numbers or truth values"),
     "w.transition(a >> b, 'x', properties={1: 2})": ("property 1 is 2", "text, numbers or truth values"),
+    "w.place('e', properties={'k': -2**63 - 1})": ("property 'k' is -9", "up to 64 bits"),
+    "w.place('e', properties={'k': float('nan')})": ("property 'k' is nan", "a finite number"),
+    "w.place('e', properties={'k': '\\ud800'})": ("which is no text", "half a character"),
+    "w.place('e', properties={'\\ud800': 1})": ("which is no text", "half a character"),
+    # versions
+    "Workflow('w', '\\ud800')": ("version=", "up to 200 characters"),
+    "Workflow('w', 'x' * 201)": ("version=", "up to 200 characters"),
+    "Workflow('w', 5)": ("version=5", "up to 200 characters"),
     # guards
+    "def g(v): yield v\nw.transition(a >> b, 'x', guard=g)": ("the guard is a generator", "instead of yielding"),
     "w.transition(a >> b, 'x', guard=3)": ("the guard 3 is not callable", "pass a function"),
     "w.transition(a >> b, 'x', guard={a: 3})": ("the guard 3 is not callable", "pass a function"),
     "w.transition(a >> b, 'x', guard=b)": ("is not callable", "pass a function"),
@@ -124,6 +135,11 @@ CALLS = {
     # policies
     "w.transition(a >> b, run='gpu')": ("run='gpu' names no executor", "'inline', 'thread'"),
     "w.transition(a >> b, retry=5)": ("retry=5 is no retry policy", "retry=Retry(attempts=5)"),
+    "w.transition(a >> b, timeout_s=1e308)": ("timeout_s=1e+308", "up to a hundred years"),
+    "w.transition(a >> b, deadline_s=1e10)": ("deadline_s=10000000000.0", "up to a hundred years"),
+    "w.transition(a >> b, delay_s=10**400)": ("delay_s=1", "up to a hundred years"),
+    "w.transition(a >> b, priority=2**63)": ("priority=9223372036854775808", "up to 64 bits"),
+    "w.place('e', capacity=2**63)": ("capacity=9223372036854775808", "a whole number"),
     "w.transition(a >> b, timeout_s=0)": ("timeout_s=0", "above 0"),
     "w.transition(a >> b, timeout_s=float('nan'))": ("timeout_s=nan", "above 0"),
     "w.transition(a >> b, timeout_s='1')": ("timeout_s='1'", "above 0"),
@@ -170,6 +186,11 @@ FINISHED = {
     ),
     f"{CONNECT} other.places('x y'); other.transition(foreign >> other['x'], 't'); w.composite('in', other, dict("
     "foreign='d', x='d'))": ("composite `in`", "the outer place `d` is ported 2 times", "a place of its own"),
+    f"{CONNECT} w.place('e', category='\\ud800'); w.transition(a >> w['e'], 'x')": (
+        "workflow `orders`",
+        "it cannot be stored",
+        "plain text as categories",
+    ),
     "w = Workflow('void')": ("workflow `void`", "has no places", "declare some"),
 }
 
