@@ -27,6 +27,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     instance: str
     code: str
     reason: str
+    by: str = ""  # who was quicker: decided, or claimed, the task
+    at: float = 0.0  # when, in engine seconds; 0.0 where that does not matter
 
 
 class Entries(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -60,6 +60,29 @@ def net_key(digest: bytes) -> bytes:
     return NET + digest
 
 
+def is_same(one: Definition, other: Definition) -> bool:
+    """Return whether two definitions are made of equal nets and of the same code, as twice the same builder's are."""
+    if one is other:
+        return True
+    if (one.name, one.version, one.net) != (other.name, other.version, other.net):
+        return False
+    return all(
+        _is_same_code(mine, theirs)
+        for path, behaviour in one.behaviours.items()
+        for mine, theirs in zip(_functions(behaviour), _functions(other.behaviours[path]), strict=True)
+    )
+
+
+def _functions(behaviour: Behaviour) -> tuple[object, ...]:
+    return behaviour.handler, *behaviour.guards, *behaviour.keys
+
+
+def _is_same_code(one: object, other: object) -> bool:
+    """Compare functions by their code, which knows file and line: a builder called twice makes two of each closure."""
+    code = getattr(one, "__code__", None)
+    return type(one) is type(other) if code is None else code == getattr(other, "__code__", None)
+
+
 class Catalog:
     """Definitions by workflow name, as registered in this process; the last one registered counts."""
 

@@ -18,6 +18,8 @@ def start_ready(workflow: "WorkflowActor", turn: Turn) -> None:
             if not _may_start(workflow, turn, executor):
                 break
             firing = composite.firings[number]
+            if firing.transition in workflow.held:
+                continue
             if workflow.plan.transitions[firing.transition].behaviour is not None:
                 composite.start_again(turn, firing)
 
@@ -62,6 +64,8 @@ def _best(workflow: "WorkflowActor", turn: Turn) -> str | None:
 def oldest(workflow: "WorkflowActor", transition: TransitionPlan) -> int:
     """Return the id of the oldest token `transition` would take, or `NOT_ENABLED`."""
     best = NOT_ENABLED
+    if workflow.held and transition.index in workflow.held:
+        return NOT_ENABLED
     places = workflow.places
     for arc in transition.inputs:
         place = places[arc.place] or workflow.place(arc.place)
@@ -82,6 +86,8 @@ def oldest(workflow: "WorkflowActor", transition: TransitionPlan) -> int:
 
 
 def _is_enabled(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
+    if workflow.held and transition.index in workflow.held:
+        return False
     places = workflow.places
     for arc in transition.inputs:
         place = places[arc.place] or workflow.place(arc.place)
@@ -92,15 +98,17 @@ def _is_enabled(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
 
 def _is_permitted(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
     """Return whether reads, join keys, inhibitors and capacities let a transition fire that has enough tokens."""
+    if transition.manual is not None:
+        return False  # people decide
     for arc in transition.reads:
         place = workflow.place(arc.place)
         if len(place.tokens if arc.queue < 0 else place.queues[arc.queue]) < arc.weight:
             return False
     for index, weight in transition.inhibitors:
-        if len(workflow.place(index).tokens) >= weight:
+        if workflow.place(index).count >= weight:
             return False
     for bound in transition.bounds:
-        held = len(workflow.place(bound.place).tokens) + workflow.reserved.get(bound.place, 0)
+        held = workflow.place(bound.place).count + workflow.reserved.get(bound.place, 0)
         if held + bound.net > bound.capacity:
             return False
     return not transition.keyed or workflow.matches_of(transition.index).best() is not None

@@ -11,6 +11,16 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
+def thread_cpu_s() -> float:
+    """Return the processor time this thread has had."""
+    return time.thread_time()
+
+
+def process_cpu_s() -> float:
+    """Return the processor time all threads of this process have had."""
+    return time.process_time()
+
+
 def wall_s() -> float:
     """Return the wall clock, seconds since 1970."""
     return time.time()

@@ -56,7 +56,7 @@ class CompositeActor:
             place = places[arc.place] or workflow.place(arc.place)
             tokens = (place.take_one(turn, arc.queue),)
             again = bool(place.tokens)
-            if not again:
+            if not again and place.frozen is None:
                 places[arc.place] = None  # an empty place is made anew when a token comes: it need not be kept
         else:
             tokens, again = self._take(turn, transition)
@@ -93,7 +93,7 @@ class CompositeActor:
                 taken += place.take(turn, arc.queue, arc.weight)
             if len(place.tokens) < arc.weight:
                 again = False
-                if not place.tokens:
+                if not place.count:
                     workflow.places[arc.place] = None
         return tuple(taken), again
 

@@ -26,6 +26,8 @@ def derive(workflow: "WorkflowActor", turn: Turn) -> None:
     if state is not header.state:
         check_move(header.state, state)
         header.state = state
+        if state in TERMINAL and workflow.tasks.open:
+            workflow.tasks.end_all(workflow, turn)
         header.changed_at = turn.now
         _record(workflow, turn, state)
         turn.rare().changes.append(
@@ -52,7 +54,8 @@ def _state(workflow: "WorkflowActor") -> InstanceState:
         return _S.WAITING
     if not workflow.inner:
         return _S.COMPLETED
-    return _S.WAITING if workflow.plan.external or workflow.is_delayed else _S.STUCK
+    waits = workflow.plan.external or workflow.held or workflow.frozen or workflow.tasks.open or workflow.is_delayed
+    return _S.WAITING if waits else _S.STUCK
 
 
 def _is_awake(workflow: "WorkflowActor", state: InstanceState) -> bool:
@@ -108,7 +111,7 @@ def _has_tokens(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
 
 def lacking(workflow: "WorkflowActor") -> dict[str, str]:
     """Return what each transition lacks to fire, for those that have some of what they need."""
-    held = [place for index in range(len(workflow.places)) if (place := workflow.place(index)).tokens]
+    held = [place for index in range(len(workflow.places)) if (place := workflow.place(index)).count]
     reached = {index for place in held for index in place.plan.consumers}
     transitions = workflow.plan.transitions
     return {transitions[index].path: "; ".join(_lacks(workflow, transitions[index])) for index in sorted(reached)}
@@ -131,9 +134,9 @@ def _obstacles(workflow: "WorkflowActor", transition: TransitionPlan) -> Iterato
     if transition.keyed and not workflow.matched(transition):
         yield "no tokens with equal join keys"
     for index, weight in transition.inhibitors:
-        if len(workflow.place(index).tokens) >= weight:
+        if workflow.place(index).count >= weight:
             yield f"inhibited by {workflow.plan.places[index].path}"
     for bound in transition.bounds:
-        held = len(workflow.place(bound.place).tokens) + workflow.reserved.get(bound.place, 0)
+        held = workflow.place(bound.place).count + workflow.reserved.get(bound.place, 0)
         if held + bound.net > bound.capacity:
             yield f"no room in {workflow.plan.places[bound.place].path}, which holds {bound.capacity} at most"

@@ -3,6 +3,7 @@
 The loop is the order of promises: gather messages, run the kernel, commit, and only then release effects.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -25,16 +26,17 @@ from placet.actors.errors import BadRequest, Busy, EngineStopped, WaitsForItself
 from placet.actors.executors.base import Executor
 from placet.actors.kernel import Kernel
 from placet.actors.marker import Marker
-from placet.actors.messages import ClientMessage, KernelMessage, Spawn, decode_message, encode_message
+from placet.actors.messages import ClientMessage, KernelMessage, SkipIncident, Spawn, decode_message, encode_message
 from placet.actors.subscriptions import Subscriptions
-from placet.persistence.errors import StoreError, StoreFull
-from placet.persistence.store import Store
+from placet.persistence.errors import StoreError, StoreFull, ValueTooLarge
+from placet.persistence.store import MAX_VALUE_BYTES, Store
 from placet.petri.errors import PlacetError
 
 QUEUE_LIMIT = 100_000  # messages waiting; beyond it clients are told `Busy`
 GATHERED = 4_096  # messages taken over in one go
 RETRY_COMMIT_S = 1.0
 TEND_S = 0.005  # silence, with firings queued, after which executors are looked after
+LONGEST_TEXT_BYTES = 1 << 16  # of any text in a request: `by`, `why`, `request_id`, an address
 WAIT_S = 3_600.0  # longest sleep; anything that happens wakes the engine
 
 
@@ -80,6 +82,7 @@ class Engine:
         self.changes: Subscriptions[StateChanged] = Subscriptions()
         self.steps: Subscriptions[Progress] = Subscriptions()  # of the instances in `kernel.observed`
         self._stopping = threading.Event()
+        self._over = threading.Event()  # the store is used no more
         self._grace_s = 0.0
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._main, name="placet-engine", daemon=True)
@@ -141,7 +144,12 @@ class Engine:
         self._stopping.set()
         self.inbox.put(_Wake.WAKE)
         if self._thread.ident is not None:
-            self._thread.join()
+            self._over.wait()  # not `join`: interrupted, it may take a thread that goes on for one that has ended
+
+    @property
+    def is_over(self) -> bool:
+        """True when the store is used no more: the engine has ended, or never began."""
+        return self._over.is_set() or self._thread.ident is None
 
     # -- the loop ------------------------------------------------------------------------------------------
 
@@ -158,6 +166,7 @@ class Engine:
         finally:
             restore()
             self._refuse_all()
+            self._over.set()
 
     def _failed(self, problem: str) -> None:
         self.problem = problem
@@ -289,25 +298,47 @@ class Engine:
             self._fail(future, reason)
 
     def _fail(self, future: "Future[Any]", reason: str) -> None:  # `Any`: whatever it was to become
-        with suppress(InvalidStateError):  # it is done, or being done, by another thread
-            if not future.done():
-                future.set_exception(EngineStopped(reason))
+        if not future.done():
+            _settle(future, lambda: future.set_exception(EngineStopped(reason)))
 
 
 def _resolve(future: "Future[T]", then: Callable[[Answer], T], answer: Answer) -> None:
-    with suppress(InvalidStateError):  # its client has given up waiting
-        try:
-            future.set_result(then(answer))
-        except PlacetError as error:  # what the answer means to its client
-            future.set_exception(error)
+    try:
+        result = then(answer)
+    except PlacetError as error:  # what the answer means to its client
+        refusal = error
+        _settle(future, lambda: future.set_exception(refusal))
+    else:
+        _settle(future, lambda: future.set_result(result))
+
+
+def _settle(future: "Future[T]", settle: Callable[[], None]) -> None:
+    """Settle a future; what its callbacks raise, `sys.exit()` included, is a client's trouble, not the engine's."""
+    try:
+        settle()
+    except InvalidStateError:  # its client has given up waiting, or another thread was quicker
+        return
+    except BaseException:  # `Future` itself lets only exceptions pass that are no `Exception`
+        logging.getLogger("placet").exception("a callback of %r raised", future)
 
 
 def _checked(message: ClientMessage) -> ClientMessage:
-    """Return a client's message as it is, if its fields are what they should be. Raises `BadRequest`."""
+    """Return a client's message as it is, if its fields are what they should be.
+
+    Raises `BadRequest` and `ValueTooLarge`.
+    """
     if isinstance(message, Spawn):
         return message  # made field by field by the runtime; its tokens may be large
+    kind = type(message).__name__
+    for _, value in message.outputs if isinstance(message, SkipIncident) else ():
+        if len(value) > MAX_VALUE_BYTES:
+            raise ValueTooLarge(len(value), MAX_VALUE_BYTES)
     try:
         decode_message(encode_message(message))
-    except (msgspec.MsgspecError, UnicodeError, TypeError) as error:
-        raise BadRequest(f"a {type(message).__name__} cannot be sent: {error}") from error
+    except (msgspec.MsgspecError, UnicodeError, TypeError, OverflowError) as error:
+        raise BadRequest(f"a {kind} cannot be sent: {error}") from error
+    for name in message.__struct_fields__:
+        value = getattr(message, name)
+        if isinstance(value, str) and len(value.encode()) > LONGEST_TEXT_BYTES:
+            raise BadRequest(f"`{name}` of a {kind} is longer than {LONGEST_TEXT_BYTES} bytes")
     return message

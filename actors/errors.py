@@ -30,14 +30,19 @@ class SpawnConflict(InstanceError):
 
 
 class RequestRefused(InstanceError):
-    """The request had no effect; `reason` says why, `refusal` is its code."""
+    """The request had no effect; `reason` says why, `refusal` is its code.
+
+    Where somebody was quicker, `by` is who, and `at` when (engine seconds).
+    """
 
     code = "refused"
 
-    def __init__(self, instance: str, reason: str = "", refusal: str = "") -> None:
+    def __init__(self, instance: str, reason: str = "", refusal: str = "", by: str = "", at: float = 0.0) -> None:
         super().__init__(instance, reason)
-        self.args = (instance, reason, refusal)
+        self.args = (instance, reason, refusal, by, at)
         self.refusal = refusal
+        self.by = by
+        self.at = at
 
 
 class NotCompleted(InstanceError):

@@ -13,14 +13,16 @@ import msgspec
 from placet.actors.effects import StateChanged
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.messages import Done, Failed, KernelMessage, Park, Request, Withdrawn, encode_message
-from placet.actors.records import Parked, decode_header, encode
+from placet.actors.records import Failure, Parked, decode_header, encode
 from placet.actors.turn import Turn
 from placet.actors.usercode import failure_of
 from placet.persistence.keys import HEADER, PARKED, entry_key
+from placet.persistence.store import MAX_VALUE_BYTES
 from placet.supervision.budget import RestartBudget
 
 BUDGET = RestartBudget(limit=2, window_s=5.0)
 _OUTSIDE = 1 << 63  # numbers an instance never gives out itself
+MOST_PARKED_BYTES = MAX_VALUE_BYTES // 2  # of a message that is kept as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,22 @@ def _parking(root: bytes, message: KernelMessage, error: Exception) -> Park:
         transition, number, attempt = message.transition, message.number, message.attempt
     elif isinstance(message, Request):
         message = msgspec.structs.replace(message, reply=0)  # its client is told now, and only once
+    kind, encoded = type(message).__name__, encode_message(message)
+    if isinstance(message, Done) and len(encoded) > MOST_PARKED_BYTES:  # no entry holds it, and its firing is kept
+        problem = f"its result of {len(encoded)} bytes could not be counted, and is too large to be kept"
+        encoded = encode_message(
+            Failed(
+                root=root,
+                transition=transition,
+                number=number,
+                attempt=attempt,
+                failure=Failure(type="ValueTooLarge", message=problem),
+            )
+        )
     return Park(
         root=root,
-        kind=type(message).__name__,
-        message=encode_message(message),
+        kind=kind,
+        message=encoded,
         failure=failure_of(error, at=0.0),
         actor=faulty_actor(error),
         transition=transition,

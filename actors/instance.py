@@ -181,11 +181,17 @@ class Instance:
     ) -> Receipt:
         """Count a failed firing as done. Raises as `tell` does.
 
-        `outputs` is the value of its only output, or `Outputs({place: [values]})`.
+        `outputs` is the value of its only output, or `Outputs({place: [values]})`; None where it has no output.
         """
-        given = encoded_outputs(outputs)
+        given = () if outputs is None and self._gives_nothing(incident) else encoded_outputs(outputs)
         message = SkipIncident(incident=incident, outputs=given, by=by, why=why, request_id=request_id)
         return self.tell(message, timeout_s)
+
+    def _gives_nothing(self, incident: int) -> bool:
+        view = self.view()
+        path = next((found.transition for found in view.incidents if found.number == incident), "")
+        plan = self._runtime.reader.plan(view.header)
+        return path in plan.transition_index and not plan.transitions[plan.transition_index[path]].outputs
 
     def fail(
         self, incident: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None

@@ -10,13 +10,28 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from placet.actors.answers import Answer, Receipt, Refused, decode_answer, encode_answer
+from placet.actors.holds import held_transitions, is_target
 from placet.actors.lifecycle import TERMINAL, Intent
-from placet.actors.messages import Cancel, FailIncident, Intervention, Pause, Resume, RetryIncident, SkipIncident
+from placet.actors.messages import (
+    Cancel,
+    FailIncident,
+    Inject,
+    Intervention,
+    Pause,
+    Put,
+    Resume,
+    RetryIncident,
+    SkipIncident,
+    TaskIntervention,
+    TokenIntervention,
+)
 from placet.actors.records import Firing, GuardIncident, Parked, Phase
+from placet.actors.task_interventions import TASK_INTERVENTIONS
+from placet.actors.token_interventions import TOKEN_INTERVENTIONS, put
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import GUARD_INCIDENT, PARKED, REQUEST, entry_key
-from placet.petri.plan import TransitionPlan
+from placet.petri.outputs import positions
 
 
 def intervene(workflow: WorkflowActor, turn: Turn, message: Intervention) -> None:
@@ -26,10 +41,13 @@ def intervene(workflow: WorkflowActor, turn: Turn, message: Intervention) -> Non
     if known is not None:
         turn.rare().answer = _as_before(decode_answer(known))
         return
-    if workflow.header.state in TERMINAL:
+    if workflow.header.state in TERMINAL and not isinstance(message, TaskIntervention):
         turn.rare().answer = Refused(
             instance=message.instance, code="ended", reason=f"{message.instance} is {workflow.header.state.value}"
         )
+        return
+    if isinstance(message, Put | TokenIntervention | Inject) and (refused := _ending(workflow, message)):
+        turn.rare().answer = refused
         return
     answer = turn.rare().answer = INTERVENTIONS[type(message)](workflow, turn, message)
     if key and isinstance(answer, Receipt):
@@ -69,6 +87,8 @@ def _ending(workflow: WorkflowActor, message: Intervention) -> Refused | None:
 def _pause(workflow: WorkflowActor, turn: Turn, message: Pause) -> Answer:
     if refused := _ending(workflow, message):
         return refused
+    if message.target:
+        return _hold(workflow, turn, message)
     if workflow.header.intent is Intent.PAUSE:
         return _already(turn, message)
     workflow.header.intent = Intent.PAUSE
@@ -77,9 +97,37 @@ def _pause(workflow: WorkflowActor, turn: Turn, message: Pause) -> Answer:
     return _accept(workflow, turn, message, "paused")
 
 
+def _hold(workflow: WorkflowActor, turn: Turn, message: Pause) -> Answer:
+    header = workflow.header
+    if not is_target(workflow.plan, message.target):
+        return _refuse(message, "no_target", f"{message.instance} has nothing called {message.target!r} to pause")
+    if message.target in header.held:
+        return _already(turn, message)
+    header.held = (*header.held, message.target)
+    _change_holds(workflow)
+    return _accept(workflow, turn, message, "paused", target=message.target)
+
+
+def _release(workflow: WorkflowActor, turn: Turn, message: Resume) -> Answer:
+    header = workflow.header
+    if message.target not in header.held:
+        return _already(turn, message)
+    header.held = tuple(target for target in header.held if target != message.target)
+    _change_holds(workflow)
+    return _accept(workflow, turn, message, "resumed", target=message.target)
+
+
+def _change_holds(workflow: WorkflowActor) -> None:
+    before = workflow.held
+    workflow.held = held_transitions(workflow.plan, workflow.header.held)
+    workflow.dirty += sorted(before - workflow.held)
+
+
 def _resume(workflow: WorkflowActor, turn: Turn, message: Resume) -> Answer:
     if refused := _ending(workflow, message):
         return refused
+    if message.target:
+        return _release(workflow, turn, message)
     if workflow.header.intent is Intent.RUN:
         return _already(turn, message)
     workflow.header.intent = Intent.RUN
@@ -182,7 +230,7 @@ def _skip(workflow: WorkflowActor, turn: Turn, message: SkipIncident) -> Answer:
     if not isinstance(incident, Firing):
         return _refuse(message, "not_a_firing", "only a failed firing can be skipped; retry or fail this incident")
     transition = workflow.plan.transitions[incident.transition]
-    outputs = _positions(transition, message.outputs)
+    outputs = positions(transition, message.outputs)
     if isinstance(outputs, str):
         return _refuse(message, "wrong_output", outputs)
     receipt = _accept(workflow, turn, message, "skipped", incident=message.incident)
@@ -190,27 +238,6 @@ def _skip(workflow: WorkflowActor, turn: Turn, message: SkipIncident) -> Answer:
     _drop_parked_result(workflow, turn, incident.number)
     composite.finish(turn, incident, transition, outputs)
     return receipt
-
-
-def _positions(
-    transition: TransitionPlan, outputs: tuple[tuple[str, bytes], ...]
-) -> tuple[tuple[int, bytes], ...] | str:
-    """Return outputs by position, or what is wrong with them."""
-    names = transition.output_names
-    if any(name == "" for name, _ in outputs) and len(names) == 1:
-        outputs = tuple((name or names[0], value) for name, value in outputs)
-    unknown = [name for name, _ in outputs if name not in names]
-    if unknown:
-        return f"{transition.path} has no output {unknown[0]!r}; its outputs are {', '.join(names) or 'none'}"
-    counts = {name: sum(1 for other, _ in outputs if other == name) for name in names}
-    weights = {name: weight for name, (_, weight) in zip(names, transition.outputs, strict=True)}
-    filled = [name for name in names if counts[name]]
-    if transition.choice and len(filled) != 1:
-        return f"{transition.path} gives to exactly one of {', '.join(names)}; name one"
-    for name in filled if transition.choice else names:
-        if counts[name] != weights[name]:
-            return f"{transition.path} gives {weights[name]} to {name}, not {counts[name]}; name each output"
-    return tuple((names.index(name), value) for name, value in outputs)
 
 
 def _fail(workflow: WorkflowActor, turn: Turn, message: FailIncident) -> Answer:
@@ -225,10 +252,13 @@ def _fail(workflow: WorkflowActor, turn: Turn, message: FailIncident) -> Answer:
 
 # `Any`: each function takes the very message it stands beside, a relation the type system cannot say.
 INTERVENTIONS: Mapping[type[Intervention], Callable[[WorkflowActor, Turn, Any], Answer]] = {
+    Put: put,
     Pause: _pause,
     Resume: _resume,
     Cancel: _cancel,
     RetryIncident: _retry,
     SkipIncident: _skip,
     FailIncident: _fail,
+    **TOKEN_INTERVENTIONS,
+    **TASK_INTERVENTIONS,
 }

@@ -145,11 +145,18 @@ class Intervention(Request, frozen=True, gc=False, kw_only=True):
 
 
 class Pause(Intervention, frozen=True, gc=False, kw_only=True):
-    """Choose nothing new in the instance; results of what is in flight are counted."""
+    """Choose nothing new in the instance; results of what is in flight are counted.
+
+    `target` narrows it to a place, a transition, a composite, or `#tag`: every node with that tag.
+    """
+
+    target: str = ""
 
 
 class Resume(Intervention, frozen=True, gc=False, kw_only=True):
-    """Undo a pause."""
+    """Undo a pause of the same target."""
+
+    target: str = ""
 
 
 class Cancel(Intervention, frozen=True, gc=False, kw_only=True):
@@ -175,10 +182,84 @@ class FailIncident(Intervention, frozen=True, gc=False, kw_only=True):
     incident: int
 
 
+class Put(Intervention, frozen=True, gc=False, kw_only=True):
+    """Put a token into a place that is fed from outside; programs need not say who and why."""
+
+    by: str = ""
+    place: str
+    value: bytes
+
+
+class Inject(Intervention, frozen=True, gc=False, kw_only=True):
+    """Put a token into any place."""
+
+    place: str
+    value: bytes
+
+
+class TokenIntervention(Intervention, frozen=True, gc=False, kw_only=True):
+    """Base of what is done to one free token; one that was taken meanwhile is left alone, with the reason."""
+
+    token: int
+
+
+class EditToken(TokenIntervention, frozen=True, gc=False, kw_only=True):
+    """Give a token another value; it keeps its age."""
+
+    value: bytes
+
+
+class MoveToken(TokenIntervention, frozen=True, gc=False, kw_only=True):
+    """Put a token into another place; it keeps its age."""
+
+    place: str
+
+
+class DropToken(TokenIntervention, frozen=True, gc=False, kw_only=True):
+    """Remove a token for good."""
+
+
+class FreezeToken(TokenIntervention, frozen=True, gc=False, kw_only=True):
+    """Let nothing take a token until it is thawed."""
+
+
+class ThawToken(TokenIntervention, frozen=True, gc=False, kw_only=True):
+    """Let a frozen token be taken again."""
+
+
+class TaskIntervention(Intervention, frozen=True, gc=False, kw_only=True):
+    """Base of what people do with a task; `roles` are those of the person."""
+
+    task: int
+    roles: tuple[str, ...] = ()
+
+
+class Decide(TaskIntervention, frozen=True, gc=False, kw_only=True):
+    """Complete a task: its token is taken and the transition fires, in one.
+
+    `output` is the place a choice gives to, "" where there is none to make; `outputs` holds (place, value), and without
+    it every output gets the token's own value.
+    """
+
+    output: str = ""
+    outputs: tuple[tuple[str, bytes], ...] = ()
+
+
+class Claim(TaskIntervention, frozen=True, gc=False, kw_only=True):
+    """Keep a task for oneself: nobody else may decide it."""
+
+
+class Unclaim(TaskIntervention, frozen=True, gc=False, kw_only=True):
+    """Give a claimed task back to everybody; anyone may do so."""
+
+
 ExecutorMessage: TypeAlias = Done | Failed | Withdrawn
 InternalMessage: TypeAlias = Due | Grant | Recover | RunAlone | Park
 ActorMessage: TypeAlias = Inspect | Restart | Sleep | Trim
-InterventionMessage: TypeAlias = Pause | Resume | Cancel | RetryIncident | SkipIncident | FailIncident
+IncidentMessage: TypeAlias = RetryIncident | SkipIncident | FailIncident
+TokenMessage: TypeAlias = Inject | EditToken | MoveToken | DropToken | FreezeToken | ThawToken
+TaskMessage: TypeAlias = Decide | Claim | Unclaim
+InterventionMessage: TypeAlias = Put | Pause | Resume | Cancel | IncidentMessage | TokenMessage | TaskMessage
 ClientMessage: TypeAlias = Spawn | ActorMessage | InterventionMessage
 KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from placet.actors.guards import judge, judge_again
 from placet.actors.turn import Turn
-from placet.persistence.keys import FIRST_PLACE, TOKEN, pack_id
+from placet.persistence.keys import FIRST_PLACE, FROZEN, TOKEN, entry_key, pack_id
 from placet.petri.matching import JoinKey
 from placet.petri.plan import PlacePlan
 
@@ -27,18 +27,20 @@ def _suffix(index: int) -> bytes:
 class PlaceActor:
     """The tokens of one place, in memory while somebody looks at them; each has a durable entry of its own.
 
-    Durable entries: `TOKEN` | token id -> value bytes. A token's id is its age: one put back keeps it.
+    Durable entries: `TOKEN` | token id -> value bytes, `FROZEN` | token id for those nothing may take. A token's id is
+    its age: one put back keeps it.
     `queues` holds, for each gate of the place, the tokens it let through, with their join keys: a guard or a key
     is asked once a token. Ordered dicts, since plain ones are slow to give up their first key again and again.
     """
 
-    __slots__ = ("_early", "_prefix", "_workflow", "plan", "queues", "tokens")
+    __slots__ = ("_early", "_prefix", "_workflow", "frozen", "plan", "queues", "tokens")
 
     def __init__(self, plan: PlacePlan, workflow: "WorkflowActor") -> None:
         self.plan = plan
         self._prefix = workflow.root + (_suffixes.get(plan.index) or _suffix(plan.index))
         self._workflow = workflow
-        self.tokens: OrderedDict[int, bytes] = OrderedDict()
+        self.tokens: OrderedDict[int, bytes] = OrderedDict()  # those that may be taken
+        self.frozen: dict[int, bytes] | None = None
         self.queues: list[OrderedDict[int, JoinKey]] = [OrderedDict() for _ in plan.gates] if plan.gates else _NONE
         # tokens that passed a gate but for its delay: (key) by (gate, token)
         self._early: dict[tuple[int, int], JoinKey] | None = {} if plan.delayed else None
@@ -66,9 +68,7 @@ class PlaceActor:
         if self.plan.delayed:
             self._workflow.delays.expire(turn, token)
         self.load(token, value)
-        _sort_in(self.tokens, token)
-        for queue in self.queues:
-            _sort_in(queue, token)
+        self.sort_in(token)
         if self.plan.delayed:
             self._await(turn, token)
 
@@ -90,6 +90,8 @@ class PlaceActor:
         self.queues[position][token] = key
         if gate.key is not None:
             workflow.matches_of(gate.transition).add(gate.match, key, token)
+        if gate.manual:
+            workflow.tasks.offer(gate.transition, token, self.plan.index)
 
     def mature(self, turn: Turn, token: int) -> None:
         """Let a token through the gates whose delay is over, and wait for the next."""
@@ -110,9 +112,15 @@ class PlaceActor:
 
     def forget_matches(self) -> None:
         """Take the tokens out of all join indexes: the place goes to sleep."""
-        if self.plan.special:
-            for token in self.tokens:
-                self._leave(token)
+        for gate, queue in zip(self.plan.gates, self.queues, strict=True):
+            if gate.key is not None:
+                for token, key in queue.items():
+                    self._workflow.matches_of(gate.transition).remove(gate.match, key, token)
+
+    @property
+    def count(self) -> int:
+        """How many free tokens are here, frozen ones included."""
+        return len(self.tokens) + len(self.frozen or ())
 
     @property
     def early(self) -> list[tuple[int, int]]:
@@ -151,6 +159,69 @@ class PlaceActor:
         self._workflow.dirty += self.plan.watchers
         return self.plan.index, token, value
 
+    # -- in the hands of people ----------------------------------------------------------------------------
+
+    def replace(self, turn: Turn, token: int, value: bytes) -> None:
+        """Give a token another value; guards and keys are asked anew."""
+        turn.put(self._prefix + pack_id(token), value)
+        if self.frozen is not None and token in self.frozen:
+            self.frozen[token] = value
+            return
+        self._leave(token)
+        self.tokens[token] = value  # a value takes the place of the old one in the order of age
+        self._offer(token, value)
+
+    def sort_in(self, token: int) -> None:
+        """Move a token, just added, to where its age belongs."""
+        _sort_in(self.tokens, token)
+        for queue in self.queues:
+            _sort_in(queue, token)
+
+    def freeze(self, turn: Turn, token: int) -> None:
+        """Let nothing take a token until it thaws."""
+        turn.born[self._frozen_key(token)] = b""
+        self._leave(token)
+        self.load_frozen(token, self.tokens.pop(token))
+
+    def load_frozen(self, token: int, value: bytes) -> None:
+        """Hold a token that nothing may take."""
+        self.frozen = {**(self.frozen or {}), token: value}
+
+    def thaw(self, turn: Turn, token: int) -> None:
+        """Let a token be taken again."""
+        turn.delete(self._frozen_key(token))
+        value = self._pop_frozen(token)
+        self.tokens[token] = value
+        _sort_in(self.tokens, token)
+        if self._early is not None:
+            self._workflow.delays.expire(turn, token)
+        self._offer(token, value)
+        if self._early is not None:
+            self._await(turn, token)
+
+    def remove_frozen(self, turn: Turn, token: int) -> TakenToken:
+        """Remove and return a frozen token."""
+        turn.delete(self._frozen_key(token))
+        turn.delete(self._prefix + pack_id(token))
+        self._workflow.dirty += self.plan.watchers
+        return self.plan.index, token, self._pop_frozen(token)
+
+    def _pop_frozen(self, token: int) -> bytes:
+        frozen = self.frozen or {}
+        value = frozen.pop(token)
+        self.frozen = frozen or None
+        return value
+
+    def _frozen_key(self, token: int) -> bytes:
+        return entry_key(self._workflow.root, FIRST_PLACE + self.plan.index, FROZEN, token)
+
+    def _offer(self, token: int, value: bytes) -> None:
+        """Ask all gates about a token that is here, and sort it in."""
+        if self.queues:
+            judge(self._workflow, self, token, value)
+            for queue in self.queues:
+                _sort_in(queue, token)
+
     def _leave(self, token: int) -> None:
         """Take a token out of all queues and join indexes."""
         for position, queue in enumerate(self.queues):
@@ -158,6 +229,8 @@ class PlaceActor:
                 key, gate = queue.pop(token), self.plan.gates[position]
                 if gate.key is not None:
                     self._workflow.matches_of(gate.transition).remove(gate.match, key, token)
+                if gate.manual:
+                    self._workflow.tasks.withdraw(gate.transition, token)
             elif self._early:
                 self._early.pop((position, token), None)
 

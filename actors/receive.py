@@ -6,27 +6,21 @@ from typing import Any
 from placet.actors.answers import Entries, Receipt, Refused
 from placet.actors.composite import CompositeActor
 from placet.actors.delays import OF_A_TOKEN
-from placet.actors.interventions import end, intervene
+from placet.actors.interventions import INTERVENTIONS, end, intervene
 from placet.actors.lifecycle import TERMINAL, Intent
 from placet.actors.messages import (
     MOST_TRIMMED,
     ActorRequest,
-    Cancel,
     Done,
     Due,
     Failed,
-    FailIncident,
     Grant,
     Inspect,
-    KernelMessage,
+    Message,
     Park,
-    Pause,
     Recover,
     Restart,
-    Resume,
-    RetryIncident,
     RunAlone,
-    SkipIncident,
     Sleep,
     Trim,
     Withdrawn,
@@ -217,7 +211,8 @@ def _trim(workflow: WorkflowActor, turn: Turn, message: Trim) -> None:
 
 
 # `Any`: each function takes the very message it stands beside, a relation the type system cannot say.
-RECEIVERS: Mapping[type[KernelMessage], Callable[[WorkflowActor, Turn, Any], None]] = {
+RECEIVERS: Mapping[type[Message], Callable[[WorkflowActor, Turn, Any], None]] = {
+    **dict.fromkeys(INTERVENTIONS, intervene),
     Done: _done,
     Failed: _failed,
     Withdrawn: _withdrawn,
@@ -230,5 +225,4 @@ RECEIVERS: Mapping[type[KernelMessage], Callable[[WorkflowActor, Turn, Any], Non
     Restart: _restart,
     Sleep: _sleep,
     Trim: _trim,
-    **dict.fromkeys((Pause, Resume, Cancel, RetryIncident, SkipIncident, FailIncident), intervene),
 }

@@ -1,7 +1,7 @@
 """An actor's durable entries: what stands in the store under an instance, as msgspec values.
 
 These entries are the actors' snapshots: `HEADER` of the workflow actor, `FIRING` and `GUARD_INCIDENT` of
-composites, `TOKEN` of places (raw value bytes), `DELAY` of the workflow actor. Times are engine seconds.
+composites, `TOKEN` of places (raw value bytes), `DELAY` and `TASK` of the workflow actor. Times are engine seconds.
 """
 
 from enum import IntEnum
@@ -49,6 +49,7 @@ class Header(msgspec.Struct, array_like=True, gc=False):
     serial: int = 0  # last token id or firing number given out; firing records may hold a later one
     link: int = 0  # last history record; firing records may hold a later one
     fired: int = 0  # results counted; firing records may hold a later one
+    held: tuple[str, ...] = ()  # paths and tags of what is paused in it
 
 
 class Firing(msgspec.Struct, array_like=True, gc=False):
@@ -80,6 +81,21 @@ class Delay(msgspec.Struct, array_like=True, gc=False):
     due: float = 0.0  # when the next gate lets it in; 0.0: none waits for it
 
 
+class Task(msgspec.Struct, array_like=True, gc=False):
+    """A token offered to people by a manual transition; once decided it stays, to answer who comes late."""
+
+    number: int
+    transition: int
+    place: int
+    token: int
+    offered_at: float
+    claimed_by: str = ""
+    ended: str = ""  # "decided", or "withdrawn" when the token went another way
+    by: str = ""  # who decided
+    output: str = ""  # for which output; "" is all of them
+    at: float = 0.0  # when it ended
+
+
 class GuardIncident(msgspec.Struct, array_like=True):
     """A guard that raised on one token: the token stays in its place, and the transition leaves it alone."""
 
@@ -106,6 +122,7 @@ KEPT_FAILURES = 10
 encode = msgspec.msgpack.Encoder().encode
 decode_header = msgspec.msgpack.Decoder(Header).decode
 decode_firing = msgspec.msgpack.Decoder(Firing).decode
+decode_task = msgspec.msgpack.Decoder(Task).decode
 decode_delay = msgspec.msgpack.Decoder(Delay).decode
 decode_guard_incident = msgspec.msgpack.Decoder(GuardIncident).decode
 decode_parked = msgspec.msgpack.Decoder(Parked).decode

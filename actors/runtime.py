@@ -18,7 +18,7 @@ import msgspec
 
 from placet.actors.answers import Answer, Receipt, Refused, Spawned
 from placet.actors.arguments import check_state, check_text, chosen_id
-from placet.actors.catalog import Catalog
+from placet.actors.catalog import Catalog, is_same
 from placet.actors.control import ControlServer
 from placet.actors.control_desk import ControlDesk
 from placet.actors.effects import Progress
@@ -47,6 +47,7 @@ from placet.persistence.state import open_state
 from placet.persistence.store import Store
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
+from placet.petri.errors import DefinitionError
 from placet.petri.plan import Plan, make_plan
 
 if TYPE_CHECKING:
@@ -85,11 +86,14 @@ class Runtime:
         control: bool = True,
         check: bool = False,
     ) -> None:
-        self.path = Path(path)
+        if limit_bytes <= 0:
+            raise ValueError(f"limit_bytes must be > 0, got {limit_bytes}")
+        self.path = Path(path).absolute()  # wherever the process goes from here
         self._grace_s = grace_s
         self._pid = os.getpid()
         self._closing = threading.Lock()
         self._closed = threading.Event()  # the store is let go of
+        self._engine: Engine | None = None
         self._catalog = Catalog()
         self._digests: dict[str, bytes] = {}
         self._plans: dict[str, Plan] = {}
@@ -97,13 +101,13 @@ class Runtime:
             self._register(workflow.definition())
         with ExitStack() as undo:
             state = open_state(self.path, limit_bytes=limit_bytes, full=check)
-            undo.callback(state.close)
+            undo.callback(self._let_go, state.close)
             undo.callback(self._closed.set)
             marker = MarkerFile(self.path)
-            undo.callback(marker.close)
+            undo.callback(self._let_go, marker.close)
             record_options(state.store, self._catalog, self._digests.values())
             self.unknown = load_stored(state.store, self._catalog)
-            self.engine = self._make_engine(state.store, marker, threads)
+            self.engine = self._engine = self._make_engine(state.store, marker, threads)
             self._reader = StateReader(state.store)
             self.control = ControlServer(self.path, ControlDesk(self).answer) if control else None
             self.engine.start()
@@ -124,6 +128,9 @@ class Runtime:
         return engine
 
     def _register(self, definition: Definition) -> None:
+        known = self._catalog.definitions.get(definition.name)
+        if known is not None and not is_same(known, definition):
+            raise DefinitionError(f"there are two workflows called {definition.name}", "give one of them another name")
         self._digests[definition.name] = self._catalog.register(definition)
         self._plans[definition.name] = make_plan(definition.net, definition.behaviours)
 
@@ -153,6 +160,11 @@ class Runtime:
             self.engine.stop(0.0)
             raise
 
+    def _let_go(self, close: Callable[[], None]) -> None:
+        """Close what the engine uses, unless it goes on: a second interrupt leaves it to the end of the process."""
+        if self._engine is None or self._engine.is_over:
+            close()
+
     @property
     def reader(self) -> StateReader:
         """What looks at committed state. Raises `EngineStopped` once the runtime is closed."""
@@ -168,7 +180,8 @@ class Runtime:
         """Start an instance with `tokens`, {entry place: [values]}, and return it once it is on disk.
 
         The same id with the same inputs is the same instance; with other inputs, `SpawnConflict`. Without an id
-        it gets a random one. Raises `UnknownWorkflow`, `BadRequest` for an id that is no text, `InvalidId`, `NotFound`
+        it gets a random one. Raises `UnknownWorkflow`, `DefinitionError` for another workflow under a registered
+        name, `BadRequest` for an id that is no text, `InvalidId`, `NotFound`
         for a place that is no entry, `Busy` and `WaitTimeout` (then it may or may not exist: spawn it again with the
         same id).
         """
@@ -185,10 +198,13 @@ class Runtime:
         self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = ""
     ) -> "Future[Instance]":
         """`spawn` without waiting."""
-        name = workflow if isinstance(workflow, str) else workflow.definition().name
+        given = None if isinstance(workflow, str) else workflow.definition()
+        name = given.name if given is not None else str(workflow)
         definition = self._catalog.definitions.get(name)
         if definition is None or name not in self._digests:
             raise UnknownWorkflow(name)
+        if given is not None and not is_same(definition, given):
+            raise DefinitionError(f"another workflow called {name} is registered", "pass this one to Runtime instead")
         instance = chosen_id(id, f"{name}-{secrets.token_hex(6)}")
         values = entry_values(self._plans[name], name, instance, tokens or {})
         message = Spawn(
@@ -211,7 +227,7 @@ class Runtime:
             case Refused(code="conflict"):
                 raise SpawnConflict(instance, answer.reason)
             case Refused():
-                raise RequestRefused(instance, answer.reason, answer.code)
+                raise RequestRefused(instance, answer.reason, answer.code, answer.by, answer.at)
             case _:
                 raise AssertionError(answer)
 
@@ -268,7 +284,7 @@ class Runtime:
         """Send a message and return the answer. Raises `RequestRefused`."""
         answer = self.wait(self.engine.ask(make, lambda answer: answer), timeout_s, make(0).instance)
         if isinstance(answer, Refused):
-            raise RequestRefused(answer.instance, answer.reason, answer.code)
+            raise RequestRefused(answer.instance, answer.reason, answer.code, answer.by, answer.at)
         return answer
 
     def reached(self, instance: str, states: frozenset[InstanceState]) -> "Future[InstanceState]":

@@ -48,6 +48,6 @@ class Subscriptions(Generic[Event]):
             for number, listener in listeners:
                 try:
                     listener(event)
-                except Exception:  # a client's own code: whatever it raises is no reason to stop everybody's engine
+                except BaseException:  # a client's own code: what it raises must not stop the engine, `sys.exit()` too
                     logging.getLogger("placet").exception("a listener to %s raised; it is told nothing more", instance)
                     self._remove(key, number)

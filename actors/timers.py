@@ -9,6 +9,7 @@ from heapq import heappop, heappush
 from typing import TypeAlias
 
 BUCKETS_A_SECOND = 8
+FAR = 1e12  # engine seconds, some 30,000 years: whatever is due later, or never, shares a bucket
 TimerKey: TypeAlias = tuple[bytes, int]  # (root, firing number)
 
 
@@ -26,7 +27,7 @@ class Timers:
 
     def set(self, key: TimerKey, due: float, transition: int) -> None:
         """Set the timer of `key`; an earlier one in another bucket must be cleared first."""
-        number = int(due * BUCKETS_A_SECOND)
+        number = _bucket(due)
         bucket = self._buckets.get(number)
         if bucket is None:
             bucket = self._buckets[number] = {}
@@ -35,7 +36,7 @@ class Timers:
 
     def clear(self, key: TimerKey, due: float) -> None:
         """Forget the timer of `key` that was set for `due`, if it is still there."""
-        bucket = self._buckets.get(int(due * BUCKETS_A_SECOND))
+        bucket = self._buckets.get(_bucket(due))
         if bucket is not None:
             bucket.pop(key, None)
 
@@ -62,3 +63,7 @@ class Timers:
             return None
         begin = self._order[0] / BUCKETS_A_SECOND
         return begin if begin > now else min(due for due, _ in self._buckets[self._order[0]].values())
+
+
+def _bucket(due: float) -> int:
+    return int((due if due < FAR else FAR) * BUCKETS_A_SECOND)  # "not a number" is not below `FAR` either

@@ -59,7 +59,7 @@ def accepted(instance: str, answer: Answer) -> Receipt:
             return answer
         case Refused(code="not_found", reason=reason):
             raise NotFound(instance, reason)
-        case Refused(code=code, reason=reason):
-            raise RequestRefused(instance, reason, code)
+        case Refused(code=code, reason=reason, by=by, at=at):
+            raise RequestRefused(instance, reason, code, by, at)
         case _:
             raise AssertionError(answer)

@@ -10,13 +10,14 @@ from placet.actors.records import (
     decode_guard_incident,
     decode_header,
     decode_parked,
+    decode_task,
 )
 from placet.actors.services import Waking
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.blobs import BLOB_ACTOR
 from placet.persistence.errors import StoreDamaged
-from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, TOKEN, split_entry
+from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, TASK, split_entry
 
 
 def spawn(
@@ -41,20 +42,23 @@ def wake(root: bytes, entries: Iterable[tuple[bytes, bytes]], turn: Turn, servic
         raise StoreDamaged(f"instance {root.hex()} has no header")
     header = decode_header(value)
     workflow = WorkflowActor(root, header, services.plan(header), services, turn, new=False)
-    tokens: list[tuple[int, int, bytes]] = []
+    entries_of: dict[int, list[tuple[int, int, bytes]]] = {}  # by place
     for key, value in iterator:
         actor, kind, number = split_entry(key)
         if actor == BLOB_ACTOR:
             break  # chunks of large values: read when needed
-        if kind == TOKEN:
-            tokens.append((actor - FIRST_PLACE, number, value))
+        if actor >= FIRST_PLACE:
+            entries_of.setdefault(actor - FIRST_PLACE, []).append((kind, number, value))
         else:
             _load(workflow, actor, kind, number, value)
     workflow.forget_unwritten()
-    for index, token, value in tokens:  # after the guard incidents: what is known to raise is not asked again
+    for index, found in entries_of.items():  # after the guard incidents: what is known to raise is not asked again
         place = workflow.place(index)
-        place.load(token, value)
-        workflow.inner += not place.plan.is_exit
+        workflow.load_place(place, found)
+        workflow.frozen += len(place.frozen or ())
+        if not place.plan.is_exit:
+            workflow.inner += place.count
+    workflow.tasks.recheck(workflow)
     for held in workflow.places:
         if held is not None:
             workflow.dirty += held.plan.consumers
@@ -75,6 +79,10 @@ def _load(workflow: WorkflowActor, actor: int, kind: int, number: int, value: by
     elif kind == GUARD_INCIDENT:
         incident = decode_guard_incident(value)
         workflow.guard_incidents[incident.transition, incident.token] = incident
+    elif kind == TASK:
+        task = decode_task(value)
+        if not task.ended:
+            workflow.tasks.load(task)
     elif kind == DELAY:
         workflow.delays.held[number] = decode_delay(value)
     elif kind == PARKED:

@@ -1,6 +1,6 @@
 """The workflow actor: one instance. It holds the header, and owns places and composites."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from placet.actors.choice import choose, oldest, start_ready
@@ -9,22 +9,24 @@ from placet.actors.delays import Delays
 from placet.actors.derivation import derive
 from placet.actors.effects import Progress
 from placet.actors.guards import forget_taken
+from placet.actors.holds import held_transitions
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.place import PlaceActor, TakenToken
 from placet.actors.records import Firing, GuardIncident, Header, Parked, Phase, encode
 from placet.actors.services import Services
 from placet.actors.slots import SLICE_S
+from placet.actors.tasks import Tasks
 from placet.actors.turn import Turn
 from placet.persistence.blobs import INLINE_BYTES, TAG, chunk_keys, decode_ref, is_ref, join, split
 from placet.persistence.errors import ValueTooLarge
-from placet.persistence.history import Detail, encode_record
+from placet.persistence.history import encode_record
 from placet.persistence.keys import (
     FIRST_PLACE,
+    FROZEN,
     HEADER,
     HISTORY,
     TOKEN,
     entry_key,
-    kind_prefix,
     pack_id,
     split_entry,
 )
@@ -35,6 +37,7 @@ from placet.petri.plan import Plan, TransitionPlan
 
 RUNNING, INCIDENT = int(Phase.RUNNING), int(Phase.INCIDENT)  # plain indices: an enum costs a look-up each time
 RUN, LIVE = Intent.RUN, InstanceState.RUNNING
+NONE_HELD: frozenset[int] = frozenset()
 REF = TAG[0]  # first byte of what stands for a large value
 
 
@@ -57,8 +60,10 @@ class WorkflowActor:
         "delays",
         "dirty",
         "fired",
+        "frozen",
         "guard_incidents",
         "header",
+        "held",
         "inner",
         "link",
         "mark",
@@ -72,6 +77,7 @@ class WorkflowActor:
         "serial",
         "services",
         "slice_end",
+        "tasks",
         "turn",
     )
 
@@ -95,12 +101,15 @@ class WorkflowActor:
         self.delays = Delays(root)
         self.matches: dict[int, Matches] = {}  # by transition with join keys
         self.reserved: dict[int, int] = {}  # tokens that firings will give to places with a capacity
+        self.tasks = Tasks()
+        self.held = held_transitions(plan, header.held) if header.held else NONE_HELD
+        self.frozen = 0  # free tokens that nothing may take
         self.serial = header.serial
         self.link = header.link
         self.fired = header.fired
         self.slice_end = turn.now + SLICE_S  # engine time until which it may reuse slots while others wait
         self._header_key = entry_key(root, 0, HEADER, 0)
-        self._stored = None if new else (header.state, header.intent, header.awake)
+        self._stored = None if new else (header.state, header.intent, header.awake, header.held)
         self._counters = (self.serial, self.link)  # as last written
 
     # -- tokens --------------------------------------------------------------------------------------------
@@ -112,9 +121,18 @@ class WorkflowActor:
             place = self.places[index] = PlaceActor(self.plan.places[index], self)
             if self._asleep and index in self._asleep:
                 self._asleep.discard(index)
-                for key, value in self.services.scan(kind_prefix(self.root, FIRST_PLACE + index, TOKEN)):
-                    place.load(split_entry(key)[2], value)
+                entries = dict(self.services.scan(self.root + (FIRST_PLACE + index).to_bytes(2, "big")))
+                self.load_place(place, [(*split_entry(key)[1:], value) for key, value in entries.items()])
         return place
+
+    def load_place(self, place: PlaceActor, entries: Sequence[tuple[int, int, bytes]]) -> None:
+        """Fill a place from its entries, each (kind, token, value), in the order of keys."""
+        frozen = {token for kind, token, _ in entries if kind == FROZEN}
+        for kind, token, value in entries:
+            if kind == TOKEN and token in frozen:
+                place.load_frozen(token, value)
+            elif kind == TOKEN:
+                place.load(token, value)
 
     def sleep_place(self, index: int) -> None:
         """Drop a place from memory; the next message to it, or look at it, wakes it."""
@@ -129,9 +147,7 @@ class WorkflowActor:
         if not token:
             self.serial = token = self.serial + 1
         if len(value) > INLINE_BYTES:
-            value, chunks = split(self.root, token, value)
-            for key, chunk in chunks:
-                turn.create(key, chunk or b"")
+            value = self.stored(turn, token, value)
         place = self.places[index]
         if place is None:
             place = self.place(index)
@@ -141,6 +157,20 @@ class WorkflowActor:
         if not plan.is_exit:
             self.inner += 1
         return token
+
+    def stored(self, turn: Turn, number: int, value: bytes) -> bytes:
+        """Return a value as it stands in a token's entry: a large one in chunks, under the number of the token."""
+        if len(value) <= INLINE_BYTES:
+            return value
+        reference, chunks = split(self.root, number, value)
+        for key, chunk in chunks:
+            turn.create(key, chunk or b"")
+        return reference
+
+    def settle_guards(self, turn: Turn, index: int, token: int) -> None:
+        """Forget what guards said of a token that is about to change."""
+        if self.guard_incidents:
+            forget_taken(self, turn, [(index, token, b"")])
 
     def restore(self, turn: Turn, index: int, token: int, value: bytes) -> None:
         """Put back a token that a firing had taken."""
@@ -152,7 +182,11 @@ class WorkflowActor:
     def remove(self, turn: Turn, index: int, token: int) -> bytes:
         """Take a free token away for good, and return its value as stored."""
         place = self.place(index)
-        _, _, value = place.remove(turn, token)
+        if place.frozen is not None and token in place.frozen:
+            _, _, value = place.remove_frozen(turn, token)
+            self.frozen -= 1
+        else:
+            _, _, value = place.remove(turn, token)
         self.inner -= not place.plan.is_exit
         self.delays.forget(turn, token)
         if self.guard_incidents:
@@ -161,7 +195,8 @@ class WorkflowActor:
 
     def clear(self, turn: Turn, index: int) -> list[int]:
         """Remove all free tokens of a place, and return their ids."""
-        tokens = list(self.place(index).tokens)
+        place = self.place(index)
+        tokens = [*place.tokens, *(place.frozen or ())]
         for token in tokens:
             value = self.remove(turn, index, token)
             if value[0] == REF:
@@ -193,10 +228,7 @@ class WorkflowActor:
     def _copy(self, turn: Turn, stored: bytes) -> bytes:
         if not is_ref(stored):
             return stored
-        copy, chunks = split(self.root, self.next_serial(), self.value(stored))
-        for key, chunk in chunks:
-            turn.create(key, chunk or b"")
-        return copy
+        return self.stored(turn, self.next_serial(), self.value(stored))
 
     def discard_seen(self, turn: Turn, firing: Firing) -> None:
         """Remove the chunks of large values a firing had read."""
@@ -260,7 +292,7 @@ class WorkflowActor:
         attempt: int = 0,
         consumed: Sequence[int] = (),
         produced: Sequence[int] = (),
-        detail: Detail | None = None,
+        detail: Mapping[str, str | int | float | bool] | None = None,
     ) -> None:
         """Append a record to the history."""
         sequence = self.services.history + len(turn.log) + 1
@@ -326,14 +358,16 @@ class WorkflowActor:
                 start_ready(self, turn)
             if self.dirty or self.agenda.queued:
                 choose(self, turn)
-            if (
-                header.state is LIVE
-                and counts[RUNNING]
-                and self._stored is not None
-                and not (counts[INCIDENT] or self.guard_incidents or self.parked)
-            ):  # the common case: it ran, and it runs
-                self._write_firings(turn)
-                return
+        if self.tasks.has_changed:
+            self.tasks.settle(self, turn)
+        if header.intent is RUN and (
+            header.state is LIVE
+            and counts[RUNNING]
+            and self._stored is not None
+            and not (counts[INCIDENT] or self.guard_incidents or self.parked or header.held)
+        ):  # the common case: it ran, and it runs
+            self._write_firings(turn)
+            return
         derive(self, turn)
         self._write_firings(turn)
         self._write_header(turn)
@@ -354,8 +388,9 @@ class WorkflowActor:
         transitions = self.plan.transitions
         for executor, numbers in self.ready.items():
             startable = any(
-                transitions[composite.firings[number].transition].behaviour is not None
+                transitions[firing.transition].behaviour is not None and firing.transition not in self.held
                 for number, composite in numbers.items()
+                for firing in (composite.firings[number],)
             )
             if startable and executor not in wanted:
                 wanted.append(executor)
@@ -394,7 +429,7 @@ class WorkflowActor:
     def _write_header(self, turn: Turn) -> None:
         """Write the header if what it says of the instance has changed."""
         header = self.header
-        if (header.state, header.intent, header.awake) != self._stored:
+        if (header.state, header.intent, header.awake, header.held) != self._stored:
             self._put_header(turn)
 
     def _put_header(self, turn: Turn) -> None:
@@ -404,7 +439,7 @@ class WorkflowActor:
             turn.born[self._header_key] = encode(header)
         else:
             turn.put(self._header_key, encode(header))
-        self._stored = (header.state, header.intent, header.awake)
+        self._stored = (header.state, header.intent, header.awake, header.held)
         self._counters = (self.serial, self.link)
 
 

@@ -31,6 +31,26 @@ class RunningHandler:
     since_s: float  # how long it has run
 
 
+class Workplace(Protocol):
+    """Where one thread of a pool has its handlers run."""
+
+    def open(self) -> None:
+        """Get ready, if it is not; called before each firing is taken. Must not raise."""
+        ...
+
+    def answer(self, start: Start) -> ExecutorMessage:
+        """Run the handler of a firing to its end, and return the answer. Must not raise."""
+        ...
+
+    def stop(self) -> None:
+        """End the handler that runs, if that is possible; called by another thread, and its answer is not wanted."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything: nothing more will run here."""
+        ...
+
+
 class Executor(Protocol):
     """Runs handlers. Every start is answered once, by `Done`, `Failed` or `Withdrawn`."""
 

@@ -1,12 +1,13 @@
-"""Handlers on a pool of threads: the default executor.
+"""A pool of threads that see to firings: the default executor, and the frame of those that run handlers elsewhere.
 
 Threads are started on demand. Quick handlers share few threads, since handing over costs more than they do;
 as soon as handlers take their time, or none takes what is queued, the pool grows up to its bound.
+What a thread does with a firing is its workplace's business: by default it calls the handler.
 """
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
@@ -15,7 +16,8 @@ from placet.actors.clock import monotonic_s
 from placet.actors.durations import Durations
 from placet.actors.effects import Expire, Start
 from placet.actors.executors.answer import answered, timed_out, withdrawn
-from placet.actors.executors.base import Load, Post, RunningHandler
+from placet.actors.executors.base import Load, Post, RunningHandler, Workplace
+from placet.actors.messages import ExecutorMessage
 from placet.petri.behaviour import THREAD
 
 Key: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
@@ -27,27 +29,53 @@ LEAST_S = 1e-6  # no handler is taken to be quicker
 IDLE_S = 10.0  # a thread without work ends after that
 
 
-class ThreadExecutor:
-    """A pool of threads that run handlers of this process.
+class InThread:
+    """Calls handlers in the thread itself: one that hangs cannot be stopped."""
 
-    A handler past its deadline cannot be stopped: it is abandoned, its result dropped, and its thread replaced,
-    up to as many abandoned ones as the pool has threads.
+    def open(self) -> None:
+        """There is nothing to get ready."""
+
+    def answer(self, start: Start) -> ExecutorMessage:
+        """Call the handler."""
+        return answered(start)
+
+    def stop(self) -> None:
+        """Nothing can stop a function of this process."""
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class ThreadExecutor:
+    """A pool of up to `threads` threads, each with a workplace of its own.
+
+    A handler past its deadline is stopped where its workplace can do that. Where not it is abandoned, its result
+    dropped, and its thread replaced, up to as many abandoned ones as the pool has threads.
     """
 
-    name = THREAD
-
-    def __init__(self, post: Post, *, threads: int = 64, durations: Durations | None = None) -> None:
+    def __init__(
+        self,
+        post: Post,
+        *,
+        threads: int = 64,
+        durations: Durations | None = None,
+        name: str = THREAD,
+        workplace: Callable[[], Workplace] = InThread,
+    ) -> None:
         if threads < 1:
             raise ValueError(f"threads must be >= 1, got {threads}")
+        self.name = name
+        self._make_workplace = workplace
         self._post = post
         self._durations = durations or Durations()  # nobody may want to know
         self._pid = os.getpid()
         self._threads = threads
         self._queue: SimpleQueue[Start | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._begun: dict[Key, tuple[Start, float]] = {}
+        self._begun: dict[Key, tuple[Start, float, Workplace]] = {}
         self._abandoned = 0
         self._alive = 0
+        self._opening = 0  # of those alive: threads whose workplace is not ready yet
         self._usual_s = SLOW_S / 2  # running estimate of how long most handlers take: about the 87th percentile
         self._closed = False
 
@@ -75,6 +103,10 @@ class ThreadExecutor:
 
     def running(self) -> list[RunningHandler]:
         """Return the handlers that run now, longest first."""
+        return self.running_of(self.name)
+
+    def running_of(self, executor: str) -> list[RunningHandler]:
+        """Return those of the handlers that run now whose transitions name `executor`, longest first."""
         now = monotonic_s()
         with self._lock:
             begun = list(self._begun.values())
@@ -86,7 +118,8 @@ class ThreadExecutor:
                 attempt=start.attempt,
                 since_s=now - at,
             )
-            for start, at in sorted(begun, key=lambda entry: entry[1])
+            for start, at, _ in sorted(begun, key=lambda entry: entry[1])
+            if start.transition.executor == executor
         ]
 
     def submit(self, starts: Sequence[Start]) -> None:
@@ -104,7 +137,7 @@ class ThreadExecutor:
         key = (expire.root, expire.number, expire.attempt)
         with self._lock:
             begun = self._begun.get(key)
-            if begun is not None and not _is_overdue(*begun):
+            if begun is not None and not _is_overdue(begun[0], begun[1]):
                 return  # it waited for a thread at first: the engine asks again
             begun = self._begun.pop(key, None)
             if begun is not None:
@@ -113,15 +146,16 @@ class ThreadExecutor:
         if begun is not None:
             self._answer_late(*begun)
         else:
-            self._withdraw(key)
+            self.withdraw(key)
 
-    def _answer_late(self, start: Start, at: float) -> None:
+    def _answer_late(self, start: Start, at: float, workplace: Workplace) -> None:
+        workplace.stop()
         if self._abandoned <= self._threads:
             self._grow(1)
         self._post(timed_out(start, monotonic_s() - at))
 
-    def _withdraw(self, key: Key) -> None:
-        """Take a firing out of the queue, if it is there: it has not begun."""
+    def withdraw(self, key: Key) -> None:
+        """Take a firing out of the queue and answer `Withdrawn`, if it is there: it has not begun."""
         found: Start | None = None
         kept: list[Start | None] = []
         with self._lock:
@@ -141,7 +175,7 @@ class ThreadExecutor:
 
     def tend(self) -> None:
         """Grow if firings are queued: every thread is held up, or they would have been answered."""
-        self._grow(min(self._queue.qsize(), max(1, self._alive)))
+        self._grow(min(self._queue.qsize() - self._opening, max(1, self._alive)))
 
     def _grow(self, wanted: int) -> None:
         with self._lock:
@@ -152,10 +186,22 @@ class ThreadExecutor:
                 except RuntimeError:  # the system gives no more threads: those there are go on, `tend` tries again
                     return
                 self._alive += 1
+                self._opening += 1
 
     def _work(self) -> None:
+        workplace = self._make_workplace()
+        try:
+            workplace.open()
+            with self._lock:
+                self._opening -= 1
+            self._serve(workplace)
+        finally:
+            workplace.close()
+
+    def _serve(self, workplace: Workplace) -> None:
         queue, begun = self._queue, self._begun
         while True:
+            workplace.open()  # again, if its last handler has ended it
             try:
                 start = queue.get(timeout=IDLE_S)
             except Empty:
@@ -168,14 +214,14 @@ class ThreadExecutor:
                 return
             at = monotonic_s()
             key = (start.root, start.number, start.attempt)
-            begun[key] = (start, at)
+            begun[key] = (start, at, workplace)
             if self._usual_s > SLOW_S and queue.qsize():
                 self._grow(1)
-            answer = answered(start)
+            answer = workplace.answer(start)
             if os.getpid() != self._pid:
                 os._exit(0)  # a child that the handler forked, and that came back from it: it has no business here
             took_s, usual_s = monotonic_s() - at, self._usual_s
-            pass
+            self._durations.note(start.transition.path, took_s)
             if begun.pop(key, None) is None:  # it was too late: answered already, and this thread replaced
                 with self._lock:
                     self._abandoned -= 1
@@ -199,11 +245,15 @@ class ThreadExecutor:
                     self._queue.get_nowait()
 
     def close(self) -> int:
-        """Let the threads end as they finish; return how many handlers still run."""
+        """Let the threads end as they finish, and stop handlers that can be; return how many run on at first."""
         self.drain()
         for _ in range(self._alive):
             self._queue.put(None)
-        return len(self._begun) + self._abandoned
+        with self._lock:
+            begun = list(self._begun.values())
+        for _, _, workplace in begun:
+            workplace.stop()
+        return len(begun) + self._abandoned
 
 
 def _is_overdue(start: Start, at: float) -> bool:

@@ -114,7 +114,7 @@ PLANTS: tuple[Plant, ...] = (
     _plant(
         "age lost",
         "a token put back goes to the end of its place",
-        ("actors/place.py", "        _sort_in(self.tokens, token)\n        for queue", "        for queue"),
+        ("actors/place.py", "age belongs.\"\"\"\n        _sort_in(self.tokens, token)\n", "age belongs.\"\"\"\n"),
         about=17,
         is_silent=True,
     ),
@@ -169,8 +169,8 @@ PLANTS: tuple[Plant, ...] = (
         "a skipped firing stays open",
         (
             "actors/interventions.py",
-            "outputs)\n    return receipt\n\n\ndef _positions",
-            "outputs, born=True)\n    return receipt\n\n\ndef _positions",
+            "outputs)\n    return receipt\n\n\ndef _fail",
+            "outputs, born=True)\n    return receipt\n\n\ndef _fail",
         ),
         about=1,
     ),

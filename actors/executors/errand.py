@@ -1,0 +1,76 @@
+"""What a worker process does: it gets ready once, and then runs the handler of one firing after another.
+
+Handlers come as code, sent once a process and kept by digest; values come and go as the bytes they are stored as.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from typing import Final, NamedTuple, TypeAlias, cast
+
+from placet.actors.clock import monotonic_s, process_cpu_s
+from placet.actors.executors.portable import unpacked
+from placet.actors.records import Failure
+from placet.actors.usercode import Outputs, failure_of, run_handler
+from placet.petri.plan import TransitionPlan
+
+Errand: TypeAlias = tuple[tuple[tuple[int, int, bytes], ...], str, int, int, int]
+"""(tokens, instance, incarnation, firing number, attempt): the fields of a `Start` that a handler needs."""
+
+PR_SET_PDEATHSIG: Final = 1  # of <sys/prctl.h>
+LOOK_S: Final = 1.0  # how often a worker looks whether its engine lives, where the system does not tell it
+
+
+class Outcome(NamedTuple):
+    """What came of an errand, and what it took."""
+
+    result: Outputs | Failure
+    took_s: float
+    cpu_s: float
+
+
+_handlers: dict[bytes, TransitionPlan] = {}  # of this process, by digest of their code
+_pid = os.getpid()
+
+
+def begin(engine: int) -> None:
+    """Get a new worker ready: it ends with its engine, and leaves Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != engine:  # it ended before it could be tied to this process
+            os._exit(1)
+    else:
+        threading.Thread(target=_outlive, args=(engine,), daemon=True).start()
+
+
+def _outlive(engine: int) -> None:
+    """End this process soon after its engine."""
+    never = threading.Event()
+    while os.getppid() == engine:
+        never.wait(LOOK_S)
+    os._exit(1)
+
+
+def carry_out(digest: bytes, code: bytes | None, errand: Errand) -> Outcome | None:
+    """Run a handler; None: its code is not known here, and has to be sent along."""
+    begin_s, begin_cpu_s = monotonic_s(), process_cpu_s()
+    transition = _handlers.get(digest)
+    if transition is None:
+        if code is None:
+            return None
+        try:
+            transition = _handlers[digest] = unpacked(code)
+        except BaseException as error:  # importing a user's module may raise anything
+            return Outcome(failure_of(error, errand[-1]), monotonic_s() - begin_s, process_cpu_s() - begin_cpu_s)
+    result = run_handler(transition, *errand)
+    if os.getpid() != _pid:
+        os._exit(0)  # a child that the handler forked, and that came back from it: it has no business here
+    return Outcome(result, monotonic_s() - begin_s, process_cpu_s() - begin_cpu_s)
+
+
+def warm_up() -> int:
+    """Return the process id: that a worker answers is that it is ready."""
+    return cast("int", _pid)

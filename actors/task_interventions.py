@@ -1,0 +1,123 @@
+"""What people do with tasks: decide, claim, give back. A decision takes the token and fires, in one turn."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from placet.actors.answers import Answer, Receipt, Refused
+from placet.actors.messages import Claim, Decide, Intervention, TaskIntervention, Unclaim
+from placet.actors.records import Task, decode_task
+from placet.actors.turn import Turn
+from placet.actors.workflow import WorkflowActor
+from placet.persistence.blobs import is_ref
+from placet.persistence.keys import TASK, entry_key
+from placet.petri.outputs import positions
+from placet.petri.plan import TransitionPlan
+
+
+def _decide(workflow: WorkflowActor, turn: Turn, message: Decide) -> Answer:
+    task = workflow.tasks.open.get(message.task)
+    if task is None:
+        return _too_late(workflow, message)
+    transition = workflow.plan.transitions[task.transition]
+    if refused := _may_not(workflow, task, transition, message):
+        return refused
+    chosen = _outputs(workflow, task, transition, message)
+    outputs = positions(transition, chosen)
+    if isinstance(outputs, str):
+        return Refused(instance=message.instance, code="wrong_output", reason=outputs)
+    before = bool(workflow.tasks.open)
+    task.by, task.output = message.by, message.output
+    workflow.tasks.end(workflow, turn, task, "decided")
+    workflow.tasks.note(workflow, turn, before)
+    value = workflow.remove(turn, task.place, task.token)
+    if is_ref(value):
+        workflow.discard(turn, value)
+    produced = [workflow.deposit(turn, transition.outputs[position][0], given) for position, given in outputs]
+    workflow.fired += 1
+    turn.fired += 1
+    told = {"by": message.by, "why": message.why, "output": message.output}
+    workflow.record(turn, "fired", transition.path, task.number, 1, (task.token,), produced, told)
+    return Receipt(instance=message.instance, at=turn.now)
+
+
+def _outputs(
+    workflow: WorkflowActor, task: Task, transition: TransitionPlan, message: Decide
+) -> tuple[tuple[str, bytes], ...]:
+    """Return (place, value) for each token to be given; without values of the person's own, the token's goes on."""
+    if message.outputs:
+        return message.outputs
+    value = workflow.value(workflow.place(task.place).tokens[task.token])
+    names = (message.output,) if message.output or transition.choice else transition.output_names
+    return tuple((name, value) for name in names)
+
+
+def _claim(workflow: WorkflowActor, turn: Turn, message: Claim) -> Answer:
+    task = workflow.tasks.open.get(message.task)
+    if task is None:
+        return _too_late(workflow, message)
+    if refused := _may_not(workflow, task, workflow.plan.transitions[task.transition], message):
+        return refused
+    if task.claimed_by == message.by:
+        return Receipt(instance=message.instance, at=turn.now, already=True)
+    return _set_claim(workflow, turn, task, message, "claimed", message.by)
+
+
+def _unclaim(workflow: WorkflowActor, turn: Turn, message: Unclaim) -> Answer:
+    task = workflow.tasks.open.get(message.task)
+    if task is None:
+        return _too_late(workflow, message)
+    if not task.claimed_by:
+        return Receipt(instance=message.instance, at=turn.now, already=True)
+    return _set_claim(workflow, turn, task, message, "unclaimed", "")
+
+
+def _set_claim(
+    workflow: WorkflowActor, turn: Turn, task: Task, message: TaskIntervention, kind: str, by: str
+) -> Receipt:
+    task.claimed_by = by
+    workflow.tasks.write(workflow, turn, task)
+    path = workflow.plan.transitions[task.transition].path
+    workflow.record(turn, kind, path, task.number, detail={"by": message.by, "why": message.why})
+    return Receipt(instance=message.instance, at=turn.now)
+
+
+def _too_late(workflow: WorkflowActor, message: TaskIntervention) -> Answer:
+    """Answer who comes after the end of a task: the same decision of the same person has succeeded."""
+    data = workflow.services.get(entry_key(workflow.root, 0, TASK, message.task))
+    if data is None:
+        reason = f"{message.instance} has no task {message.task}"
+        return Refused(instance=message.instance, code="no_task", reason=reason)
+    task = decode_task(data)
+    if task.ended != "decided":
+        reason = f"task {message.task} is no longer offered: its token went another way"
+        return Refused(instance=message.instance, code="withdrawn", reason=reason, at=task.at)
+    if isinstance(message, Decide) and (task.by, task.output) == (message.by, message.output):
+        return Receipt(instance=message.instance, at=task.at, already=True)
+    reason = f"task {message.task} was decided by {task.by}" + (f": {task.output}" if task.output else "")
+    return Refused(instance=message.instance, code="decided", reason=reason, by=task.by, at=task.at)
+
+
+def _may_not(
+    workflow: WorkflowActor, task: Task, transition: TransitionPlan, message: TaskIntervention
+) -> Refused | None:
+    manual = transition.manual
+    if task.transition in workflow.held:
+        return Refused(instance=message.instance, code="paused", reason=f"{transition.path} is paused; resume it first")
+    if task.claimed_by and task.claimed_by != message.by:
+        reason = f"task {task.number} is claimed by {task.claimed_by}"
+        return Refused(instance=message.instance, code="claimed", reason=reason, by=task.claimed_by)
+    if manual is not None and manual.assignees and message.by not in manual.assignees:
+        reason = f"task {task.number} is for {', '.join(manual.assignees)}"
+        return Refused(instance=message.instance, code="not_assigned", reason=reason)
+    if manual is not None and manual.roles and not set(manual.roles) & set(message.roles):
+        reason = f"task {task.number} is for people with the role {' or '.join(manual.roles)}"
+        return Refused(instance=message.instance, code="not_in_role", reason=reason)
+    return None
+
+
+# `Any`: each function takes the very message it stands beside, a relation the type system cannot say.
+TASK_INTERVENTIONS: Mapping[type[Intervention], Callable[[WorkflowActor, Turn, Any], Answer]] = {
+    Decide: _decide,
+    Claim: _claim,
+    Unclaim: _unclaim,
+}

@@ -1,0 +1,167 @@
+"""What people do to the free tokens of an instance: put in, change, move, remove, freeze."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from placet.actors.answers import Answer, Receipt, Refused
+from placet.actors.messages import (
+    DropToken,
+    EditToken,
+    FreezeToken,
+    Inject,
+    Intervention,
+    MoveToken,
+    Put,
+    ThawToken,
+    TokenIntervention,
+)
+from placet.actors.place import PlaceActor
+from placet.actors.turn import Turn
+from placet.actors.workflow import WorkflowActor
+from placet.persistence.blobs import is_ref
+
+
+def put(workflow: WorkflowActor, turn: Turn, message: Put) -> Answer:
+    """Put a token into a place that is fed from outside."""
+    place = _place(workflow, message.place)
+    if place is None or not place.plan.external:
+        outside = ", ".join(one.path for one in workflow.plan.places if one.external) or "none"
+        reason = f"{message.instance} takes no tokens into {message.place!r}; places fed from outside: {outside}"
+        return Refused(instance=message.instance, code="not_external", reason=reason)
+    if refused := _full(message.instance, workflow, place):
+        return refused
+    token = workflow.deposit(turn, place.plan.index, message.value)
+    workflow.record(turn, "put", produced=(token,), detail={"place": place.plan.path})
+    return Receipt(instance=message.instance, at=turn.now)
+
+
+def _inject(workflow: WorkflowActor, turn: Turn, message: Inject) -> Answer:
+    place = _place(workflow, message.place)
+    if place is None:
+        return _no_place(message, message.place)
+    if refused := _full(message.instance, workflow, place):
+        return refused
+    token = workflow.deposit(turn, place.plan.index, message.value)
+    return _accept(workflow, turn, message, "injected", produced=(token,), place=place.plan.path, token=token)
+
+
+def _edit(workflow: WorkflowActor, turn: Turn, message: EditToken) -> Answer:
+    place = _holder(workflow, message.token)
+    if place is None:
+        return _not_free(message)
+    old = place.tokens.get(message.token) or (place.frozen or {})[message.token]
+    workflow.settle_guards(turn, place.plan.index, message.token)
+    if is_ref(old):
+        workflow.discard(turn, old)
+    place.replace(turn, message.token, workflow.stored(turn, message.token, message.value))
+    workflow.dirty += place.plan.consumers
+    return _accept(workflow, turn, message, "edited", place=place.plan.path, token=message.token)
+
+
+def _move(workflow: WorkflowActor, turn: Turn, message: MoveToken) -> Answer:
+    place, target = _holder(workflow, message.token), _place(workflow, message.place)
+    if target is None:
+        return _no_place(message, message.place)
+    if place is None:
+        return _not_free(message)
+    if place is target:
+        return Receipt(instance=message.instance, at=turn.now, already=True)
+    if refused := _full(message.instance, workflow, target):
+        return refused
+    value = workflow.remove(turn, place.plan.index, message.token)
+    workflow.deposit(turn, target.plan.index, value, message.token)
+    target.sort_in(message.token)
+    return _accept(workflow, turn, message, "moved", token=message.token, source=place.plan.path, place=message.place)
+
+
+def _drop(workflow: WorkflowActor, turn: Turn, message: DropToken) -> Answer:
+    place = _holder(workflow, message.token)
+    if place is None:
+        return _not_free(message)
+    value = workflow.remove(turn, place.plan.index, message.token)
+    if is_ref(value):
+        workflow.discard(turn, value)
+    consumed = (message.token,)
+    return _accept(
+        workflow, turn, message, "dropped_token", consumed=consumed, place=place.plan.path, token=message.token
+    )
+
+
+def _freeze(workflow: WorkflowActor, turn: Turn, message: FreezeToken) -> Answer:
+    place = _holder(workflow, message.token)
+    if place is None:
+        return _not_free(message)
+    if message.token not in place.tokens:
+        return Receipt(instance=message.instance, at=turn.now, already=True)
+    workflow.settle_guards(turn, place.plan.index, message.token)
+    place.freeze(turn, message.token)
+    workflow.frozen += 1
+    return _accept(workflow, turn, message, "frozen", place=place.plan.path, token=message.token)
+
+
+def _thaw(workflow: WorkflowActor, turn: Turn, message: ThawToken) -> Answer:
+    place = _holder(workflow, message.token)
+    if place is None:
+        return _not_free(message)
+    if message.token in place.tokens:
+        return Receipt(instance=message.instance, at=turn.now, already=True)
+    place.thaw(turn, message.token)
+    workflow.frozen -= 1
+    workflow.dirty += place.plan.consumers
+    return _accept(workflow, turn, message, "thawed", place=place.plan.path, token=message.token)
+
+
+def _place(workflow: WorkflowActor, path: str) -> PlaceActor | None:
+    index = workflow.plan.place_index.get(path)
+    return None if index is None else workflow.place(index)
+
+
+def _holder(workflow: WorkflowActor, token: int) -> PlaceActor | None:
+    """Return the place that has a free token."""
+    for index in range(len(workflow.places)):
+        place = workflow.place(index)
+        if token in place.tokens or (place.frozen is not None and token in place.frozen):
+            return place
+    return None
+
+
+def _full(instance: str, workflow: WorkflowActor, place: PlaceActor) -> Refused | None:
+    capacity = place.plan.capacity
+    if not capacity or place.count + workflow.reserved.get(place.plan.index, 0) < capacity:
+        return None
+    return Refused(instance=instance, code="full", reason=f"{place.plan.path} holds {capacity} tokens at most")
+
+
+def _no_place(message: Intervention, path: str) -> Refused:
+    return Refused(instance=message.instance, code="no_place", reason=f"{message.instance} has no place {path!r}")
+
+
+def _not_free(message: TokenIntervention) -> Refused:
+    reason = f"token {message.token} is in no place of {message.instance}; a firing may have taken it"
+    return Refused(instance=message.instance, code="not_free", reason=reason)
+
+
+def _accept(
+    workflow: WorkflowActor,
+    turn: Turn,
+    message: Intervention,
+    kind: str,
+    *,
+    consumed: tuple[int, ...] = (),
+    produced: tuple[int, ...] = (),
+    **detail: str | int,
+) -> Receipt:
+    told = {"by": message.by, "why": message.why, **detail}
+    workflow.record(turn, kind, consumed=consumed, produced=produced, detail=told)
+    return Receipt(instance=message.instance, at=turn.now)
+
+
+# `Any`: each function takes the very message it stands beside, a relation the type system cannot say.
+TOKEN_INTERVENTIONS: Mapping[type[Intervention], Callable[[WorkflowActor, Turn, Any], Answer]] = {
+    Inject: _inject,
+    EditToken: _edit,
+    MoveToken: _move,
+    DropToken: _drop,
+    FreezeToken: _freeze,
+    ThawToken: _thaw,
+}
