@@ -23,7 +23,7 @@ class Delays:
     def arrive(self, turn: Turn, place: int, token: int) -> None:
         """Note that a token has just come."""
         self.held[token] = Delay(place, turn.now)
-        turn.born[self._prefix + pack_id(token)] = encode(self.held[token])
+        turn.create(self._prefix + pack_id(token), encode(self.held[token]))
 
     def due(self, token: int, delay_s: float) -> float:
         """Return when a gate with this delay opens for a token it keeps waiting."""

@@ -86,7 +86,9 @@ def _can_run_alone(workflow: "WorkflowActor") -> bool:
         return False
     transitions = workflow.plan.transitions
     return any(
-        firing.phase is Phase.SUSPECT and transitions[firing.transition].behaviour is not None
+        firing.phase is Phase.SUSPECT
+        and transitions[firing.transition].behaviour is not None
+        and firing.transition not in workflow.held
         for composite in workflow.composites
         for firing in composite.firings.values()
     )

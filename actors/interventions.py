@@ -104,7 +104,7 @@ def _hold(workflow: WorkflowActor, turn: Turn, message: Pause) -> Answer:
     if message.target in header.held:
         return _already(turn, message)
     header.held = (*header.held, message.target)
-    _change_holds(workflow)
+    _change_holds(workflow, turn)
     return _accept(workflow, turn, message, "paused", target=message.target)
 
 
@@ -113,14 +113,20 @@ def _release(workflow: WorkflowActor, turn: Turn, message: Resume) -> Answer:
     if message.target not in header.held:
         return _already(turn, message)
     header.held = tuple(target for target in header.held if target != message.target)
-    _change_holds(workflow)
+    _change_holds(workflow, turn)
     return _accept(workflow, turn, message, "resumed", target=message.target)
 
 
-def _change_holds(workflow: WorkflowActor) -> None:
+def _change_holds(workflow: WorkflowActor, turn: Turn) -> None:
     before = workflow.held
     workflow.held = held_transitions(workflow.plan, workflow.header.held)
     workflow.dirty += sorted(before - workflow.held)
+    for composite in workflow.composites:
+        for firing in composite.firings.values():
+            if firing.phase is Phase.SUSPECT and firing.transition in workflow.held:
+                turn.rare().acquitted.append(firing.number)
+            elif firing.phase is Phase.SUSPECT and firing.transition in before:
+                turn.rare().suspects.append(firing)
 
 
 def _resume(workflow: WorkflowActor, turn: Turn, message: Resume) -> Answer:

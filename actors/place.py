@@ -225,12 +225,13 @@ class PlaceActor:
     def _leave(self, token: int) -> None:
         """Take a token out of all queues and join indexes."""
         for position, queue in enumerate(self.queues):
+            gate = self.plan.gates[position]
+            if gate.manual:  # also where its guard is not known today, but was when the task was offered
+                self._workflow.tasks.withdraw(gate.transition, token)
             if token in queue:
-                key, gate = queue.pop(token), self.plan.gates[position]
+                key = queue.pop(token)
                 if gate.key is not None:
                     self._workflow.matches_of(gate.transition).remove(gate.match, key, token)
-                if gate.manual:
-                    self._workflow.tasks.withdraw(gate.transition, token)
             elif self._early:
                 self._early.pop((position, token), None)
 

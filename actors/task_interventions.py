@@ -25,6 +25,8 @@ def _decide(workflow: WorkflowActor, turn: Turn, message: Decide) -> Answer:
     outputs = positions(transition, chosen)
     if isinstance(outputs, str):
         return Refused(instance=message.instance, code="wrong_output", reason=outputs)
+    if refused := _no_room(workflow, transition, message, {transition.outputs[position][0] for position, _ in outputs}):
+        return refused
     before = bool(workflow.tasks.open)
     task.by, task.output = message.by, message.output
     workflow.tasks.end(workflow, turn, task, "decided")
@@ -38,6 +40,18 @@ def _decide(workflow: WorkflowActor, turn: Turn, message: Decide) -> Answer:
     told = {"by": message.by, "why": message.why, "output": message.output}
     workflow.record(turn, "fired", transition.path, task.number, 1, (task.token,), produced, told)
     return Receipt(instance=message.instance, at=turn.now)
+
+
+def _no_room(
+    workflow: WorkflowActor, transition: TransitionPlan, message: Decide, places: set[int]
+) -> Refused | None:
+    for bound in transition.bounds:
+        held = workflow.place(bound.place).count + workflow.reserved.get(bound.place, 0)
+        if bound.place in places and held + bound.net > bound.capacity:
+            path = workflow.plan.places[bound.place].path
+            reason = f"{path} holds {bound.capacity} tokens at most; decide when there is room again"
+            return Refused(instance=message.instance, code="full", reason=reason)
+    return None
 
 
 def _outputs(

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from placet.actors.lifecycle import TERMINAL
 from placet.actors.records import Task, encode
 from placet.actors.turn import Turn
 from placet.persistence.keys import TASK, entry_key, tasks_key
@@ -51,6 +52,9 @@ class Tasks:
 
     def settle(self, workflow: "WorkflowActor", turn: Turn) -> None:
         """Write what changed: tasks that are new, and tasks whose token is gone."""
+        if workflow.header.state in TERMINAL:
+            self._changes.clear()
+            return
         before = bool(self.open)
         for (transition, token), place in self._changes.items():
             number = self._numbers.get((transition, token))

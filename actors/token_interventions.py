@@ -31,8 +31,7 @@ def put(workflow: WorkflowActor, turn: Turn, message: Put) -> Answer:
     if refused := _full(message.instance, workflow, place):
         return refused
     token = workflow.deposit(turn, place.plan.index, message.value)
-    workflow.record(turn, "put", produced=(token,), detail={"place": place.plan.path})
-    return Receipt(instance=message.instance, at=turn.now)
+    return _accept(workflow, turn, message, "put", produced=(token,), place=place.plan.path, token=token)
 
 
 def _inject(workflow: WorkflowActor, turn: Turn, message: Inject) -> Answer:

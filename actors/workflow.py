@@ -333,6 +333,8 @@ class WorkflowActor:
         """Return whether a firing waits, now, to be run alone."""
         if firing.phase is not Phase.SUSPECT or self.header.intent is not Intent.RUN:
             return False
+        if firing.transition in self.held:
+            return False
         return self.firing(firing.transition, firing.number)[1] is firing
 
     def find_firing(self, number: int) -> tuple[CompositeActor, Firing] | None:

@@ -5,6 +5,7 @@ History:     b"Z" | sequence (8)             an append near the end of the tree
 Addresses:   b"A" | instance id (utf-8, or its blake2b digest when long)
 Nets:        b"N" | digest
 Shards:      b"S" | shard (1)
+Tasks:       b"T" | shard (1) | root (8)      instances with tasks that wait for people
 Engine:      b"E" | name                     format, suspects
 Stamp:       b"\xff"                      where the engine stood at its last commit
 
@@ -15,12 +16,12 @@ So a scan at start reads an instance's header and firings, then leaps over its t
 import hashlib
 import struct
 
-LIVE, HISTORY, ADDRESS, NET, SHARD, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"E"
+LIVE, HISTORY, ADDRESS, NET, SHARD, TASKS, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"T", b"E"
 STAMP = b"\xff"  # beside the newest history record, so that a commit writes one page less
 FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on composites, and on places
 
 # kinds of entry
-HEADER, FIRING, TOKEN, GUARD_INCIDENT, REQUEST, PARKED, BLOB, DELAY = 0, 1, 2, 3, 4, 5, 6, 7
+HEADER, FIRING, TOKEN, GUARD_INCIDENT, REQUEST, PARKED, BLOB, DELAY, TASK, FROZEN = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 LONGEST_ID_BYTES = 400
 
@@ -62,6 +63,11 @@ def split_entry(key: bytes) -> tuple[int, int, int]:
 def history_key(sequence: int) -> bytes:
     """Return the key of a history record."""
     return HISTORY + _id(sequence)
+
+
+def tasks_key(root: bytes) -> bytes:
+    """Return the key that says that an instance has tasks which wait for people."""
+    return TASKS + root[1:]
 
 
 def address_key(instance_id: str) -> bytes:

@@ -276,7 +276,7 @@ def _link(plan: Plan) -> None:
         place.delayed = any(gate.delay_s for gate in place.gates)
         place.special = bool(place.watchers) or any(not gate.plain for gate in place.gates)
         place.is_exit = place.index not in taken
-        place.is_entry = place.is_entry or (place.index not in fed and not place.external)
+        place.is_entry = place.is_entry or place.index not in fed
     for transition in plan.transitions:
         delayed = any(plan.places[arc.place].delayed for arc in transition.inputs)
         transition.leaves = bool(transition.reads or transition.resets or delayed)

@@ -9,6 +9,7 @@ from placet.actors.messages import (
     ExecutorAnswer,
     FailIncident,
     Grant,
+    Import,
     KernelMessage,
     Park,
     Pause,
@@ -27,7 +28,20 @@ from placet.testing.probes import ProbedKernel
 from placet.testing.setting import Setting
 from placet.testing.store import CommitFault, Crashed
 
-_RARE = (Cancel, Due, FailIncident, Grant, Park, Pause, Resume, RetryIncident, RunAlone, SkipIncident, Withdrawn)
+_RARE = (
+    Cancel,
+    Due,
+    FailIncident,
+    Grant,
+    Import,
+    Park,
+    Pause,
+    Resume,
+    RetryIncident,
+    RunAlone,
+    SkipIncident,
+    Withdrawn,
+)
 
 
 class Actions:
@@ -101,7 +115,13 @@ class Actions:
         """Let people ask for something."""
         people = self.setting.people
         make: Callable[[], KernelMessage | None] = self.setting.random.choice(
-            (people.spawn, people.spawn, people.intervene, people.intervene, people.handle_actor, people.repeat)
+            (
+                *(people.spawn,) * 3,
+                *(people.intervene,) * 4,
+                *(people.handle_actor, people.handle_actor),
+                *(people.repeat, people.repeat),
+                people.copy,
+            )
         )
         message = make()
         if message is not None:
@@ -138,7 +158,8 @@ class Actions:
 
     def visit(self) -> None:
         """Let a person intervene while no engine runs: a kernel without handlers handles this one message."""
-        message = self.setting.people.intervene()
+        people = self.setting.people
+        message = people.copy() if self.setting.random.random() < 0.2 else people.intervene()
         if message is None:
             return
         self.setting.say(f"visit {named(message)}")

@@ -7,11 +7,12 @@ from placet.actors.catalog import decode_stored_net, net_key
 from placet.actors.lifecycle import InstanceState, Intent
 from placet.actors.records import Firing, Phase
 from placet.persistence.history import Record, decode_record, walk
-from placet.persistence.keys import HISTORY, LIVE
+from placet.persistence.keys import HISTORY, LIVE, tasks_key
 from placet.persistence.store import View, Write
-from placet.petri.behaviour import INLINE, Behaviour, Definition
+from placet.petri.behaviour import INLINE, PERSON, Behaviour, Definition
 from placet.petri.invariants import place_invariants
 from placet.petri.plan import Plan, TransitionPlan, make_plan
+from placet.testing.copies import Copies, ends_of_copied
 from placet.testing.errors import require
 from placet.testing.functions import TagGuard, World
 from placet.testing.image import Image, Outlook, outlook_of, read_image, value_of
@@ -41,6 +42,7 @@ class Checks:
     history: int = 0  # newest record of all
     trimmed: set[int] = field(default_factory=set[int])  # records that were deleted
     fired: int = 0
+    copies: Copies = field(default_factory=Copies)
     _plans: dict[bytes, Plan] = field(default_factory=dict[bytes, Plan])
     _outlooks: dict[bytes, Outlook] = field(default_factory=dict[bytes, Outlook])
 
@@ -93,12 +95,23 @@ class Checks:
         self.trimmed |= {
             int.from_bytes(key[1:], "big") for key, value in writes if key[:1] == HISTORY and value is None
         }
+        records: list[tuple[int, Record]] = []
         for key in sorted(key for key, value in writes if key[:1] == HISTORY and value is not None):
             sequence = int.from_bytes(key[1:], "big")
             require(sequence == self.history + 1, "history is one log", f"{sequence} follows {self.history}")
             self.history = sequence
-            record = decode_record(self.view.get(key) or b"")
-            self._enter(sequence, record)
+            records.append((sequence, decode_record(self.view.get(key) or b"")))
+        copied = ends_of_copied(records)
+        for sequence, record in records:
+            end = copied.get(record.root, 0)
+            if sequence > end:
+                self._enter(sequence, record)
+                continue
+            ledger = self.ledgers.setdefault(record.root, InstanceLedger(record.root))
+            if sequence < end:
+                ledger.inherit(sequence, record)
+            else:
+                self.copies.begin(ledger, sequence, record, self.images[record.root])
 
     def _enter(self, sequence: int, record: Record) -> None:
         root = record.root
@@ -124,7 +137,7 @@ class Checks:
     def _check_ran(self, record: Record, image: Image, plan: Plan, ledger: InstanceLedger) -> None:
         """P2: a counted result comes from a handler that has run, for an attempt that was let go."""
         transition = plan.transitions[plan.transition_index[record.transition]]
-        if transition.executor == INLINE or ledger.firing(record.firing).is_skipped:
+        if transition.executor in (INLINE, PERSON) or ledger.firing(record.firing).is_skipped:
             return
         key = (record.root, record.firing, record.attempt)
         require(key in self.released, "P2: no result without a start", record)
@@ -218,9 +231,26 @@ class Checks:
             require(full, "capacities are respected", f"{image.header.instance} {place.path}: {len(tokens)}")
             if place.delayed:
                 require(set(tokens) <= set(image.delays), "arrivals are noted", f"{image.header.instance} {place.path}")
+        for index, frozen in image.frozen.items():
+            require(frozen <= set(image.places.get(index, ())), "frozen tokens are there", image.header.instance)
+        self._check_tasks(image, plan)
         everywhere = {token for tokens in image.places.values() for token in tokens}
         everywhere |= {token for firing in image.firings.values() for _, token, _ in firing.tokens}
         require(set(image.delays) <= everywhere, "arrivals are forgotten with their tokens", image.header.instance)
+
+    def _check_tasks(self, image: Image, plan: Plan) -> None:
+        """An open task is for a token that is there; that there are some can be found without looking at all."""
+        noted = self.view.get(tasks_key(image.root)) is not None
+        require(noted == bool(image.tasks), "waiting tasks are noted", f"{image.header.instance}: {image.tasks}")
+        require(not (image.is_over and image.tasks), "what has ended asks nobody", image.header.instance)
+        for task in image.tasks.values():
+            stored = image.places.get(task.place, {}).get(task.token)
+            free = stored is not None and task.token not in image.frozen.get(task.place, ())
+            require(free, "a task is for a free token", f"{image.header.instance} {task}")
+            (arc,) = plan.transitions[task.transition].inputs
+            if isinstance(arc.guard, TagGuard) and stored is not None:
+                value = value_of(self.view, image.root, stored)
+                require(arc.guard.lets(value), "guards are respected", f"{image.header.instance} {task}")
 
     def _check_state(self, image: Image) -> None:
         header = image.header
@@ -272,7 +302,7 @@ class Checks:
         for root, ledger in self.ledgers.items():
             records = [record for _, record in walk(self.view, ledger.last)]
             kinds = [record.kind for record in records]
-            is_whole = kinds[-1:] == ["spawned"]
+            is_whole = kinds[-1:] == ["spawned"] or (ledger.is_copy and bool(records) and not records[-1].link)
             is_cut = bool(records) and records[-1].link in self.trimmed
             require(is_whole or is_cut, "history leads back to spawned, or to where it was trimmed", root.hex())
             counted = kinds.count("fired")

@@ -5,7 +5,7 @@ from placet.actors.messages import KernelMessage
 from placet.testing.actions import Actions, named
 from placet.testing.errors import Violation
 
-_MOST_ROUNDS = 12  # of people helping
+_MOST_ROUNDS = 100  # tokens may come to people one by one
 _MOST_CYCLES = 4_000  # until nothing moves by itself
 
 
@@ -73,6 +73,10 @@ class Ending:
                 continue
             if image.header.intent is Intent.PAUSE:
                 messages.append(self._setting.people.send(self._setting.people.resume(instance)))
+            if image.header.intent is Intent.RUN:
+                messages += map(
+                    self._setting.people.send, self._setting.people.helping(instance, image, patient=turn < 4)
+                )
             how = "fail" if turn > 3 else self._setting.random.choice(("retry", "skip", "fail"))
             ending = image.header.intent in (Intent.CANCEL, Intent.FAIL)
             for number in [parked.number for parked in image.parked] if ending else image.incidents:

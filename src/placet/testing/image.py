@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from placet.actors.holds import held_transitions
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.records import (
     Delay,
@@ -12,11 +13,13 @@ from placet.actors.records import (
     Header,
     Parked,
     Phase,
+    Task,
     decode_delay,
     decode_firing,
     decode_guard_incident,
     decode_header,
     decode_parked,
+    decode_task,
 )
 from placet.persistence.blobs import chunk_keys, decode_ref, is_ref, join
 from placet.persistence.keys import (
@@ -24,10 +27,12 @@ from placet.persistence.keys import (
     DELAY,
     FIRING,
     FIRST_PLACE,
+    FROZEN,
     GUARD_INCIDENT,
     HEADER,
     PARKED,
     REQUEST,
+    TASK,
     TOKEN,
     split_entry,
 )
@@ -52,6 +57,8 @@ class Image:
     guard_incidents: list[GuardIncident] = field(default_factory=list[GuardIncident])
     parked: list[Parked] = field(default_factory=list[Parked])
     delays: dict[int, Delay] = field(default_factory=dict[int, Delay])  # by token
+    tasks: dict[int, Task] = field(default_factory=dict[int, Task])  # open ones, by number
+    frozen: dict[int, set[int]] = field(default_factory=dict[int, set[int]])  # tokens nothing may take, by place
     requests: int = 0
     chunks: set[bytes] = field(default_factory=set[bytes])  # keys of the parts of large values
 
@@ -64,6 +71,11 @@ class Image:
     def last_link(self) -> int:
         """The newest history record, wherever that is noted."""
         return max(self.header.link, *(firing.link for firing in self.firings.values()), 0)
+
+    def tokens(self) -> set[int]:
+        """Return the ids of all tokens, free or taken."""
+        taken = {token for firing in self.firings.values() for _, token, _ in firing.tokens}
+        return taken.union(*self.places.values())
 
     def needed_chunks(self) -> set[bytes]:
         """Return the keys of the parts that the large values of all tokens are made of."""
@@ -103,6 +115,13 @@ def read_image(view: View, root: bytes) -> Image | None:
             image.places.setdefault(actor - FIRST_PLACE, {})[number] = value
         elif kind == GUARD_INCIDENT:
             image.guard_incidents.append(decode_guard_incident(value))
+        elif kind == FROZEN:
+            image.frozen.setdefault(actor - FIRST_PLACE, set()).add(number)
+        elif kind == TASK:
+            task = decode_task(value)
+            require(task.number == number, "a task knows its record", task)
+            if not task.ended:
+                image.tasks[number] = task
         elif kind == DELAY:
             image.delays[number] = decode_delay(value)
         elif kind == PARKED:
@@ -140,6 +159,7 @@ class Outlook:
     suspects: list[TransitionPlan]  # likewise, of those that wait to be run alone
     unknown: bool  # something could move, had this process the code
     external: bool  # tokens may come from outside
+    held: bool  # some transition is paused
     delayed: bool  # some transition lacks nothing of a token but time
     inner: bool  # a token lies where transitions take from
 
@@ -173,7 +193,8 @@ class Outlook:
             return InstanceState.WAITING
         if not self.inner:
             return InstanceState.COMPLETED
-        return InstanceState.WAITING if self.delayed or self.external else InstanceState.STUCK
+        people = image.tasks or image.frozen or self.held
+        return InstanceState.WAITING if people or self.delayed or self.external else InstanceState.STUCK
 
     @property
     def moves(self) -> bool:
@@ -189,6 +210,7 @@ class Outlook:
 def outlook_of(view: View, image: Image, plan: Plan) -> Outlook:
     """Work out what an instance could do next."""
     marking = marking_of(view, image)
+    held = held_transitions(plan, image.header.held)
     reserved = Counter[int]()
     for firing in image.firings.values():
         reserved.update({bound.place: bound.weight for bound in plan.transitions[firing.transition].bounds})
@@ -197,27 +219,30 @@ def outlook_of(view: View, image: Image, plan: Plan) -> Outlook:
         enabled=[
             one
             for one in plan.transitions
+            if one.manual is None and one.index not in held
             if is_enabled(plan, one, marking, reserved)  # what delays keep back still inhibits, and takes room
             and is_enabled(plan, one, _mature(marking, image, one), reserved)
         ],
         external=plan.external,
+        held=bool(held),
         delayed=any(_is_delayed(image, one, marking) for one in plan.transitions),
-        ready=_known(plan, image, Phase.READY),
-        suspects=_known(plan, image, Phase.SUSPECT),
+        ready=_known(plan, image, Phase.READY, held),
+        suspects=_known(plan, image, Phase.SUSPECT, held),
         unknown=any(one.behaviour is None and _has_tokens(one, image) for one in plan.transitions),
         inner=any(tokens and not plan.places[place].is_exit for place, tokens in image.places.items()),
     )
 
 
 def _mature(marking: Marking, image: Image, transition: TransitionPlan) -> Marking:
-    """Return the marking without the tokens that have to wait longer before a transition takes them."""
-    if not transition.delay_s:
-        return marking
+    """Return the marking without what a transition may not take, or not yet: frozen tokens, and those to be delayed."""
     taken = {arc.place for arc in transition.inputs}
     return {
-        place: [(token, value) for token, value in tokens if _is_mature(image, token, transition.delay_s)]
-        if place in taken
-        else tokens
+        place: [
+            (token, value)
+            for token, value in tokens
+            if token not in image.frozen.get(place, ())
+            and (place not in taken or not transition.delay_s or _is_mature(image, token, transition.delay_s))
+        ]
         for place, tokens in marking.items()
     }
 
@@ -229,6 +254,7 @@ def _is_delayed(image: Image, transition: TransitionPlan, marking: Marking) -> b
         for arc in transition.inputs
         if transition.delay_s and arc.guarded == (arc.guard is not None) and arc.keyed == (arc.key is not None)
         for token, value in marking.get(arc.place, ())
+        if token not in image.frozen.get(arc.place, ())
     )
 
 
@@ -238,9 +264,24 @@ def _is_mature(image: Image, token: int, delay_s: float) -> bool:
     return delay is None or not delay.due or delay.arrived + delay_s < delay.due
 
 
-def _known(plan: Plan, image: Image, phase: Phase) -> list[TransitionPlan]:
+def unoffered(view: View, image: Image, plan: Plan) -> list[tuple[int, int]]:
+    """Return (transition, token) for each token that should be a task, and is none."""
+    offered = {(task.transition, task.token) for task in image.tasks.values()}
+    marking = marking_of(view, image)
+    return [
+        (one.index, token)
+        for one in plan.transitions
+        if one.manual is not None and one.behaviour is not None
+        for arc in one.inputs
+        for token, value in marking.get(arc.place, ())
+        if token not in image.frozen.get(arc.place, ()) and (arc.guard is None or passes(arc.guard, value))
+        if (one.index, token) not in offered
+    ]
+
+
+def _known(plan: Plan, image: Image, phase: Phase, held: frozenset[int]) -> list[TransitionPlan]:
     transitions = [plan.transitions[firing.transition] for firing in image.phases(phase)]
-    return [one for one in transitions if one.behaviour is not None]
+    return [one for one in transitions if one.behaviour is not None and one.index not in held]
 
 
 def _has_tokens(transition: TransitionPlan, image: Image) -> bool:

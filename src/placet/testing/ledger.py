@@ -5,14 +5,18 @@ attempt has one outcome, failures and losses are counted apart.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from placet.persistence.history import Record
 from placet.petri.invariants import Invariant, weigh
 from placet.petri.plan import Plan, TransitionPlan
 from placet.testing.errors import require
 from placet.testing.image import Image
+
+
+Sums: TypeAlias = list[tuple[Invariant, int]]  # what place invariants weigh
 
 
 @dataclass(slots=True)
@@ -38,7 +42,8 @@ class InstanceLedger:
     diverted: set[int] = field(default_factory=set[int])  # firings that ended in an error arc
     firings: dict[int, FiringLedger] = field(default_factory=dict[int, FiringLedger])
     accepted: Counter[str] = field(default_factory=Counter[str])  # interventions by their `why`
-    sums: list[tuple[Invariant, int]] | None = None  # what the place invariants weigh
+    sums: Sums | None = None
+    is_copy: bool = False
 
     def firing(self, number: int) -> FiringLedger:
         """Return the account of a firing."""
@@ -54,6 +59,7 @@ class InstanceLedger:
         detail = record.detail if isinstance(record.detail, dict) else {}
         if "why" in detail:
             self.accepted[str(detail["why"])] += 1
+        self._weigh(record.kind, detail, plan)
         match record.kind:
             case "fired":
                 self._fired(record, plan.transitions[plan.transition_index[record.transition]])
@@ -72,6 +78,22 @@ class InstanceLedger:
             case _:
                 pass
 
+    def inherit(self, sequence: int, record: Record) -> None:
+        """Book a record that came with a copy: it tells what happened to the original."""
+        require(record.link == self.last, "history link", f"record {sequence} links to {record.link}, not {self.last}")
+        require(record.at >= self.last_at, "time goes forward", record)
+        self.last, self.last_at, self.is_copy = sequence, record.at, True
+        self.produced |= set(record.produced)
+        if record.kind == "fired":
+            self.fired.add(record.firing)
+        elif record.kind == "error":
+            self.diverted.add(record.firing)
+
+    def inherit_tokens(self, tokens: set[int]) -> None:
+        """Book what a copy begins with: the tokens its original had, free or taken."""
+        self.produced |= tokens
+        self.consumed = self.produced - tokens
+
     def _move_tokens(self, record: Record) -> None:
         born = set(record.produced)
         gone = set(record.consumed)
@@ -80,6 +102,15 @@ class InstanceLedger:
         require(gone <= self.produced - self.consumed, "P1: consumed tokens were there", record)
         self.produced |= born
         self.consumed |= gone
+
+    def _weigh(self, kind: str, detail: Mapping[str, object], plan: Plan) -> None:
+        """What people put in, take out or move changes what the place invariants weigh."""
+        changes = {"put": {"place": 1}, "injected": {"place": 1}, "dropped_token": {"place": -1}}
+        changes["moved"] = {"source": -1, "place": 1}
+        for side, count in changes.get(kind, {}).items():
+            index = plan.place_index[str(detail[side])]
+            sums = self.sums or []
+            self.sums = [(invariant, weight + count * invariant.get(index, 0)) for invariant, weight in sums]
 
     def _fired(self, record: Record, transition: TransitionPlan) -> None:
         require(record.firing not in self.fired | self.diverted, "P2: a firing counts once", record)

@@ -11,7 +11,7 @@ from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import address_key
 from placet.testing.engine import SimulatedEngine
 from placet.testing.errors import require
-from placet.testing.image import Image
+from placet.testing.image import Image, unoffered
 from placet.testing.setting import Setting
 
 THREAD = "thread"
@@ -113,7 +113,10 @@ class Liveness:
             if image.is_over:
                 continue
             name, state = image.header.instance, image.header.state
-            require(state.value == "stuck", "everything ends", f"{name} is {state} at rest")
+            waits = state.value == "waiting" and checks.plan(image).external
+            require(state.value == "stuck" or waits, "everything ends", f"{name} is {state} at rest")
+            missed = unoffered(self._setting.store, image, checks.plan(image))
+            require(not missed, "what people must decide is offered", f"{name}: {missed}")
             require(not image.firings, "stuck is true", f"{name} has firings")
         for root, image in checks.images.items():
             require(self._setting.store.get(address_key(image.header.instance)) == root, "addresses", root.hex())
@@ -126,7 +129,9 @@ def _aspects(ours: WorkflowActor, fresh: WorkflowActor) -> list[tuple[str, objec
     pairs: list[tuple[str, object, object]] = []
     for name in ("serial", "link", "fired", "inner", "counts"):
         pairs.append((name, getattr(ours, name), getattr(fresh, name)))
-    pairs.append(("delays", encode(ours.delays.held), encode(fresh.delays.held)))
+    pairs.append(("delays", _sorted(ours.delays.held), _sorted(fresh.delays.held)))
+    pairs.append(("tasks", _sorted(ours.tasks.open), _sorted(fresh.tasks.open)))
+    pairs.append(("held", (ours.held, ours.frozen), (fresh.held, fresh.frozen)))
     pairs.append(("reserved", ours.reserved, fresh.reserved))
     asleep = {index for index, place in enumerate(ours.places) if place is None}
     pairs.append(("matches", _matches(ours, asleep), _matches(fresh, asleep)))
@@ -142,6 +147,7 @@ def _aspects(ours: WorkflowActor, fresh: WorkflowActor) -> list[tuple[str, objec
         if their_place is not None:
             pairs.append(("queues", [*map(list, mine_place.queues)], [*map(list, their_place.queues)]))
             pairs.append(("early", mine_place.early, their_place.early))
+            pairs.append(("frozen", mine_place.frozen, their_place.frozen))
     pairs.append(("incidents", sorted(ours.guard_incidents), sorted(fresh.guard_incidents)))
     pairs.append(("parked", sorted(ours.parked), sorted(fresh.parked)))
     pairs.append(("wants", sorted(ours.wants()), sorted(fresh.wants())))
@@ -158,6 +164,10 @@ def _matches(workflow: WorkflowActor, asleep: set[int]) -> dict[int, object]:
         if not any(arc.place in asleep for arc in workflow.plan.transitions[index].inputs)
     }
     return {index: best for index, best in found.items() if best is not None}
+
+
+def _sorted(entries: Mapping[int, object]) -> bytes:
+    return encode(sorted(entries.items()))
 
 
 def _encoded(firings: Mapping[int, Firing]) -> dict[int, bytes]:

@@ -36,6 +36,7 @@ class Taste:
     delayed: float
     diverted: float  # with an error arc
     limited: float  # with a deadline
+    manual: float  # decided by people
 
     @staticmethod
     def draw(random: Random) -> "Taste":
@@ -59,6 +60,7 @@ class Taste:
             delayed=draw() * 0.5,
             diverted=draw() * 0.5,
             limited=draw() * 0.5,
+            manual=draw() * 0.4,
         )
 
 
@@ -84,7 +86,13 @@ class _Maker:
         workflow = Workflow(name, source=Source(module=__name__, name=name))
         count = random.randint(2, 3) if depth else random.randint(2, 6)
         places = [
-            workflow.place(f"p{number}", entry=random.random() < 0.1, capacity=self._capacity(number))
+            workflow.place(
+                f"p{number}",
+                entry=random.random() < 0.1,
+                external=random.random() < 0.03,
+                capacity=self._capacity(number),
+                category=random.choice(("", "", "", "urgent")),
+            )
             for number in range(count)
         ]
         for number in range(count - 1):
@@ -101,6 +109,9 @@ class _Maker:
 
     def _transition(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:
         random = self._random
+        if random.random() < self._taste.manual:
+            self._task(workflow, places, number, name)
+            return
         shape = random.choice(_SHAPES)
         inputs, later = [places[number]], places[number + 1 :]
         if shape in ("join", "gather") and number:
@@ -118,6 +129,16 @@ class _Maker:
         room = [place for place in later if not workflow.declared.places[place.name].capacity]
         error = random.choice(room) if room and random.random() < self._taste.diverted else None
         self._declare(workflow, flow, name, shape, back, error)
+
+    def _task(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:
+        """Declare a manual transition: it leads onward, so that people's work ends too."""
+        random, later = self._random, places[number + 1 :]
+        outputs = random.sample(later, min(len(later), random.choice((1, 2))))
+        flow = Flow((Term(places[number]),), tuple(Term(place) for place in outputs), choice=len(outputs) > 1)
+        guard = self._guard() if random.random() < self._taste.guarded else None
+        assignees = random.choice(((), (), ("eva", "adam")))
+        roles = random.choice(((), (), ("boss",)))
+        workflow.task(flow, name, guard=guard, assignees=assignees, roles=roles, category="urgent")
 
     def _capacity(self, number: int) -> int | None:
         """Return a capacity; where tokens come from outside there is none."""

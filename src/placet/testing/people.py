@@ -10,29 +10,41 @@ from placet.actors.answers import Entries, Receipt, Refused, Spawned
 from placet.actors.effects import Reply
 from placet.actors.messages import (
     Cancel,
+    Claim,
     ClientMessage,
+    Decide,
+    DropToken,
+    EditToken,
     FailIncident,
+    FirstMessage,
+    FreezeToken,
+    Inject,
     Inspect,
+    InterventionMessage,
+    MoveToken,
     Pause,
+    Put,
     Restart,
     Resume,
     RetryIncident,
     SkipIncident,
     Sleep,
     Spawn,
+    ThawToken,
     Trim,
+    Unclaim,
 )
 from placet.persistence.history import walk
-from placet.persistence.keys import address_key
+from placet.persistence.keys import TOKEN, address_key
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
 from placet.petri.plan import Plan, make_plan
 from placet.testing.checks import Checks
 from placet.testing.errors import require
-from placet.testing.functions import FUEL, TAGS
+from placet.testing.functions import BULK_BYTES, FUEL, TAGS
 from placet.testing.image import Image
 
-Interventions = Pause | Resume | Cancel | RetryIncident | SkipIncident | FailIncident
+Interventions = InterventionMessage
 
 
 @dataclass(slots=True)
@@ -54,8 +66,7 @@ class People:
     def spawn(self) -> ClientMessage:
         """Ask for an instance: mostly a new one, sometimes one that exists, with the same inputs or others."""
         random = self.random
-        live = sum(1 for image in self.checks.images.values() if not image.is_over)
-        known = self.instances and (live >= self.most_live or random.random() < 0.2)
+        known = self.instances and (self.live >= self.most_live or random.random() < 0.2)
         instance = self._instance() if known else f"i{len(self.instances)}"
         if not known:
             self.instances.append(instance)
@@ -97,7 +108,17 @@ class People:
             return None
         random = self.random
         instance = self._instance() if random.random() < 0.97 else "nobody"
-        make = random.choice((self._pause, self.resume, self._settle, self._settle, self._settle, self._cancel))
+        make = random.choice(
+            (
+                self._pause,
+                self.resume,
+                *(self._settle,) * 3,
+                self._cancel,
+                self._hold,
+                *(self._token,) * 3,
+                *(self._task,) * 4,
+            )
+        )
         return self._send(make(instance))
 
     def _words(self, instance: str) -> dict[str, str]:
@@ -110,6 +131,105 @@ class People:
     def resume(self, instance: str) -> ClientMessage:
         """Return the message that undoes a pause."""
         return Resume(**self._words(instance), reply=self._number())
+
+    def _hold(self, instance: str) -> ClientMessage:
+        """Pause or resume a part of an instance."""
+        image, random = self.image(instance), self.random
+        targets = ["nothing", "#urgent"]
+        if image is not None:
+            plan = self.checks.plan(image)
+            targets += [
+                *plan.place_index,
+                *plan.transition_index,
+                *filter(None, plan.composite_index),
+                *image.header.held * 5,
+            ]
+        kind = random.choice((Pause, Resume, Resume))
+        return kind(**self._words(instance), reply=self._number(), target=random.choice(targets))
+
+    def _token(self, instance: str) -> ClientMessage:
+        """Lay hands on a token, mostly one that is free."""
+        image, random = self.image(instance), self.random
+        words, places = self._words(instance), ["nowhere"]
+        tokens = [random.randint(1, 40)]
+        if image is not None:
+            places += [*self.checks.plan(image).place_index] * 3
+            tokens += [token for held in image.places.values() for token in held] * 3
+            tokens += [token for firing in image.firings.values() for _, token, _ in firing.tokens]
+        place, token, value = random.choice(places), random.choice(tokens), encode(self._value())
+        match random.randrange(8):
+            case 0:
+                return Put(**words, reply=self._number(), place=place, value=value)
+            case 1:
+                return Inject(**words, reply=self._number(), place=place, value=value)
+            case 2:
+                return EditToken(**words, reply=self._number(), token=token, value=self._sized(value))
+            case 3:
+                return MoveToken(**words, reply=self._number(), token=token, place=place)
+            case 4:
+                return DropToken(**words, reply=self._number(), token=token)
+            case 5:
+                return FreezeToken(**words, reply=self._number(), token=token)
+            case _:
+                return ThawToken(**words, reply=self._number(), token=token)
+
+    def _sized(self, value: bytes) -> bytes:
+        """Return a value, now and then one that is too large to stay where it is."""
+        return encode((self._value(), b"x" * BULK_BYTES)) if self.random.random() < 0.1 else value
+
+    def _task(self, instance: str) -> ClientMessage:
+        """Decide, claim or give back a task, mostly one that is open."""
+        offering = [one for one in self.instances[-3 * self.most_live :] if (seen := self.image(one)) and seen.tasks]
+        if offering and self.random.random() < 0.9:
+            instance = self.random.choice(offering)
+        image = self.image(instance)
+        number = self.random.choice([*(image.tasks if image else ())] or [self.random.randint(1, 40)])
+        by = self.random.choice(("eva", "eva", "adam", "mallory"))
+        roles = self.random.choice((("boss",), ("boss",), ("clerk",), ()))
+        words = {**self._words(instance), "by": by}
+        kind = self.random.choice((Claim, Unclaim, None, None, None))
+        if kind is not None:
+            return kind(**words, reply=self._number(), task=number, roles=roles)
+        return self._decide(words, image, number, roles)
+
+    def _decide(self, words: dict[str, str], image: Image | None, number: int, roles: tuple[str, ...]) -> ClientMessage:
+        """Return a decision; now and then one that does not fit."""
+        task = image.tasks.get(number) if image else None
+        output = ""
+        outputs: tuple[tuple[str, bytes], ...] = ()
+        if image is not None and task is not None:
+            transition = self.checks.plan(image).transitions[task.transition]
+            output = self.random.choice(transition.output_names) if transition.choice else ""
+            if self.random.random() < 0.5:
+                names = [output] if transition.choice else transition.output_names
+                outputs = tuple((name, encode(self._value())) for name in names)
+        if self.random.random() < 0.05:
+            output = "nowhere"
+        return Decide(**words, reply=self._number(), task=number, roles=roles, output=output, outputs=outputs)
+
+    def helping(self, instance: str, image: Image, *, patient: bool) -> list[ClientMessage]:
+        """Return what lets an instance go on: resume its parts, thaw its tokens, decide its tasks, or drop their tokens."""
+        words = self._words(instance)
+        help_it: list[ClientMessage] = [
+            Resume(**words | {"request_id": ""}, reply=self._number(), target=target) for target in image.header.held
+        ]
+        help_it += [
+            ThawToken(**words | {"request_id": ""}, reply=self._number(), token=token)
+            for tokens in image.frozen.values()
+            for token in tokens
+        ]
+        for number, task in image.tasks.items():
+            people = {**words, "request_id": "", "by": task.claimed_by or "eva"}
+            if not patient:
+                drop = DropToken(instance=instance, by="eva", why=people["why"], reply=self._number(), token=task.token)
+                help_it.append(drop)
+            elif task.claimed_by == "mallory":
+                help_it.append(
+                    Unclaim(instance=instance, by="eva", why=people["why"], reply=self._number(), task=number)
+                )
+            else:
+                help_it.append(self._decide(people, image, number, ("boss",)))
+        return help_it
 
     def _cancel(self, instance: str) -> ClientMessage:
         if self.random.random() < 0.7:
@@ -170,6 +290,24 @@ class People:
         strangers = (last, self.random.randint(0, self.checks.history + 5))
         return self._send(Trim(instance=image.header.instance, records=records + strangers, reply=self._number()))
 
+    def copy(self) -> ClientMessage | None:
+        """Ask for a copy of an instance under a new id, or, by mistake, under one that exists."""
+        original = self.image(self._instance()) if self.instances else None
+        if original is None or self.live >= self.most_live + 1:
+            return None
+        is_new = self.random.random() < 0.9
+        instance = f"i{len(self.instances)}" if is_new else self._instance()
+        if is_new:
+            self.instances.append(instance)
+        ledger = self.checks.ledgers[original.root]
+        message = self.checks.copies.message(self.random, self.checks.view, original, ledger, instance)
+        return self._send(msgspec.structs.replace(message, reply=self._number()))
+
+    @property
+    def live(self) -> int:
+        """How many instances have not ended."""
+        return sum(1 for image in self.checks.images.values() if not image.is_over)
+
     def repeat(self) -> ClientMessage | None:
         """Ask again for what was asked before: what a client does that has had no answer, or doubts it."""
         pool = self.lost or self.sent
@@ -223,12 +361,15 @@ class People:
 
     def _check_spawned(self, message: ClientMessage, answer: Spawned) -> None:
         image = self.image(message.instance)
-        require(isinstance(message, Spawn) and image is not None, "spawned is true", message)
-        if isinstance(message, Spawn) and image is not None:
+        require(isinstance(message, FirstMessage) and image is not None, "spawned is true", message)
+        if isinstance(message, FirstMessage) and image is not None:
             require(image.root == answer.root, "spawned is true", answer)
-            require(image.header.inputs == message.inputs, "the same id is the same inputs", message)
             mine = image.header.incarnation == message.incarnation
-            require(mine or answer.already, "spawned once", message)
+            if isinstance(message, Spawn):
+                require(image.header.inputs == message.inputs, "the same id is the same inputs", message)
+                require(mine or answer.already, "spawned once", message)
+            else:
+                require(mine, "a copy is imported once", message)
 
     def _check_receipt(self, message: ClientMessage, answer: Receipt) -> None:
         if not isinstance(message, Interventions):
@@ -258,7 +399,7 @@ class People:
         place = self.checks.plan(image).place_index.get(message.path)
         if place is not None:
             expected = image.places.get(place, {})
-            found = {number: value for _, number, value in answer.entries}
+            found = {number: value for kind, number, value in answer.entries if kind == TOKEN}
             require(found == expected, "an actor shows its entries", message)
         elif self.checks.plan(image).composite_index.get(message.path) == 0:
             counted = sum(1 for kind, _, _ in answer.entries if kind == 1)

@@ -221,7 +221,7 @@ class Rehearsal:
         if isinstance(answer, Refused):
             if answer.code == "conflict":
                 raise SpawnConflict(instance, answer.reason)
-            raise RequestRefused(instance, answer.reason, answer.code)
+            raise RequestRefused(instance, answer.reason, answer.code, answer.by, answer.at)
         return RehearsedInstance(self, instance)
 
     def tell(self, id: str, message: InterventionMessage) -> Receipt:
@@ -235,7 +235,7 @@ class Rehearsal:
         if isinstance(answer, Refused):
             if answer.code == "not_found":
                 raise NotFound(id, answer.reason)
-            raise RequestRefused(id, answer.reason, answer.code)
+            raise RequestRefused(id, answer.reason, answer.code, answer.by, answer.at)
         assert isinstance(answer, Receipt), answer
         return answer
 

@@ -1,0 +1,79 @@
+"""Copies of instances in a simulation: what they were made of, and what their books begin with."""
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from placet.actors.copy_out import write_export
+from placet.actors.copy_request import to_message
+from placet.actors.messages import Import
+from placet.persistence.export_file import Export, read_export_from
+from placet.persistence.history import Record
+from placet.persistence.store import View
+from placet.testing.errors import require
+from placet.testing.image import Image
+from placet.testing.ledger import FiringLedger, InstanceLedger, Sums
+
+_KEPT = 8  # exports, to be imported long after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """An instance as it was when it was exported."""
+
+    image: Image
+    sums: Sums
+    export: Export
+
+
+@dataclass(slots=True)
+class Copies:
+    """Exports instances, and remembers what each copy was made of."""
+
+    _kept: list[Original] = field(default_factory=list[Original])
+    _made_of: dict[int, tuple[Original, float]] = field(
+        default_factory=dict[int, tuple[Original, float]]
+    )  # with how long before it was exported, by incarnation of the copy
+
+    def message(self, random: Random, view: View, image: Image, ledger: InstanceLedger, instance: str) -> Import:
+        """Return a request for a copy of an instance: as it is now, or of one as it was once."""
+        history = random.random() < 0.7
+        file = BytesIO()
+        write_export(view, image.header.instance, file, history=history)
+        size_bytes = file.tell()
+        file.seek(0)
+        export = read_export_from(file, size_bytes, Path("export"))
+        self._kept = [*self._kept, Original(image=image, sums=list(ledger.sums or ()), export=export)][-_KEPT:]
+        original = self._kept[-1] if random.random() < 0.7 else random.choice(self._kept)
+        age_s = random.choice((0.0, 0.0, 1.0, 3600.0))
+        message = to_message(original.export, instance, "eva", "a copy", age_s)
+        message = msgspec.structs.replace(message, incarnation=random.getrandbits(32))
+        self._made_of[message.incarnation] = original, age_s
+        return message
+
+    def begin(self, ledger: InstanceLedger, sequence: int, record: Record, image: Image) -> None:
+        """Begin the books of a copy with what its original had; `image` is the copy."""
+        require(image.header.incarnation in self._made_of, "a copy is asked for", record)
+        original, age_s = self._made_of[image.header.incarnation]
+        shift_s = record.at - age_s - original.export.head.engine_s
+        ledger.inherit(sequence, record)
+        ledger.inherit_tokens(original.image.tokens())
+        ledger.sums = original.sums
+        for firing in original.image.firings.values():
+            failed_at = [failure.at for failure in firing.failures if failure.type != "Lost"]
+            ledger.firings[firing.number] = FiringLedger(
+                failed=firing.failed,
+                losses=firing.losses,
+                failed_at=failed_at[-1] + shift_s if failed_at else -1.0,
+            )
+
+
+def ends_of_copied(records: list[tuple[int, Record]]) -> dict[bytes, int]:
+    """Return, by root, the record of its import for each copy that began with these (sequence, record).
+
+    What comes before it is the history of its original.
+    """
+    return {record.root: sequence for sequence, record in records if record.kind == "imported"}
