@@ -9,10 +9,10 @@ from placet.actors.failed_firing import FailedFiring
 from placet.actors.guards import forget_taken
 from placet.actors.phases import check_phase
 from placet.actors.place import TakenToken
-from placet.actors.records import KEPT_FAILURES, Failure, Firing, Phase
+from placet.actors.records import CRASH_SUSPECT, DEADLINE_PASSED, KEPT_FAILURES, LOST, RUNNING, Failure, Firing, Phase
 from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs, failure_of, pass_through, run_handler
-from placet.persistence.blobs import TAG
+from placet.persistence.blobs import REF
 from placet.persistence.history import Detail
 from placet.persistence.keys import FIRING, kind_prefix
 from placet.persistence.values import encode
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from placet.actors.workflow import WorkflowActor
 
 ASK_AGAIN_S = 0.25  # an executor that has not answered for an expired firing is asked again
-
-RUNNING = int(Phase.RUNNING)  # a plain index: an enum costs a look-up each time
-REF = TAG[0]  # first byte of what stands for a large value
 
 
 class CompositeActor:
@@ -101,9 +98,7 @@ class CompositeActor:
         """Start a firing that was chosen before: after a back-off, a loss or an intervention."""
         transition = self.workflow.plan.transitions[firing.transition]
         if turn.now >= _latest(firing, transition.behaviour):
-            late = Failure(
-                type="DeadlinePassed", message="no attempt of it had counted by then", attempt=firing.attempt
-            )
+            late = Failure(type=DEADLINE_PASSED, message="no attempt of it had counted by then", attempt=firing.attempt)
             firing.failures = (*firing.failures, _dated(late, firing.attempt, turn.now))[-KEPT_FAILURES:]
             self._give_up(turn, firing, late)
             return
@@ -169,7 +164,7 @@ class CompositeActor:
             return pass_through(transition, tokens)  # nobody looks into the value
         header, services = workflow.header, workflow.services
         if services.suspects.known and services.suspects.is_guilty(header.instance, transition.path):
-            return Failure(type="CrashSuspect", message="its process ended twice while this handler ran in the kernel")
+            return Failure(type=CRASH_SUSPECT, message="its process ended twice while this handler ran in the kernel")
         services.marker.enter(workflow.mark, transition.path)
         if behaviour.handler is None:
             result = pass_through(transition, tokens)
@@ -226,7 +221,7 @@ class CompositeActor:
         transition = self.workflow.plan.transitions[firing.transition]
         detail: Detail = {"type": failure.type, "message": failure.message}
         self.workflow.record(turn, "attempt_failed", transition.path, firing.number, firing.attempt, detail=detail)
-        if failure.type == "CrashSuspect":
+        if failure.type == CRASH_SUSPECT:
             self.raise_incident(turn, firing)
             return
         delay_s = self._delay_s(turn, firing, transition, failure)
@@ -300,7 +295,7 @@ class CompositeActor:
             self.make_ready(turn, firing)
             return
         firing.losses += 1
-        failure = Failure(type="Lost", message="the engine ended while this attempt ran", attempt=firing.attempt)
+        failure = Failure(type=LOST, message="the engine ended while this attempt ran", attempt=firing.attempt)
         firing.failures = (*firing.failures, _dated(failure, firing.attempt, turn.now))[-KEPT_FAILURES:]
         path = self.workflow.plan.transitions[firing.transition].path
         self.workflow.record(turn, "lost", path, firing.number, firing.attempt, detail={"losses": firing.losses})
@@ -323,7 +318,7 @@ class CompositeActor:
             )
             turn.timers.append((firing.number, 0.0, turn.now + ASK_AGAIN_S, firing.transition))
 
-    def put_back(self, turn: Turn, firings: Iterable[Firing], kind: str) -> None:
+    def put_back(self, turn: Turn, firings: Iterable[Firing]) -> None:
         """Undo the choice of firings that do not run: their tokens return to their places with their age."""
         for firing in sorted(firings, key=_youngest, reverse=True):
             if firing.phase is Phase.SUSPECT:
@@ -333,7 +328,7 @@ class CompositeActor:
             for place, token, value in reversed(firing.tokens):  # the youngest first: each then goes to the front
                 self.workflow.restore(turn, place, token, value)
             path = self.workflow.plan.transitions[firing.transition].path
-            self.workflow.record(turn, kind, path, firing.number, firing.attempt)
+            self.workflow.record(turn, "put_back", path, firing.number, firing.attempt)
 
     def make_ready(self, turn: Turn, firing: Firing) -> None:
         """Let a firing be started as soon as there is a slot: alone, if it was lost too often."""

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from placet.actors.records import Failure, GuardIncident, encode
+from placet.actors.records import CRASH_SUSPECT, Failure, GuardIncident, encode
 from placet.actors.turn import Turn
 from placet.actors.usercode import failure_of
-from placet.persistence.blobs import TAG
+from placet.persistence.blobs import REF
 from placet.persistence.history import Detail
 from placet.persistence.keys import GUARD_INCIDENT, entry_key
 from placet.persistence.values import decode
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from placet.actors.place import PlaceActor
     from placet.actors.workflow import WorkflowActor
 
-REF = TAG[0]  # first byte of what stands for a large value
 UNREAD = object()
 
 
@@ -83,7 +82,7 @@ def _is_settled(workflow: "WorkflowActor", place: "PlaceActor", gate: Gate, toke
     if (gate.transition, token) in workflow.guard_incidents:
         return True
     if workflow.services.suspects.is_guilty(workflow.header.instance, gate.path):
-        failure = Failure(type="CrashSuspect", message="its process ended twice while this guard ran")
+        failure = Failure(type=CRASH_SUSPECT, message="its process ended twice while this guard ran")
         _raise_incident(workflow, place, gate.transition, token, failure)
         return True
     return False

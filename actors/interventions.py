@@ -11,7 +11,7 @@ from typing import Any
 
 from placet.actors.answers import Answer, Receipt, Refused, decode_answer, encode_answer
 from placet.actors.holds import held_transitions, is_target
-from placet.actors.lifecycle import TERMINAL, Intent
+from placet.actors.lifecycle import ENDING, TERMINAL, Intent
 from placet.actors.messages import (
     Cancel,
     FailIncident,
@@ -79,7 +79,7 @@ def _refuse(message: Intervention, code: str, reason: str) -> Refused:
 
 
 def _ending(workflow: WorkflowActor, message: Intervention) -> Refused | None:
-    if workflow.header.intent in (Intent.CANCEL, Intent.FAIL):
+    if workflow.header.intent in ENDING:
         return _refuse(message, "ending", f"{message.instance} is {workflow.header.state.value}")
     return None
 
@@ -157,7 +157,7 @@ def end(workflow: WorkflowActor, turn: Turn, intent: Intent) -> None:
     workflow.header.intent = intent
     for composite in workflow.composites:
         idle = [firing for firing in composite.firings.values() if firing.phase is not Phase.RUNNING]
-        composite.put_back(turn, idle, "put_back")
+        composite.put_back(turn, idle)
 
 
 Incident = Firing | GuardIncident | Parked

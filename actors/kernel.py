@@ -11,6 +11,7 @@ from math import inf, nextafter
 from placet.actors.alone import Alone
 from placet.actors.answers import Refused, Spawned
 from placet.actors.catalog import Catalog, net_key
+from placet.actors.copy_in import bring_in
 from placet.actors.effects import Batch, Reply
 from placet.actors.faults import Faults, set_aside
 from placet.actors.lifecycle import InstanceState
@@ -20,7 +21,9 @@ from placet.actors.messages import (
     ClientMessage,
     Due,
     ExecutorAnswer,
+    FirstMessage,
     Grant,
+    Import,
     KernelMessage,
     Park,
     Recover,
@@ -32,7 +35,7 @@ from placet.actors.messages import (
 )
 from placet.actors.pending import Pending
 from placet.actors.receive import RECEIVERS
-from placet.actors.records import Header, Phase, decode_header
+from placet.actors.records import RUNNING, Header, decode_header
 from placet.actors.recovery import Found, find_work
 from placet.actors.roots import Roots
 from placet.actors.slots import Slots
@@ -49,8 +52,6 @@ from placet.petri.plan import Plan
 
 BUDGET = 1_000  # messages and inline firings a batch
 INLINE_A_TURN = 64  # inline firings a turn, so that no instance holds the kernel
-
-RUNNING = int(Phase.RUNNING)
 
 
 class Kernel:
@@ -216,7 +217,7 @@ class Kernel:
     # -- turns ---------------------------------------------------------------------------------------------
 
     def _handle_request(self, message: ClientMessage) -> int:
-        if isinstance(message, Spawn):
+        if isinstance(message, FirstMessage):
             return self._spawn(message)
         root = self.get(address_key(message.instance))
         if root is None:
@@ -310,7 +311,7 @@ class Kernel:
 
     # -- spawning ------------------------------------------------------------------------------------------
 
-    def _spawn(self, message: Spawn) -> int:
+    def _spawn(self, message: FirstMessage) -> int:
         key = address_key(message.instance)
         known = self.get(key)
         if known is not None:
@@ -321,8 +322,7 @@ class Kernel:
         turn = self._one_turn
         turn.begin(root, self._now, inline, message.instance in self.observed)
         try:
-            self._store_net(message.net, turn)
-            workflow = spawn(root, _first_header(message, self._now), message.tokens, turn, self)
+            workflow = self._begun(root, message, turn)
             turn.rare().engine_writes[key] = root
             turn.rare().answer = Spawned(instance=message.instance, root=root)
             self._memory.roots[root] = workflow
@@ -334,12 +334,20 @@ class Kernel:
         self._merge(workflow, turn, message)
         return 1 + inline - turn.inline_left
 
-    def _spawned_before(self, message: Spawn, root: bytes) -> None:
+    def _begun(self, root: bytes, message: FirstMessage, turn: Turn) -> WorkflowActor:
+        if isinstance(message, Import):
+            self._catalog.adopt(message.net, message.stored_net)
+        self._store_net(message.net, turn)
+        if isinstance(message, Import):
+            return bring_in(root, message, turn, self)
+        return spawn(root, _first_header(message, self._now), message.tokens, turn, self)
+
+    def _spawned_before(self, message: FirstMessage, root: bytes) -> None:
         data = self.get(entry_key(root, 0, HEADER, 0))
         header = decode_header(data) if data else None
-        if header is None or (header.workflow, header.inputs) != (message.workflow, message.inputs):
-            reason = f"an instance {message.instance} exists with another workflow or other inputs; use another id"
-            self._refuse(message, "conflict", reason)
+        if header is None or not _is_what_it_begins(message, header):
+            what = "already" if isinstance(message, Import) else "with another workflow or other inputs"
+            self._refuse(message, "conflict", f"an instance {message.instance} exists {what}; use another id")
         elif message.reply:
             answer = Spawned(instance=message.instance, root=root, already=True)
             self._batch.replies.append(Reply(reply=message.reply, answer=answer))
@@ -392,6 +400,12 @@ class Kernel:
         if stored is None:
             raise LookupError(f"the net of {header.instance} is not in the store")
         return self._catalog.plan(header, stored)
+
+
+def _is_what_it_begins(message: FirstMessage, header: Header) -> bool:
+    if isinstance(message, Import):
+        return header.incarnation == message.incarnation
+    return (header.workflow, header.inputs) == (message.workflow, message.inputs)
 
 
 def _first_header(message: Spawn, now: float) -> Header:

@@ -31,6 +31,7 @@ class Intent(StrEnum):
 
 _S = InstanceState
 TERMINAL = frozenset({_S.CANCELLED, _S.FAILED, _S.COMPLETED})
+ENDING = frozenset({Intent.CANCEL, Intent.FAIL})  # nothing more is chosen, and idle firings are put back
 
 # Where only a person's message can have led, the state before says whether anything was in flight: an instance that
 # waits or is stuck has nothing to be waited for, and only an open incident can be failed.

@@ -3,14 +3,11 @@
 from collections import OrderedDict
 
 from placet.actors.lifecycle import TERMINAL
-from placet.actors.records import Phase
+from placet.actors.records import RUNNING
 from placet.actors.workflow import WorkflowActor
 
 IDLE_ROOTS = 256  # instances with nothing to do kept in memory
 WAITING_ROOTS = 4_096  # instances kept in memory while they wait for a slot
-
-
-RUNNING = int(Phase.RUNNING)
 
 
 class Memory:

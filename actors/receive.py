@@ -7,7 +7,7 @@ from placet.actors.answers import Entries, Receipt, Refused
 from placet.actors.composite import CompositeActor
 from placet.actors.delays import OF_A_TOKEN
 from placet.actors.interventions import INTERVENTIONS, end, intervene
-from placet.actors.lifecycle import TERMINAL, Intent
+from placet.actors.lifecycle import ENDING, TERMINAL, Intent
 from placet.actors.messages import (
     MOST_TRIMMED,
     ActorRequest,
@@ -25,15 +25,13 @@ from placet.actors.messages import (
     Trim,
     Withdrawn,
 )
-from placet.actors.records import Firing, Parked, Phase, encode
+from placet.actors.records import RUNNING, Firing, Parked, Phase, encode
 from placet.actors.slots import SLICE_S
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.history import decode_record
 from placet.persistence.keys import FIRST_PLACE, PARKED, entry_key, history_key, split_entry
 from placet.petri.behaviour import INLINE
-
-RUNNING = int(Phase.RUNNING)
 
 
 def _running(
@@ -64,8 +62,8 @@ def _failed(workflow: WorkflowActor, turn: Turn, message: Failed) -> None:
         return
     composite, firing = found
     composite.fail(turn, firing, message.failure, message.retry_after_s)
-    if workflow.header.intent in (Intent.CANCEL, Intent.FAIL) and firing.number in composite.firings:
-        composite.put_back(turn, [firing], "put_back")
+    if workflow.header.intent in ENDING and firing.number in composite.firings:
+        composite.put_back(turn, [firing])
 
 
 def _withdrawn(workflow: WorkflowActor, turn: Turn, message: Withdrawn) -> None:
@@ -74,8 +72,8 @@ def _withdrawn(workflow: WorkflowActor, turn: Turn, message: Withdrawn) -> None:
         return
     composite, firing = found
     composite.make_ready(turn, firing)
-    if workflow.header.intent in (Intent.CANCEL, Intent.FAIL):
-        composite.put_back(turn, [firing], "put_back")
+    if workflow.header.intent in ENDING:
+        composite.put_back(turn, [firing])
 
 
 def _due(workflow: WorkflowActor, turn: Turn, message: Due) -> None:
@@ -92,7 +90,7 @@ def _grant(workflow: WorkflowActor, turn: Turn, _message: Grant) -> None:
 
 
 def _recover(workflow: WorkflowActor, turn: Turn, message: Recover) -> None:
-    ending = workflow.header.intent in (Intent.CANCEL, Intent.FAIL)
+    ending = workflow.header.intent in ENDING
     for composite in workflow.composites:
         for firing in list(composite.firings.values()):
             if firing.phase is Phase.RUNNING and not workflow.services.slots.is_out(workflow.root, firing.number):
@@ -135,8 +133,8 @@ def _park(workflow: WorkflowActor, turn: Turn, message: Park) -> None:
             parked.firing = firing.number
             firing.failures = (*firing.failures, message.failure)
             composite.raise_incident(turn, firing)
-            if workflow.header.intent in (Intent.CANCEL, Intent.FAIL):
-                composite.put_back(turn, [firing], "put_back")
+            if workflow.header.intent in ENDING:
+                composite.put_back(turn, [firing])
     workflow.parked[parked.number] = parked
     turn.born[entry_key(workflow.root, 0, PARKED, parked.number)] = encode(parked)
     detail = {"message": message.kind, "actor": message.actor, "type": message.failure.type}

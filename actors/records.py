@@ -1,10 +1,11 @@
 """An actor's durable entries: what stands in the store under an instance, as msgspec values.
 
-These entries are the actors' snapshots: `HEADER` of the workflow actor, `FIRING` and `GUARD_INCIDENT` of
+These entries are the actors' snapshots: `HEADER`, `GUARD_INCIDENT` and `PARKED` of the workflow actor, `FIRING` of
 composites, `TOKEN` of places (raw value bytes), `DELAY` and `TASK` of the workflow actor. Times are engine seconds.
 """
 
 from enum import IntEnum
+from typing import Final
 
 import msgspec
 
@@ -118,6 +119,15 @@ class Parked(msgspec.Struct, array_like=True):
 
 
 KEPT_FAILURES = 10
+
+# A plain index into what is counted by phase: an enum costs a look-up each time.
+RUNNING: Final = int(Phase.RUNNING)
+
+# Types of failures that are no exceptions of handlers.
+TIMED_OUT: Final = "TimedOut"
+DEADLINE_PASSED: Final = "DeadlinePassed"
+LOST: Final = "Lost"  # its engine ended
+CRASH_SUSPECT: Final = "CrashSuspect"  # its process ended, several times, while it ran
 
 encode = msgspec.msgpack.Encoder().encode
 decode_header = msgspec.msgpack.Decoder(Header).decode

@@ -12,12 +12,12 @@ from placet.actors.guards import forget_taken
 from placet.actors.holds import held_transitions
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.place import PlaceActor, TakenToken
-from placet.actors.records import Firing, GuardIncident, Header, Parked, Phase, encode
+from placet.actors.records import RUNNING, Firing, GuardIncident, Header, Parked, Phase, encode
 from placet.actors.services import Services
 from placet.actors.slots import SLICE_S
 from placet.actors.tasks import Tasks
 from placet.actors.turn import Turn
-from placet.persistence.blobs import INLINE_BYTES, TAG, chunk_keys, decode_ref, is_ref, join, split
+from placet.persistence.blobs import INLINE_BYTES, REF, chunk_keys, decode_ref, is_ref, join, split
 from placet.persistence.errors import ValueTooLarge
 from placet.persistence.history import encode_record
 from placet.persistence.keys import (
@@ -35,10 +35,9 @@ from placet.petri.agenda import Agenda
 from placet.petri.matching import Matches
 from placet.petri.plan import Plan, TransitionPlan
 
-RUNNING, INCIDENT = int(Phase.RUNNING), int(Phase.INCIDENT)  # plain indices: an enum costs a look-up each time
+INCIDENT = int(Phase.INCIDENT)
 RUN, LIVE = Intent.RUN, InstanceState.RUNNING
 NONE_HELD: frozenset[int] = frozenset()
-REF = TAG[0]  # first byte of what stands for a large value
 
 
 class WorkflowActor:
@@ -450,7 +449,6 @@ class _TurnView:
 
     def __init__(self, turn: Turn, services: Services) -> None:
         self._turn = turn
-        self.scan = services.scan  # nobody scans for chunks
         self._get = services.get
 
     def get(self, key: bytes) -> bytes | None:

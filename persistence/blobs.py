@@ -17,6 +17,7 @@ INLINE_BYTES = 64 << 10  # values up to here stay where they are
 CHUNK_BYTES = 1 << 20
 BLOB_ACTOR = 0xFFFF  # sorts after everything else of an instance, so that no scan of its actors meets a chunk
 TAG = b"B"  # no codec of `values.py` begins with it
+REF = TAG[0]  # the first byte of what stands for a large value
 
 _CHUNK_BITS = 10  # MAX_VALUE_BYTES / CHUNK_BYTES is 2 ** 10
 _reference = struct.Struct(">cQQ")

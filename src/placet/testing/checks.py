@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from placet.actors.catalog import decode_stored_net, net_key
-from placet.actors.lifecycle import InstanceState, Intent
+from placet.actors.lifecycle import ENDING, InstanceState, Intent
 from placet.actors.records import Firing, Phase
 from placet.persistence.history import Record, decode_record, walk
 from placet.persistence.keys import HISTORY, LIVE, tasks_key
@@ -226,7 +226,7 @@ class Checks:
         """Capacities hold, and every token knows when it came where somebody has to know."""
         for index, tokens in image.places.items():
             place = plan.places[index]
-            put_back = image.header.intent in (Intent.CANCEL, Intent.FAIL)
+            put_back = image.header.intent in ENDING
             full = len(tokens) <= place.capacity or not place.capacity or place.is_entry or put_back
             require(full, "capacities are respected", f"{image.header.instance} {place.path}: {len(tokens)}")
             if place.delayed:

@@ -1,6 +1,6 @@
 """The end of a simulation: faults stop, people do what they must, and everything must come to rest rightly."""
 
-from placet.actors.lifecycle import Intent
+from placet.actors.lifecycle import ENDING, Intent
 from placet.actors.messages import KernelMessage
 from placet.testing.actions import Actions, named
 from placet.testing.errors import Violation
@@ -78,7 +78,7 @@ class Ending:
                     self._setting.people.send, self._setting.people.helping(instance, image, patient=turn < 4)
                 )
             how = "fail" if turn > 3 else self._setting.random.choice(("retry", "skip", "fail"))
-            ending = image.header.intent in (Intent.CANCEL, Intent.FAIL)
+            ending = image.header.intent in ENDING
             for number in [parked.number for parked in image.parked] if ending else image.incidents:
                 messages.append(
                     self._setting.people.send(self._setting.people.settle(instance, number, "retry" if ending else how))

@@ -15,7 +15,6 @@ from placet.petri.plan import Plan, TransitionPlan
 from placet.testing.errors import require
 from placet.testing.image import Image
 
-
 Sums: TypeAlias = list[tuple[Invariant, int]]  # what place invariants weigh
 
 
@@ -81,7 +80,7 @@ class InstanceLedger:
     def inherit(self, sequence: int, record: Record) -> None:
         """Book a record that came with a copy: it tells what happened to the original."""
         require(record.link == self.last, "history link", f"record {sequence} links to {record.link}, not {self.last}")
-        require(record.at >= self.last_at, "time goes forward", record)
+        require(not self.last or record.at >= self.last_at, "time goes forward", record)
         self.last, self.last_at, self.is_copy = sequence, record.at, True
         self.produced |= set(record.produced)
         if record.kind == "fired":
