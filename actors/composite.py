@@ -135,6 +135,7 @@ class CompositeActor:
                 number=firing.number,
                 attempt=firing.attempt,
                 tokens=tokens,
+                state=tuple(workflow.state.values.items()) if behaviour.takes_context else (),
             )
         )
         if turn.observed:

@@ -18,6 +18,7 @@ class Start(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     number: int
     attempt: int
     tokens: tuple[tuple[int, int, bytes], ...]  # (place, token id, value), in the order of the input arcs
+    state: tuple[tuple[str, bytes], ...] = ()  # the instance's, where the handler takes a context
 
 
 class Expire(msgspec.Struct, frozen=True, gc=False, kw_only=True):

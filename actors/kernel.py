@@ -8,13 +8,14 @@ from collections import deque
 from collections.abc import Iterator
 from math import inf, nextafter
 
+import msgspec
+
 from placet.actors.alone import Alone
 from placet.actors.answers import Refused, Spawned
+from placet.actors.beginning import begin, conflict, has_begun
 from placet.actors.catalog import Catalog, net_key
-from placet.actors.copy_in import bring_in
 from placet.actors.effects import Batch, Reply
 from placet.actors.faults import Faults, set_aside
-from placet.actors.lifecycle import InstanceState
 from placet.actors.marker import Marker, NoMarker
 from placet.actors.memory import Memory
 from placet.actors.messages import (
@@ -30,8 +31,13 @@ from placet.actors.messages import (
     Request,
     RootMessage,
     RunAlone,
+    Sent,
     Spawn,
+    SpawnNamed,
+    Undelivered,
+    decode_delivery,
     decode_message,
+    encode_message,
 )
 from placet.actors.pending import Pending
 from placet.actors.receive import RECEIVERS
@@ -39,13 +45,14 @@ from placet.actors.records import RUNNING, Header, decode_header
 from placet.actors.recovery import Found, find_work
 from placet.actors.roots import Roots
 from placet.actors.slots import Slots
+from placet.actors.spawn_named import named_spawn
 from placet.actors.stamp import Stamp, decode_stamp, encode_stamp
 from placet.actors.suspects import Suspects
 from placet.actors.timers import Timers
 from placet.actors.turn import Aside, TimerChange, Turn
-from placet.actors.waking import spawn, wake
+from placet.actors.waking import wake
 from placet.actors.workflow import WorkflowActor
-from placet.persistence.keys import HEADER, STAMP, address_key, entry_key
+from placet.persistence.keys import HEADER, STAMP, address_key, entry_key, outbox_key
 from placet.persistence.store import View
 from placet.petri.behaviour import INLINE
 from placet.petri.plan import Plan
@@ -80,6 +87,8 @@ class Kernel:
         stamp = view.get(STAMP)
         self.stamp: Stamp = decode_stamp(stamp) if stamp else Stamp()
         self.history = self.stamp.history
+        self._sent = self.stamp.sent
+        self._arriving: Sent | None = None  # the message from another instance that is being handled
         self._now = nextafter(self.stamp.engine_s, inf)  # so that nothing new began by the time of a clean stop
         self.queued = 0  # messages not handled yet
         self.draining = visiting  # a clean stop is under way: nothing new is chosen, inline neither
@@ -96,6 +105,8 @@ class Kernel:
             self.deliver(Recover(root=root, stopped_s=self.stamp.stopped_s))
         for key, due, transition in found.timers:
             self.timers.set(key, due, transition)
+        for data in found.sent:
+            self.deliver(decode_message(data))
         return found
 
     def set_capacity(self, executor: str, slots: int) -> None:
@@ -175,7 +186,7 @@ class Kernel:
         self.suspects.write(engine)
         if clean or not self._pending.is_empty:
             stopped_s = self._now if clean else self.stamp.stopped_s
-            self.stamp = Stamp(self._now, wall, self.history, stopped_s)
+            self.stamp = Stamp(self._now, wall, self.history, stopped_s, self._sent)
             engine[STAMP] = encode_stamp(self.stamp)
             self._batch.writes = self._pending.writes()
         return self._batch
@@ -216,7 +227,9 @@ class Kernel:
 
     # -- turns ---------------------------------------------------------------------------------------------
 
-    def _handle_request(self, message: ClientMessage) -> int:
+    def _handle_request(self, message: ClientMessage | Sent) -> int:
+        if isinstance(message, Sent):
+            return self._receive(message)
         if isinstance(message, FirstMessage):
             return self._spawn(message)
         root = self.get(address_key(message.instance))
@@ -225,7 +238,50 @@ class Kernel:
             return 1
         return self._turn(root, message)
 
+    def _receive(self, sent: Sent) -> int:
+        """Handle what another instance sent: once it has had its effect, or can have none, it leaves the outbox."""
+        message = decode_delivery(sent.message)
+        if isinstance(message, SpawnNamed):
+            definition = self._catalog.definitions.get(message.workflow)
+            if definition is None:
+                return 1  # it waits in the outbox for a start that knows the workflow
+            message = named_spawn(message, definition)
+        self._arriving = sent
+        spent = 1
+        if isinstance(message, str):
+            self._undelivered(message)
+        elif isinstance(message, Spawn):
+            spent = self._spawn(message)
+        elif (root := self.get(address_key(message.instance))) is None:
+            self._undelivered(f"there is no instance {message.instance}")
+        else:
+            spent = self._turn(root, message)
+        self._arrived()
+        return spent
+
+    def _arrived(self) -> None:
+        """Take the message being handled out of the outbox, with this batch."""
+        if self._arriving is not None:
+            self._pending.engine[outbox_key(self._arriving.entry)] = None
+            self._arriving = None
+
+    def _undelivered(self, reason: str) -> None:
+        """Tell the sender of the message being handled that it has had no effect."""
+        sent = self._arriving
+        if sent is not None:
+            kind = type(decode_delivery(sent.message)).__name__
+            self.deliver(Undelivered(root=sent.source, target=sent.instance, kind=kind, reason=reason))
+
+    def _send(self, source: bytes, message: bytes) -> None:
+        """Put a message of an instance into the outbox, and on its way."""
+        self._sent += 1
+        target = decode_delivery(message).instance
+        sent = Sent(instance=target, entry=self._sent, source=source, message=message)
+        self._pending.engine[outbox_key(self._sent)] = encode_message(sent)
+        self.deliver(sent)
+
     def _refuse(self, message: Request, code: str, reason: str) -> None:
+        self._undelivered(reason)
         if message.reply:
             answer = Refused(instance=message.instance, code=code, reason=reason)
             self._batch.replies.append(Reply(reply=message.reply, answer=answer))
@@ -253,6 +309,8 @@ class Kernel:
         root = turn.root
         batch = self._batch
         self._pending.merge(turn)
+        if isinstance(message, Park) and message.sent:
+            self._pending.engine[outbox_key(message.sent)] = None
         self.history += len(turn.log)
         batch.fired += turn.fired
         for start in turn.starts:
@@ -299,6 +357,10 @@ class Kernel:
                 self._alone.add((root, firing.number), firing, transition.executor)
         for replay in aside.replays:
             self.deliver(decode_message(replay))
+        for data in aside.sent:
+            self._send(root, data)
+        if isinstance(aside.answer, Refused):
+            self._undelivered(aside.answer.reason)
         if aside.answer is not None and isinstance(message, Request) and message.reply:
             batch.replies.append(Reply(reply=message.reply, answer=aside.answer))
 
@@ -322,7 +384,8 @@ class Kernel:
         turn = self._one_turn
         turn.begin(root, self._now, inline, message.instance in self.observed)
         try:
-            workflow = self._begun(root, message, turn)
+            self._store_net(message, turn)
+            workflow = begin(root, message, turn, self)
             turn.rare().engine_writes[key] = root
             turn.rare().answer = Spawned(instance=message.instance, root=root)
             self._memory.roots[root] = workflow
@@ -334,25 +397,19 @@ class Kernel:
         self._merge(workflow, turn, message)
         return 1 + inline - turn.inline_left
 
-    def _begun(self, root: bytes, message: FirstMessage, turn: Turn) -> WorkflowActor:
-        if isinstance(message, Import):
-            self._catalog.adopt(message.net, message.stored_net)
-        self._store_net(message.net, turn)
-        if isinstance(message, Import):
-            return bring_in(root, message, turn, self)
-        return spawn(root, _first_header(message, self._now), message.tokens, turn, self)
-
     def _spawned_before(self, message: FirstMessage, root: bytes) -> None:
         data = self.get(entry_key(root, 0, HEADER, 0))
         header = decode_header(data) if data else None
-        if header is None or not _is_what_it_begins(message, header):
-            what = "already" if isinstance(message, Import) else "with another workflow or other inputs"
-            self._refuse(message, "conflict", f"an instance {message.instance} exists {what}; use another id")
+        if not has_begun(message, header):
+            self._refuse(message, "conflict", conflict(message))
         elif message.reply:
             answer = Spawned(instance=message.instance, root=root, already=True)
             self._batch.replies.append(Reply(reply=message.reply, answer=answer))
 
-    def _store_net(self, digest: bytes, turn: Turn) -> None:
+    def _store_net(self, message: FirstMessage, turn: Turn) -> None:
+        digest = message.net
+        if isinstance(message, Import):
+            self._catalog.adopt(digest, message.stored_net)
         if digest in self._nets:
             return
         key = net_key(digest)
@@ -371,7 +428,7 @@ class Kernel:
         self._memory.forget(root)
         verdict = self._faults.judge(root, message, error, self._now)
         if verdict.again is not None:
-            self._put_first(root, verdict.again)
+            self._put_first(root, self._still_sent(verdict.again))
             if isinstance(verdict.again, Park) and isinstance(message, Request):
                 self._refuse(message, "fault", f"{message.instance} could not handle it: {error!r}")
         elif verdict.parked is not None:
@@ -379,7 +436,16 @@ class Kernel:
             set_aside(turn, self.get, verdict.parked)
             self._pending.merge(turn)
             self._batch.changes += turn.rare().changes
+            if isinstance(message, Park) and message.sent:
+                self._pending.engine[outbox_key(message.sent)] = None
         return 1
+
+    def _still_sent(self, again: KernelMessage) -> KernelMessage:
+        """Return what is to be handled next after a fault; what came from another instance stays in the outbox."""
+        sent, self._arriving = self._arriving, None
+        if sent is None:
+            return again
+        return msgspec.structs.replace(again, sent=sent.entry) if isinstance(again, Park) else sent
 
     # -- services for actors -------------------------------------------------------------------------------
 
@@ -400,23 +466,3 @@ class Kernel:
         if stored is None:
             raise LookupError(f"the net of {header.instance} is not in the store")
         return self._catalog.plan(header, stored)
-
-
-def _is_what_it_begins(message: FirstMessage, header: Header) -> bool:
-    if isinstance(message, Import):
-        return header.incarnation == message.incarnation
-    return (header.workflow, header.inputs) == (message.workflow, message.inputs)
-
-
-def _first_header(message: Spawn, now: float) -> Header:
-    return Header(
-        instance=message.instance,
-        workflow=message.workflow,
-        version=message.version,
-        net=message.net,
-        incarnation=message.incarnation,
-        inputs=message.inputs,
-        state=InstanceState.RUNNING,
-        spawned_at=now,
-        changed_at=now,
-    )

@@ -15,6 +15,15 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
     """Base of all messages."""
 
 
+class StatePut(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A change of an instance's state: `value` None deletes. `compares`: only where it is `expected` so far."""
+
+    name: str
+    value: bytes | None
+    compares: bool = False
+    expected: bytes | None = None
+
+
 # -- from executors: each start is answered exactly once ------------------------------------------------
 
 
@@ -36,6 +45,8 @@ class Done(ExecutorAnswer, frozen=True, gc=False, kw_only=True):
     """A handler returned. `outputs` holds (position among the transition's outputs, value), one a token."""
 
     outputs: tuple[tuple[int, bytes], ...]
+    puts: tuple[StatePut, ...] = ()  # what becomes of the instance's state, if the result counts
+    sent: tuple[bytes, ...] = ()  # messages to other instances, if the result counts: `encode_message` of a `Delivery`
 
 
 class Failed(ExecutorAnswer, frozen=True, gc=False, kw_only=True):
@@ -76,6 +87,14 @@ class RunAlone(RootMessage, frozen=True, gc=False, kw_only=True):
     number: int
 
 
+class Undelivered(RootMessage, frozen=True, gc=False, kw_only=True):
+    """A message this instance sent has had no effect."""
+
+    target: str
+    kind: str
+    reason: str
+
+
 class Park(RootMessage, frozen=True, gc=False, kw_only=True):
     """Set aside a message that failed every time, with the reason."""
 
@@ -86,6 +105,7 @@ class Park(RootMessage, frozen=True, gc=False, kw_only=True):
     transition: int = -1
     number: int = 0  # the firing whose result it is
     attempt: int = 0
+    sent: int = 0  # its number in the outbox, where it came from another instance
 
 
 # -- from clients ------------------------------------------------------------------------------------------
@@ -106,6 +126,30 @@ class Spawn(Request, frozen=True, gc=False, kw_only=True):
     net: bytes  # digest
     tokens: tuple[tuple[int, bytes], ...]  # (place, value)
     inputs: bytes  # fingerprint of the input values: equal for equal values
+    incarnation: int
+
+
+class Import(Request, frozen=True, gc=False, kw_only=True):
+    """Create an instance out of an exported one, paused; the same incarnation again finds the one it created."""
+
+    origin: str  # the id it had
+    net: bytes  # digest
+    stored_net: bytes
+    entries: tuple[tuple[bytes, bytes], ...]  # (key below the root, value), in the order of keys
+    records: tuple[bytes, ...]  # history, oldest first
+    incarnation: int
+    engine_s: float  # engine time at which it was exported
+    age_s: float  # how long ago that was
+    by: str
+    why: str = ""
+
+
+class SpawnNamed(Request, frozen=True, gc=False, kw_only=True):
+    """Create an instance of whatever this process has registered under a name: what handlers ask for."""
+
+    workflow: str
+    tokens: tuple[tuple[str, bytes], ...]  # (place, value)
+    inputs: bytes  # as in `Spawn`
     incarnation: int
 
 
@@ -253,15 +297,28 @@ class Unclaim(TaskIntervention, frozen=True, gc=False, kw_only=True):
     """Give a claimed task back to everybody; anyone may do so."""
 
 
+class Sent(Message, frozen=True, gc=False, kw_only=True):
+    """A message of one instance to another, on disk from the result that sent it until it has had its effect."""
+
+    instance: str  # its target
+    entry: int  # its number in the outbox
+    source: bytes  # root of the sender
+    message: bytes  # a `Delivery`
+
+
 ExecutorMessage: TypeAlias = Done | Failed | Withdrawn
-InternalMessage: TypeAlias = Due | Grant | Recover | RunAlone | Park
+InternalMessage: TypeAlias = Due | Grant | Recover | RunAlone | Park | Undelivered
 ActorMessage: TypeAlias = Inspect | Restart | Sleep | Trim
 IncidentMessage: TypeAlias = RetryIncident | SkipIncident | FailIncident
 TokenMessage: TypeAlias = Inject | EditToken | MoveToken | DropToken | FreezeToken | ThawToken
 TaskMessage: TypeAlias = Decide | Claim | Unclaim
 InterventionMessage: TypeAlias = Put | Pause | Resume | Cancel | IncidentMessage | TokenMessage | TaskMessage
-ClientMessage: TypeAlias = Spawn | ActorMessage | InterventionMessage
-KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage
+FirstMessage: TypeAlias = Spawn | Import  # what an instance begins with: there is none yet to receive it
+ClientMessage: TypeAlias = FirstMessage | ActorMessage | InterventionMessage
+KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage | Sent
 
 encode_message = msgspec.msgpack.Encoder().encode
 decode_message = msgspec.msgpack.Decoder(KernelMessage).decode
+
+Delivery: TypeAlias = SpawnNamed | InterventionMessage
+decode_delivery = msgspec.msgpack.Decoder(Delivery).decode

@@ -5,6 +5,7 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING, TypeAlias
 
 from placet.actors.guards import judge, judge_again
+from placet.actors.lifecycle import TERMINAL
 from placet.actors.turn import Turn
 from placet.persistence.keys import FIRST_PLACE, FROZEN, TOKEN, entry_key, pack_id
 from placet.petri.matching import JoinKey
@@ -59,7 +60,7 @@ class PlaceActor:
     def load(self, token: int, value: bytes) -> None:
         """Hold a token that is in the store; tokens come in the order of age."""
         self.tokens[token] = value
-        if self.queues:
+        if self.queues and self._workflow.header.state not in TERMINAL:  # what has ended asks no guards any more
             judge(self._workflow, self, token, value)
 
     def restore(self, turn: Turn, token: int, value: bytes) -> None:

@@ -23,9 +23,10 @@ from placet.actors.messages import (
     RunAlone,
     Sleep,
     Trim,
+    Undelivered,
     Withdrawn,
 )
-from placet.actors.records import RUNNING, Firing, Parked, Phase, encode
+from placet.actors.records import RUNNING, STATE_CONFLICT, Failure, Firing, Parked, Phase, encode
 from placet.actors.slots import SLICE_S
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
@@ -52,8 +53,16 @@ def _done(workflow: WorkflowActor, turn: Turn, message: Done) -> None:
     firing = composite.firings.get(message.number)
     if firing is None or firing.attempt != message.attempt or firing.phase != RUNNING:
         _running(workflow, turn, message)
+    elif message.puts and (name := workflow.state.conflict(message.puts)):
+        reason = f"the state {name!r} of the instance was not as expected when the result came"
+        composite.fail(turn, firing, Failure(type=STATE_CONFLICT, message=reason, types=(STATE_CONFLICT,)))
+        _end_idle(workflow, turn, composite, firing)
     else:
         composite.finish(turn, firing, transition, message.outputs)
+        if message.puts:
+            workflow.state.change(turn, message.puts)
+        if message.sent:
+            turn.rare().sent += message.sent
 
 
 def _failed(workflow: WorkflowActor, turn: Turn, message: Failed) -> None:
@@ -62,6 +71,11 @@ def _failed(workflow: WorkflowActor, turn: Turn, message: Failed) -> None:
         return
     composite, firing = found
     composite.fail(turn, firing, message.failure, message.retry_after_s)
+    _end_idle(workflow, turn, composite, firing)
+
+
+def _end_idle(workflow: WorkflowActor, turn: Turn, composite: CompositeActor, firing: Firing) -> None:
+    """Put back a firing that no longer runs, in an instance that is to end."""
     if workflow.header.intent in ENDING and firing.number in composite.firings:
         composite.put_back(turn, [firing])
 
@@ -83,6 +97,10 @@ def _due(workflow: WorkflowActor, turn: Turn, message: Due) -> None:
     composite, firing = workflow.firing(message.transition, message.number)
     if firing is not None:
         composite.due(turn, firing)
+
+
+def _undelivered(workflow: WorkflowActor, turn: Turn, message: Undelivered) -> None:
+    workflow.note(turn, "undelivered", target=message.target, message=message.kind, reason=message.reason)
 
 
 def _grant(workflow: WorkflowActor, turn: Turn, _message: Grant) -> None:
@@ -217,6 +235,7 @@ RECEIVERS: Mapping[type[Message], Callable[[WorkflowActor, Turn, Any], None]] = 
     Due: _due,
     Grant: _grant,
     Recover: _recover,
+    Undelivered: _undelivered,
     RunAlone: _run_alone,
     Park: _park,
     Inspect: _inspect,

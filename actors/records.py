@@ -1,7 +1,8 @@
 """An actor's durable entries: what stands in the store under an instance, as msgspec values.
 
 These entries are the actors' snapshots: `HEADER`, `GUARD_INCIDENT` and `PARKED` of the workflow actor, `FIRING` of
-composites, `TOKEN` of places (raw value bytes), `DELAY` and `TASK` of the workflow actor. Times are engine seconds.
+composites, `TOKEN` of places (raw value bytes), `DELAY`, `TASK` and `STATE` of the workflow actor. Times are in
+engine seconds.
 """
 
 from enum import IntEnum
@@ -127,11 +128,13 @@ RUNNING: Final = int(Phase.RUNNING)
 TIMED_OUT: Final = "TimedOut"
 DEADLINE_PASSED: Final = "DeadlinePassed"
 LOST: Final = "Lost"  # its engine ended
+STATE_CONFLICT: Final = "StateConflict"  # the instance's state was not what the handler expected
 CRASH_SUSPECT: Final = "CrashSuspect"  # its process ended, several times, while it ran
 
 encode = msgspec.msgpack.Encoder().encode
 decode_header = msgspec.msgpack.Decoder(Header).decode
 decode_firing = msgspec.msgpack.Decoder(Firing).decode
+decode_state = msgspec.msgpack.Decoder(tuple[str, bytes]).decode
 decode_task = msgspec.msgpack.Decoder(Task).decode
 decode_delay = msgspec.msgpack.Decoder(Delay).decode
 decode_guard_incident = msgspec.msgpack.Decoder(GuardIncident).decode

@@ -10,6 +10,7 @@ class Stamp(msgspec.Struct, array_like=True):
     wall_s: float = 0.0  # wall clock at the same moment, seconds since 1970
     history: int = 0  # sequence number of the last history record
     stopped_s: float = 0.0  # engine time of the last clean stop: what began by then never counts as lost
+    sent: int = 0  # number of the last message put into the outbox
 
 
 encode_stamp = msgspec.msgpack.Encoder().encode

@@ -30,6 +30,7 @@ class Aside:
     suspects: list[Firing] = field(default_factory=list[Firing])  # to be run alone
     acquitted: list[int] = field(default_factory=list[int])  # firings no longer to be run alone
     replays: list[bytes] = field(default_factory=list[bytes])  # parked messages to be handled again
+    sent: list[bytes] = field(default_factory=list[bytes])  # messages to other instances
 
 
 TimerChange: TypeAlias = tuple[int, float, float, int]  # (firing, due before or 0.0, due now or 0.0, transition)

@@ -17,7 +17,7 @@ from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.blobs import BLOB_ACTOR
 from placet.persistence.errors import StoreDamaged
-from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, TASK, split_entry
+from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, STATE, TASK, split_entry
 
 
 def spawn(
@@ -79,6 +79,8 @@ def _load(workflow: WorkflowActor, actor: int, kind: int, number: int, value: by
     elif kind == GUARD_INCIDENT:
         incident = decode_guard_incident(value)
         workflow.guard_incidents[incident.transition, incident.token] = incident
+    elif kind == STATE:
+        workflow.state.load(value)
     elif kind == TASK:
         task = decode_task(value)
         if not task.ended:

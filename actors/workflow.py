@@ -15,6 +15,7 @@ from placet.actors.place import PlaceActor, TakenToken
 from placet.actors.records import RUNNING, Firing, GuardIncident, Header, Parked, Phase, encode
 from placet.actors.services import Services
 from placet.actors.slots import SLICE_S
+from placet.actors.state import State
 from placet.actors.tasks import Tasks
 from placet.actors.turn import Turn
 from placet.persistence.blobs import INLINE_BYTES, REF, chunk_keys, decode_ref, is_ref, join, split
@@ -76,6 +77,7 @@ class WorkflowActor:
         "serial",
         "services",
         "slice_end",
+        "state",
         "tasks",
         "turn",
     )
@@ -101,6 +103,7 @@ class WorkflowActor:
         self.matches: dict[int, Matches] = {}  # by transition with join keys
         self.reserved: dict[int, int] = {}  # tokens that firings will give to places with a capacity
         self.tasks = Tasks()
+        self.state = State(root)
         self.held = held_transitions(plan, header.held) if header.held else NONE_HELD
         self.frozen = 0  # free tokens that nothing may take
         self.serial = header.serial

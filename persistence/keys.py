@@ -5,7 +5,8 @@ History:     b"Z" | sequence (8)             an append near the end of the tree
 Addresses:   b"A" | instance id (utf-8, or its blake2b digest when long)
 Nets:        b"N" | digest
 Shards:      b"S" | shard (1)
-Tasks:       b"T" | shard (1) | root (8)      instances with tasks that wait for people
+Tasks:       b"T" | shard (1) | root (8)      of instances with tasks that wait for people, how many
+Outbox:      b"O" | number (8)               messages of instances to each other, in order
 Engine:      b"E" | name                     format, suspects
 Stamp:       b"\xff"                      where the engine stood at its last commit
 
@@ -16,12 +17,12 @@ So a scan at start reads an instance's header and firings, then leaps over its t
 import hashlib
 import struct
 
-LIVE, HISTORY, ADDRESS, NET, SHARD, TASKS, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"T", b"E"
+LIVE, HISTORY, ADDRESS, NET, SHARD, TASKS, OUTBOX, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"T", b"O", b"E"
 STAMP = b"\xff"  # beside the newest history record, so that a commit writes one page less
 FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on composites, and on places
 
 # kinds of entry
-HEADER, FIRING, TOKEN, GUARD_INCIDENT, REQUEST, PARKED, BLOB, DELAY, TASK, FROZEN = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+HEADER, FIRING, TOKEN, GUARD_INCIDENT, REQUEST, PARKED, BLOB, DELAY, TASK, FROZEN, STATE = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 LONGEST_ID_BYTES = 400
 
@@ -63,6 +64,11 @@ def split_entry(key: bytes) -> tuple[int, int, int]:
 def history_key(sequence: int) -> bytes:
     """Return the key of a history record."""
     return HISTORY + _id(sequence)
+
+
+def outbox_key(number: int) -> bytes:
+    """Return the key of a message that is on its way."""
+    return OUTBOX + _id(number)
 
 
 def tasks_key(root: bytes) -> bytes:

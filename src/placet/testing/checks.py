@@ -1,5 +1,6 @@
 """What must hold of every committed state, found by reading the store: never by asking the kernel."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -7,7 +8,7 @@ from placet.actors.catalog import decode_stored_net, net_key
 from placet.actors.lifecycle import ENDING, InstanceState, Intent
 from placet.actors.records import Firing, Phase
 from placet.persistence.history import Record, decode_record, walk
-from placet.persistence.keys import HISTORY, LIVE, tasks_key
+from placet.persistence.keys import HISTORY, LIVE, OUTBOX, tasks_key
 from placet.persistence.store import View, Write
 from placet.petri.behaviour import INLINE, PERSON, Behaviour, Definition
 from placet.petri.invariants import place_invariants
@@ -17,6 +18,7 @@ from placet.testing.errors import require
 from placet.testing.functions import TagGuard, World
 from placet.testing.image import Image, Outlook, outlook_of, read_image, value_of
 from placet.testing.ledger import InstanceLedger, open_sums
+from placet.testing.letters import Letters
 
 ROOT_BYTES = 10
 MOST_LOSSES = 6  # three, and three alone, as promised: not as the code under test has it
@@ -30,6 +32,7 @@ class Checks:
     view: View
     world: World
     definitions: Mapping[str, Definition]  # by workflow, as this process knows them today
+    letters: Letters
     inputs: dict[bytes, tuple[tuple[int, bytes], ...]] = field(
         default_factory=dict[bytes, tuple[tuple[int, bytes], ...]]
     )  # tokens of every spawn asked for, by the fingerprint of its inputs
@@ -123,6 +126,8 @@ class Checks:
         key = (root, record.firing, record.attempt)
         if record.kind == "fired":
             self.fired += 1
+            if not ledger.firing(record.firing).is_skipped:
+                self.letters.count((record.root, record.firing, record.attempt))
             self._check_ran(record, image, plan, ledger)
             self.doomed.discard(key)
         elif record.kind == "attempt_failed":
@@ -169,6 +174,7 @@ class Checks:
         if ledger.sums is None:
             ledger.sums = open_sums(place_invariants(plan), self.inputs[image.header.inputs])
         ledger.check_marking(image)
+        self._check_named_values(image, before)
         ledger.check_invariants(image)
         chunks = image.needed_chunks()
         require(image.chunks == chunks, "large values are whole, and leave nothing behind", image.header.instance)
@@ -238,6 +244,11 @@ class Checks:
         everywhere |= {token for firing in image.firings.values() for _, token, _ in firing.tokens}
         require(set(image.delays) <= everywhere, "arrivals are forgotten with their tokens", image.header.instance)
 
+    def _check_named_values(self, image: Image, before: Image | None) -> None:
+        """The state of an instance is what the results that counted made of it."""
+        known = self.letters.states.setdefault(image.root, {} if before else dict(image.state))
+        require(image.state == known, "state counts with its result", f"{image.header.instance}: {image.state} {known}")
+
     def _check_tasks(self, image: Image, plan: Plan) -> None:
         """An open task is for a token that is there; that there are some can be found without looking at all."""
         noted = self.view.get(tasks_key(image.root)) is not None
@@ -297,6 +308,17 @@ class Checks:
         self.doomed = {key for key in self.doomed if key[0] not in deaf}
         self.spared |= self.running() - self.doomed
 
+    def check_letters(self) -> None:
+        """What instances sent to each other has arrived, once."""
+        left = [key for key, _ in self.view.scan(OUTBOX)]
+        require(not left, "what was sent arrives", left)
+        accepted = Counter[str]()
+        for ledger in self.ledgers.values():
+            accepted.update(ledger.accepted)
+        known = {image.header.instance for image in self.images.values()}
+        told = {target for ledger in self.ledgers.values() for target in ledger.undelivered}
+        self.letters.check_end(known, told, accepted)
+
     def check_histories(self) -> None:
         """Every history leads back to its `spawned`, and tells as many results as were counted."""
         for root, ledger in self.ledgers.items():
@@ -314,6 +336,7 @@ _OF_ACTORS = {"placet.testing.probes.ActorFault"}
 _OF_HANDLERS = {
     "TimedOut",
     "DeadlinePassed",
+    "StateConflict",
     "placet.testing.functions.Misfortune",
     "placet.testing.functions.HopelessMisfortune",
     "placet.petri.errors.OutputError",

@@ -29,6 +29,7 @@ class Ending:
         else:
             raise Violation("everything ends", "instances go on for ever")
         self._actions.liveness.ended()
+        self._setting.checks.check_letters()
         self._setting.checks.check_histories()
         self._setting.say(f"end: {self._setting.checks.fired} fired, {self._setting.outcome.crashes} crashes")
 
@@ -67,9 +68,9 @@ class Ending:
     def _help(self, turn: int) -> bool:
         """Do what people must do; False: there is nothing to do."""
         messages: list[KernelMessage] = []
-        for instance in self._setting.people.instances:
-            image = self._setting.people.image(instance)
-            if image is None or image.is_over:
+        for image in list(self._setting.checks.images.values()):
+            instance = image.header.instance
+            if image.is_over:
                 continue
             if image.header.intent is Intent.PAUSE:
                 messages.append(self._setting.people.send(self._setting.people.resume(instance)))

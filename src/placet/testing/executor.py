@@ -1,14 +1,17 @@
 """A simulated executor: runs the real handlers, in virtual time, and answers every start exactly once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
 from placet.actors.effects import Expire, Start
-from placet.actors.executors.answer import answered, timed_out, withdrawn
-from placet.actors.messages import ExecutorMessage
+from placet.actors.executors.answer import timed_out, withdrawn
+from placet.actors.executors.in_place import answered_in_place
+from placet.actors.messages import Done, ExecutorMessage
 
 JobKey: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
+Also: TypeAlias = Callable[[Start, Done], Done]  # what a handler does beside returning: spawning, telling, state
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,7 +35,8 @@ class SimulatedExecutor:
     end: `late` returns such answers, which nobody may count.
     """
 
-    def __init__(self, random: Random, *, slow_s: float = 5.0) -> None:
+    def __init__(self, random: Random, *, slow_s: float = 5.0, also: Also | None = None) -> None:
+        self._also = also
         self._random = random
         self._slow_s = slow_s
         self.live: dict[JobKey, Job] = {}
@@ -65,12 +69,16 @@ class SimulatedExecutor:
         answers, self._answers = self._answers, []
         for job in ripe:
             del self.live[job.key]
-            answers.append(answered(job.start))
+            answers.append(self._answer(job.start))
         return answers
 
     def late(self) -> ExecutorMessage | None:
         """Return an answer that comes too late, if there is one."""
-        return answered(self._gone.pop(self._random.randrange(len(self._gone))).start) if self._gone else None
+        return self._answer(self._gone.pop(self._random.randrange(len(self._gone))).start) if self._gone else None
+
+    def _answer(self, start: Start) -> ExecutorMessage:
+        answer = answered_in_place(start)
+        return self._also(start, answer) if self._also is not None and isinstance(answer, Done) else answer
 
     def next_s(self) -> float | None:
         """Return when the next answer is due, or None."""

@@ -19,6 +19,7 @@ from placet.actors.records import (
     decode_guard_incident,
     decode_header,
     decode_parked,
+    decode_state,
     decode_task,
 )
 from placet.persistence.blobs import chunk_keys, decode_ref, is_ref, join
@@ -32,6 +33,7 @@ from placet.persistence.keys import (
     HEADER,
     PARKED,
     REQUEST,
+    STATE,
     TASK,
     TOKEN,
     split_entry,
@@ -59,6 +61,7 @@ class Image:
     delays: dict[int, Delay] = field(default_factory=dict[int, Delay])  # by token
     tasks: dict[int, Task] = field(default_factory=dict[int, Task])  # open ones, by number
     frozen: dict[int, set[int]] = field(default_factory=dict[int, set[int]])  # tokens nothing may take, by place
+    state: dict[str, bytes] = field(default_factory=dict[str, bytes])  # named values
     requests: int = 0
     chunks: set[bytes] = field(default_factory=set[bytes])  # keys of the parts of large values
 
@@ -115,6 +118,9 @@ def read_image(view: View, root: bytes) -> Image | None:
             image.places.setdefault(actor - FIRST_PLACE, {})[number] = value
         elif kind == GUARD_INCIDENT:
             image.guard_incidents.append(decode_guard_incident(value))
+        elif kind == STATE:
+            name, found = decode_state(value)
+            image.state[name] = found
         elif kind == FROZEN:
             image.frozen.setdefault(actor - FIRST_PLACE, set()).add(number)
         elif kind == TASK:

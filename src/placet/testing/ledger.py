@@ -40,6 +40,7 @@ class InstanceLedger:
     fired: set[int] = field(default_factory=set[int])
     diverted: set[int] = field(default_factory=set[int])  # firings that ended in an error arc
     firings: dict[int, FiringLedger] = field(default_factory=dict[int, FiringLedger])
+    undelivered: set[str] = field(default_factory=set[str])  # instances that what it sent has not reached
     accepted: Counter[str] = field(default_factory=Counter[str])  # interventions by their `why`
     sums: Sums | None = None
     is_copy: bool = False
@@ -64,6 +65,8 @@ class InstanceLedger:
                 self._fired(record, plan.transitions[plan.transition_index[record.transition]])
             case "error":
                 self._diverted(record, plan.transitions[plan.transition_index[record.transition]])
+            case "undelivered":
+                self.undelivered.add(str(detail["target"]))
             case "attempt_failed":
                 self.firing(record.firing).failed += 1
                 self.firing(record.firing).failed_at = record.at

@@ -208,7 +208,7 @@ class People:
         return Decide(**words, reply=self._number(), task=number, roles=roles, output=output, outputs=outputs)
 
     def helping(self, instance: str, image: Image, *, patient: bool) -> list[ClientMessage]:
-        """Return what lets an instance go on: its parts resumed, tokens thawed, tasks decided, or their tokens dropped."""
+        """Return what lets an instance go on: parts resumed, tokens thawed, tasks decided, or their tokens dropped."""
         words = self._words(instance)
         help_it: list[ClientMessage] = [
             Resume(**words | {"request_id": ""}, reply=self._number(), target=target) for target in image.header.held

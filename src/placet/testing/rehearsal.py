@@ -3,7 +3,7 @@
 The store is in memory and the clock stands still until a test moves it. No threads, no disk, no sleeping.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from itertools import count
@@ -11,6 +11,7 @@ from math import isfinite
 
 import msgspec
 
+from placet.actors.addressee import Addressee
 from placet.actors.answers import Answer, Receipt, Refused
 from placet.actors.arguments import chosen_id
 from placet.actors.catalog import Catalog
@@ -18,13 +19,17 @@ from placet.actors.effects import Batch
 from placet.actors.errors import NotFound, RequestRefused, SpawnConflict, WaitsForItself
 from placet.actors.inputs import fingerprint
 from placet.actors.kernel import Kernel
-from placet.actors.messages import ClientMessage, InterventionMessage, Spawn
+from placet.actors.messages import ClientMessage, InterventionMessage, Put, Spawn
+from placet.actors.reader import StateReader
 from placet.actors.runtime import Definable
 from placet.actors.spawning import Tokens, entry_values
+from placet.actors.task_request import TaskRequest, TaskRequests, to_task_message
+from placet.actors.task_view import TaskView
 from placet.persistence.memory_store import MemoryStore
 from placet.persistence.values import encode
-from placet.petri.behaviour import THREAD, Definition
+from placet.petri.behaviour import Definition
 from placet.petri.plan import Plan, make_plan
+from placet.petri.validation import EXECUTORS
 from placet.testing.clock import ManualClock
 from placet.testing.errors import InsideHandler, NotRehearsed, Restless, UnknownTransition
 from placet.testing.rehearsed_handlers import RehearsedHandlers
@@ -72,8 +77,12 @@ class Rehearsal:
         self._handlers.drop()
         self._kernel = Kernel(self.store, catalog)
         self._kernel.recover()
-        self._kernel.set_capacity(THREAD, SLOTS)
+        self._give_slots(SLOTS)
         self._settle()
+
+    def _give_slots(self, slots: int) -> None:
+        for executor in EXECUTORS:
+            self._kernel.set_capacity(executor, slots)
 
     @property
     def now_s(self) -> float:
@@ -149,7 +158,7 @@ class Rehearsal:
         self._refuse_inside()
         definitions = tuple(workflow.definition() for workflow in workflows)
         self._kernel.draining = True
-        self._kernel.set_capacity(THREAD, 0)
+        self._give_slots(0)
         self._settle()
         self._commit(self._kernel.stop(self.now_s))
         self._start(definitions or tuple(self._definitions.values()))
@@ -206,7 +215,7 @@ class Rehearsal:
         number = next(self._incarnations)
         instance = chosen_id(id, f"{name}-{number}")
         plan = self._plans[name]
-        values = entry_values(plan, name, instance, tokens or {})
+        values = entry_values(plan, self._definitions[name], instance, tokens or {})
         answer = self._ask(
             Spawn(
                 instance=instance,
@@ -224,13 +233,19 @@ class Rehearsal:
             raise RequestRefused(instance, answer.reason, answer.code, answer.by, answer.at)
         return RehearsedInstance(self, instance)
 
-    def tell(self, id: str, message: InterventionMessage) -> Receipt:
+    def tasks(self, role: str | None = None, assignee: str | None = None) -> Iterator[TaskView]:
+        """Yield what is offered to people: all, or what such a person may decide, as `Runtime.tasks` does."""
+        return (task for task in StateReader(self.store).tasks() if task.is_for(role, assignee))
+
+    def tell(self, id: str, message: InterventionMessage | TaskRequests) -> Receipt:
         """Send an intervention to an instance; what follows from it happens in the next `run`.
 
         Raises `NotFound`, and `RequestRefused` with the reason when it does not apply.
         """
-        if not message.by:
+        if not message.by and not isinstance(message, Put):
             raise ValueError("an intervention needs `by`: who does it")
+        if isinstance(message, TaskRequest):
+            message = to_task_message(message, id, self.addressee(id), StateReader(self.store))
         answer = self._ask(msgspec.structs.replace(message, instance=id))
         if isinstance(answer, Refused):
             if answer.code == "not_found":
@@ -238,6 +253,10 @@ class Rehearsal:
             raise RequestRefused(id, answer.reason, answer.code, answer.by, answer.at)
         assert isinstance(answer, Receipt), answer
         return answer
+
+    def addressee(self, id: str) -> Addressee:
+        """Return what is known of an instance to those who send it values. Raises `NotFound`."""
+        return Addressee.of(id, StateReader(self.store), self._definitions)
 
     def _ask(self, message: ClientMessage) -> Answer:
         if self._within is _Within.KERNEL:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from placet.actors.effects import Expire, Start
-from placet.actors.executors.answer import answered, timed_out
+from placet.actors.executors.answer import timed_out
+from placet.actors.executors.in_place import answered_in_place
 from placet.actors.messages import ExecutorMessage
 
 CallKey: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
@@ -43,7 +44,7 @@ class RehearsedHandlers:
             return False
         start = self._queue.popleft()
         ends_s = now + self.takes_s.get(start.transition.path, 0.0)
-        call = Call(start=start, answer=answered(start), began_s=now, ends_s=ends_s)
+        call = Call(start=start, answer=answered_in_place(start), began_s=now, ends_s=ends_s)
         self._calls[start.root, start.number, start.attempt] = call
         return True
 

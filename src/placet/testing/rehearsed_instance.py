@@ -1,15 +1,32 @@
 """One instance of a rehearsal: what a test looks at, and what a person would do to it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
+from placet.actors.addressee import place_name
 from placet.actors.answers import Receipt
 from placet.actors.errors import NotCompleted, NotFound, WaitTimeout
-from placet.actors.instance import SETTLED, encoded_outputs
+from placet.actors.instance import SETTLED
 from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import Cancel, FailIncident, Pause, Resume, RetryIncident, SkipIncident
+from placet.actors.messages import (
+    Cancel,
+    FailIncident,
+    InterventionMessage,
+    Pause,
+    Put,
+    Resume,
+    RetryIncident,
+    SkipIncident,
+)
+from placet.actors.outputs import encoded_outputs
 from placet.actors.reader import Incident, InstanceView, StateReader
 from placet.actors.report import explain
+from placet.actors.task_request import Approve, Complete, Reject, TaskRequests
+from placet.actors.task_view import TaskView
 from placet.persistence.values import decode
+from placet.petri.expression import PlaceRef
 
 if TYPE_CHECKING:
     from placet.testing.rehearsal import Rehearsal
@@ -45,6 +62,14 @@ class RehearsedInstance:
         """Return the values of the free tokens by place path, oldest first."""
         return {place: [decode(value) for value in values] for place, values in self._view().marking.items()}
 
+    def tasks(self) -> tuple[TaskView, ...]:
+        """Return what it offers to people, oldest first."""
+        return self._view().tasks
+
+    def tokens(self) -> dict[str, list[int]]:
+        """Return the numbers of the free tokens by place path, as `marking` has their values."""
+        return self._view().tokens
+
     def history(self) -> list[str]:
         """Return the kinds of what happened to it, such as `spawned` and `fired`, oldest first."""
         return [record.kind for _, record in StateReader(self._rehearsal.store).history(self.id)]
@@ -70,13 +95,45 @@ class RehearsedInstance:
 
     # -- interventions -------------------------------------------------------------------------------------
 
-    def pause(self, *, by: str, why: str = "") -> Receipt:
-        """Choose nothing new in it; results of what is in flight are counted."""
-        return self._rehearsal.tell(self.id, Pause(by=by, why=why))
+    def tell(self, message: InterventionMessage | TaskRequests) -> Receipt:
+        """Send an intervention, such as `Approve`; see `Rehearsal.tell`."""
+        return self._rehearsal.tell(self.id, message)
 
-    def resume(self, *, by: str, why: str = "") -> Receipt:
-        """Undo a pause."""
-        return self._rehearsal.tell(self.id, Resume(by=by, why=why))
+    def approve(
+        self, task: str, *, by: str, why: str = "", value: object = UNSET, roles: Sequence[str] = ()
+    ) -> Receipt:
+        """Say yes to the task with this id."""
+        return self.tell(Approve(task, by=by, why=why, value=value, roles=roles))
+
+    def reject(self, task: str, *, by: str, why: str = "", value: object = UNSET, roles: Sequence[str] = ()) -> Receipt:
+        """Say no to the task with this id."""
+        return self.tell(Reject(task, by=by, why=why, value=value, roles=roles))
+
+    def complete(
+        self,
+        task: str,
+        outputs: object = UNSET,
+        *,
+        by: str,
+        output: PlaceRef | str = "",
+        why: str = "",
+        roles: Sequence[str] = (),
+    ) -> Receipt:
+        """Finish the task with this id; `outputs` and `output` are as in `Complete`."""
+        return self.tell(Complete(task, by=by, outputs=outputs, output=output, why=why, roles=roles))
+
+    def put(self, place: PlaceRef | str, value: object, *, by: str = "", why: str = "") -> Receipt:
+        """Put a token into a place that is fed from outside. Raises `WrongType`."""
+        encoded = self._rehearsal.addressee(self.id).encoded(place_name(place), value)
+        return self.tell(Put(place=place_name(place), value=encoded, by=by, why=why))
+
+    def pause(self, *, by: str, why: str = "", target: str = "") -> Receipt:
+        """Choose nothing new in it, or in the part `target`; results of what is in flight are counted."""
+        return self._rehearsal.tell(self.id, Pause(target=target, by=by, why=why))
+
+    def resume(self, *, by: str, why: str = "", target: str = "") -> Receipt:
+        """Undo a pause of the same `target`."""
+        return self._rehearsal.tell(self.id, Resume(target=target, by=by, why=why))
 
     def cancel(self, *, by: str, why: str = "") -> Receipt:
         """End it once what is in flight has answered."""

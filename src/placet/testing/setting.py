@@ -10,6 +10,7 @@ from placet.testing.checks import Checks
 from placet.testing.clock import ManualClock
 from placet.testing.executor import SimulatedExecutor
 from placet.testing.functions import World
+from placet.testing.letters import Letters
 from placet.testing.nets import Taste, random_definition
 from placet.testing.outcome import Outcome
 from placet.testing.people import People
@@ -49,8 +50,10 @@ def draw_setting(seed: int) -> Setting:
     definitions = {name: random_definition(random, name, world, taste) for name in names}
     catalog = Catalog()
     store = FaultyStore()
-    executor = SimulatedExecutor(random, slow_s=random.choice((0.5, 5.0, 20.0)))
-    checks = Checks(store, world, definitions)
+    letters = Letters(world, definitions, {})
+    executor = SimulatedExecutor(random, slow_s=random.choice((0.5, 5.0, 20.0)), also=letters.also)
+    checks = Checks(store, world, definitions, letters)
+    letters.inputs = checks.inputs
     store.committed = checks.committed
     workflows = [(one, catalog.register(one)) for one in definitions.values()]
     return Setting(

@@ -1,0 +1,154 @@
+"""The entries of an instance, made those of its copy: of another root, another id, and another engine's time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from placet.actors.answers import Receipt, decode_answer, encode_answer
+from placet.actors.messages import Recover, RootMessage, decode_message, encode_message
+from placet.actors.records import (
+    Failure,
+    decode_delay,
+    decode_firing,
+    decode_guard_incident,
+    decode_header,
+    decode_parked,
+    decode_task,
+    encode,
+)
+from placet.persistence.history import Record
+from placet.persistence.keys import (
+    BLOB,
+    DELAY,
+    FIRING,
+    FROZEN,
+    GUARD_INCIDENT,
+    HEADER,
+    PARKED,
+    REQUEST,
+    STATE,
+    TASK,
+    TOKEN,
+    split_entry,
+)
+
+EARLY_S = 1e-6  # sums of times are not exact, and no token may seem to have waited long enough before it has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """What makes a copy differ from its original."""
+
+    root: bytes
+    instance: str  # its id
+    origin: str  # that of the original
+    incarnation: int
+    link: int  # the last record of its history, as copied; 0: none
+    now: float  # engine seconds
+    shift_s: float  # from the engine time of the original to that of the copy
+
+    def entry(self, key: bytes, value: bytes) -> tuple[bytes, bytes] | None:
+        """Return an entry of the copy for one of the original (key below the root), or None: it has none."""
+        whole = self.root + key
+        _, kind, _ = split_entry(whole)
+        changed = REWRITERS[kind](self, value)
+        return None if changed is None else (whole, changed)
+
+    def record(self, record: Record, link: int) -> Record:
+        """Return a record of the original's history as one of the copy's, which links to `link`."""
+        return msgspec.structs.replace(record, root=self.root, link=link, at=self.past(record.at))
+
+    def past(self, at: float) -> float:
+        """Return a time that was over for the original in the time of the copy."""
+        return min(at + self.shift_s, self.now)
+
+    def to_come(self, at: float) -> float:
+        """Return when something is due in the copy; what was due in between is due now, and 0.0 is none."""
+        return max(at + self.shift_s, self.now) if at else 0.0
+
+
+def _as_it_is(_copy: Copy, value: bytes) -> bytes:
+    return value
+
+
+def _header(copy: Copy, value: bytes) -> bytes:
+    header = decode_header(value)
+    header.instance, header.incarnation, header.link = copy.instance, copy.incarnation, copy.link
+    header.spawned_at, header.changed_at = copy.past(header.spawned_at), copy.past(header.changed_at)
+    return encode(header)
+
+
+def _firing(copy: Copy, value: bytes) -> bytes:
+    firing = decode_firing(value)
+    firing.link = 0  # the header has it
+    firing.failures = tuple(_failure(copy, failure) for failure in firing.failures)
+    firing.since, firing.due = copy.past(firing.since), copy.to_come(firing.due)
+    firing.chosen = copy.past(firing.chosen) if firing.chosen else 0.0
+    return encode(firing)
+
+
+def _failure(copy: Copy, failure: Failure) -> Failure:
+    return msgspec.structs.replace(failure, at=copy.past(failure.at))
+
+
+def _guard_incident(copy: Copy, value: bytes) -> bytes:
+    incident = decode_guard_incident(value)
+    incident.failure = _failure(copy, incident.failure)
+    return encode(incident)
+
+
+def _request(copy: Copy, value: bytes) -> bytes | None:
+    """Return a recorded answer: who asks the copy under another id asks for something else."""
+    if copy.instance != copy.origin:
+        return None
+    answer = decode_answer(value)
+    return (
+        encode_answer(msgspec.structs.replace(answer, at=copy.past(answer.at)))
+        if isinstance(answer, Receipt)
+        else value
+    )
+
+
+def _parked(copy: Copy, value: bytes) -> bytes | None:
+    """Return a message that was set aside, for the copy; that its engine had started again does not concern it."""
+    parked = decode_parked(value)
+    message = decode_message(parked.message)
+    if isinstance(message, Recover):
+        return None
+    if isinstance(message, RootMessage):
+        message = msgspec.structs.replace(message, root=copy.root)
+    else:
+        message = msgspec.structs.replace(message, instance=copy.instance)
+    parked.message = encode_message(message)
+    parked.failure = _failure(copy, parked.failure)
+    return encode(parked)
+
+
+def _delay(copy: Copy, value: bytes) -> bytes:
+    delay = decode_delay(value)
+    delay.arrived = copy.past(delay.arrived)
+    delay.due = copy.to_come(delay.due - EARLY_S) if delay.due else 0.0
+    return encode(delay)
+
+
+def _task(copy: Copy, value: bytes) -> bytes:
+    task = decode_task(value)
+    task.offered_at, task.at = copy.past(task.offered_at), copy.past(task.at) if task.at else 0.0
+    return encode(task)
+
+
+REWRITERS: Mapping[int, Callable[[Copy, bytes], bytes | None]] = {
+    HEADER: _header,
+    FIRING: _firing,
+    TOKEN: _as_it_is,
+    GUARD_INCIDENT: _guard_incident,
+    REQUEST: _request,
+    PARKED: _parked,
+    BLOB: _as_it_is,
+    DELAY: _delay,
+    TASK: _task,
+    FROZEN: _as_it_is,
+    STATE: _as_it_is,
+}
+"""By kind of entry; a test compares them with the kinds there are."""
