@@ -5,8 +5,10 @@ from typing import get_args
 from placet.actors.interventions import INTERVENTIONS
 from placet.actors.messages import (
     ClientMessage,
+    FirstMessage,
     InterventionMessage,
     KernelMessage,
+    Sent,
     Spawn,
     decode_message,
     encode_message,
@@ -15,9 +17,8 @@ from placet.actors.receive import RECEIVERS
 
 
 def test_every_message_to_an_instance_has_a_receiver() -> None:
-    assert set(RECEIVERS) == set(get_args(KernelMessage)) - {
-        Spawn
-    }  # which the kernel handles: there is no instance yet
+    first = set(get_args(FirstMessage))  # which the kernel handles: there is no instance yet
+    assert set(RECEIVERS) == set(get_args(KernelMessage)) - first - {Sent}  # an envelope: its content is received
 
 
 def test_every_intervention_has_its_function() -> None:

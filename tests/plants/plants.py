@@ -114,7 +114,7 @@ PLANTS: tuple[Plant, ...] = (
     _plant(
         "age lost",
         "a token put back goes to the end of its place",
-        ("actors/place.py", "age belongs.\"\"\"\n        _sort_in(self.tokens, token)\n", "age belongs.\"\"\"\n"),
+        ("actors/place.py", 'age belongs."""\n        _sort_in(self.tokens, token)\n', 'age belongs."""\n'),
         about=17,
         is_silent=True,
     ),
@@ -145,11 +145,11 @@ PLANTS: tuple[Plant, ...] = (
             "actors/place.py",
             '        """Hold a token that is in the store; tokens come in the order of age."""\n'
             "        self.tokens[token] = value\n"
-            "        if self.queues:\n            judge(",
+            "        if self.queues and self._workflow.header.state not in TERMINAL:",
             '        """Hold a token that is in the store; tokens come in the order of age."""\n'
             "        self.tokens[token] = value\n"
             "        for queue in self.queues:\n            queue[token] = None\n"
-            "        if not self.plan:\n            judge(",
+            "        if not self.plan:",
         ),
         about=4,
     ),
@@ -272,5 +272,73 @@ PLANTS: tuple[Plant, ...] = (
             '                if isinstance(message, ExecutorAnswer) and type(message).__name__ != "Withdrawn":\n',
         ),
         about=5,
+    ),
+    _plant(
+        "room not given back",
+        "the room a firing had reserved in a place with a capacity stays taken",
+        ("actors/composite.py", "            workflow.reserve(firing.transition, -1)\n", "            pass\n"),
+        about=10,
+    ),
+    _plant(
+        "delay starts anew",
+        "a token that a firing had taken and that comes back waits as if it had just come",
+        (
+            "actors/delays.py",
+            "        opens = delay.arrived + delay_s\n",
+            "        opens = max(delay.arrived, delay.due, now - delay_s / 2) + delay_s\n",
+        ),
+        about=10,
+    ),
+    _plant(
+        "task of a token that is gone",
+        "a task stays open when its token is taken by a rival",
+        (
+            "actors/place.py",
+            "                self._workflow.tasks.withdraw(gate.transition, token)\n",
+            "                pass\n",
+        ),
+        about=10,
+    ),
+    _plant(
+        "frozen forgotten",
+        "a frozen token may be taken once its instance has slept",
+        (
+            "actors/workflow.py",
+            "            if kind == TOKEN and token in frozen:\n",
+            "            if kind == HEADER:\n",
+        ),
+        about=10,
+    ),
+    _plant(
+        "outbox emptied early",
+        "a message to another instance leaves the outbox when it is handled, though it raised and is tried again",
+        (
+            "actors/kernel.py",
+            "        sent, self._arriving = self._arriving, None\n",
+            "        sent, self._arriving = self._arriving, None\n"
+            "        if sent is not None:\n            self._pending.engine[outbox_key(sent.entry)] = None\n",
+        ),
+        about=10,
+    ),
+    _plant(
+        "state without a result",
+        "what a handler puts into the state stays, though its result was stale",
+        (
+            "actors/receive.py",
+            "        _running(workflow, turn, message)\n    elif message.puts",
+            "        _running(workflow, turn, message)\n        workflow.state.change(turn, message.puts)\n"
+            "    elif message.puts",
+        ),
+        about=10,
+    ),
+    _plant(
+        "read copy left behind",
+        "the chunks of a large value that a firing had read stay on disk",
+        (
+            "actors/composite.py",
+            "        workflow.discard_seen(turn, firing)\n        for _, token, _ in firing.tokens:\n",
+            "        for _, token, _ in firing.tokens:\n",
+        ),
+        about=10,
     ),
 )

@@ -97,11 +97,20 @@ def test_generated_definitions_are_many_and_hold_every_construct() -> None:
             seen |= {"timed"} if behaviour.timeout_s else set()
             seen |= {"passing"} if behaviour.handler is None else set()
             seen |= {"nested"} if transition.composite else set()
+            seen |= {"keyed"} if transition.keyed else set()
+            seen |= {"reading"} if transition.reads else set()
+            seen |= {"inhibited"} if transition.inhibitors else set()
+            seen |= {"resetting"} if transition.resets else set()
+            seen |= {"bounded"} if transition.bounds else set()
+            seen |= {"delayed"} if transition.delay_s else set()
+            seen |= {"diverted"} if transition.error >= 0 else set()
+            seen |= {"limited"} if behaviour.deadline_s else set()
             seen |= {"rivals"} if any(len(plan.places[arc.place].consumers) > 1 for arc in transition.inputs) else set()
         seen |= {"enabled"} if enabled(plan, entries) else set()
     assert seen == {
         "inline", "thread", "join", "choice", "fork", "sink", "weighted", "guarded", "retried", "timed", "passing",
-        "nested", "rivals", "enabled",
+        "nested", "rivals", "enabled", "person", "keyed", "reading", "inhibited", "resetting", "bounded", "delayed",
+        "diverted", "limited",
     }  # fmt: skip
 
 
