@@ -99,6 +99,10 @@ class Catalog:
         self._plans.clear()  # stored nets run with today's handlers
         return digest
 
+    def adopt(self, digest: bytes, data: bytes) -> None:
+        """Make a net known that comes with an instance; one that is registered stays as it is."""
+        self._stored.setdefault(digest, data)
+
     def bytes_of(self, digest: bytes) -> bytes | None:
         """Return what is to be stored for a registered net."""
         return self._stored.get(digest)

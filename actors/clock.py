@@ -21,6 +21,15 @@ def process_cpu_s() -> float:
     return time.process_time()
 
 
+def thread_queued_s() -> float:
+    """Return how long this thread could have run but was given no processor; 0.0 where the system does not tell."""
+    try:
+        with open("/proc/thread-self/schedstat", "rb") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
 def wall_s() -> float:
     """Return the wall clock, seconds since 1970."""
     return time.time()

@@ -118,11 +118,14 @@ class ControlServer:
             if not refused:
                 self._connections.add(connection)
         if refused:
-            connection.setblocking(False)
-            with connection, suppress(OSError):
-                connection.send(b'{"error": {"code": "unwelcome", "message": "%s"}}\n' % refused.encode())
+            _turn_away(connection, refused)
             return
-        threading.Thread(target=self._serve, args=(connection,), name="placet-control-client", daemon=True).start()
+        try:
+            threading.Thread(target=self._serve, args=(connection,), name="placet-control-client", daemon=True).start()
+        except RuntimeError:  # the system has no thread left for it; the next may do
+            with self._lock:
+                self._connections.discard(connection)
+            _turn_away(connection, "no thread can be started; try again later")
 
     # -- one thread a connection -----------------------------------------------------------------------------------
 
@@ -139,6 +142,12 @@ class ControlServer:
         finally:
             with self._lock:
                 self._connections.discard(connection)
+
+
+def _turn_away(connection: socket.socket, why: str) -> None:
+    connection.setblocking(False)
+    with connection, suppress(OSError):
+        connection.send(b'{"error": {"code": "unwelcome", "message": "%s"}}\n' % why.encode())
 
 
 class LineTooLong(Exception):

@@ -3,10 +3,10 @@
 from typing import TypeAlias, cast
 
 from placet.actors.answers import Receipt
-from placet.actors.errors import EngineStopped, NotFound, RequestRefused, WaitTimeout
+from placet.actors.errors import BadRequest, EngineStopped, NotFound, RequestRefused, WaitTimeout
 from placet.actors.given import WrongTokens
 from placet.actors.reader import StateReader
-from placet.petri.errors import PlacetError
+from placet.petri.errors import PlacetError, WrongType
 
 Face: TypeAlias = dict[str, object]
 
@@ -20,14 +20,24 @@ def receipt_face(receipt: Receipt, reader: StateReader) -> Face:
 
 def error_face(error: PlacetError) -> Face:
     """Return an error; `checked` makes it an exception again on the other side."""
-    code = error.refusal if isinstance(error, RequestRefused) and error.refusal else error.code
-    return {"error": {"code": code, "message": str(error)}}
+    said: Face = {"code": error.code, "message": str(error)}
+    match error:
+        case RequestRefused(refusal=refusal, by=by, at=at):
+            said |= {"code": refusal or error.code, "by": by, "at": at}
+        case WrongType(place=place, expected=expected, found=found):
+            said |= {"place": place, "expected": expected, "found": found}
+        case BadRequest(reason=reason):
+            said |= {"reason": reason}
+        case _:
+            pass
+    return {"error": said}
 
 
 def checked(instance: str, face: Face) -> Face:
     """Return an answer that is no error.
 
-    Raises `NotFound`, `WrongTokens`, `WaitTimeout`, `EngineStopped` and `RequestRefused` as the engine did.
+    Raises `NotFound`, `WrongTokens`, `WrongType`, `BadRequest`, `WaitTimeout`, `EngineStopped` and `RequestRefused` as
+    the engine did.
     """
     error = face.get("error")
     if not isinstance(error, dict):
@@ -40,9 +50,14 @@ def checked(instance: str, face: Face) -> Face:
         case WrongTokens.code:
             problem, _, remedy = message.partition("; ")
             raise WrongTokens(problem, remedy)
+        case WrongType.code:
+            raise WrongType(str(said.get("place")), str(said.get("expected")), str(said.get("found")))
+        case BadRequest.code:
+            raise BadRequest(str(said.get("reason", message)))
         case WaitTimeout.code:
             raise WaitTimeout(instance, message)
         case EngineStopped.code:
             raise EngineStopped(message)
         case _:
-            raise RequestRefused(instance, message, code)
+            by, at = str(said.get("by", "")), said.get("at", 0.0)
+            raise RequestRefused(instance, message, code, by, at if isinstance(at, float) else 0.0)

@@ -10,7 +10,8 @@ from typing import cast
 from placet.actors.clock import monotonic_s
 from placet.actors.control import LineTooLong, read_line, short_path
 from placet.actors.control_answer import Face, checked
-from placet.actors.control_request import AnyRequest, PersonalRequests, StatusRequest, encode_request
+from placet.actors.control_request import AnyRequest, EffectiveRequests, ImportRequest, StatusRequest, encode_request
+from placet.actors.copy_request import import_alone
 from placet.actors.errors import EngineSilent, EngineStopped
 from placet.actors.visit import visit
 from placet.persistence.errors import StoreInUse
@@ -39,10 +40,10 @@ def ask_engine(directory: Path, request: AnyRequest, patience_s: float = ANSWER_
     return checked(instance, cast("Face", json.loads(received[0])))
 
 
-def carry_out(directory: Path, request: PersonalRequests) -> Face:
-    """Carry out an intervention: through the engine of the state where there is one, else on the state itself.
+def carry_out(directory: Path, request: EffectiveRequests) -> Face:
+    """Carry out a request: through the engine of the state where there is one, else on the state itself.
 
-    Raises `EngineSilent` and what `ask_engine` and `visit` raise.
+    Raises `EngineSilent` and what `ask_engine`, `visit` and `import_alone` raise.
     """
     end_s = monotonic_s() + COMING_OR_GOING_S
     while True:
@@ -56,9 +57,13 @@ def carry_out(directory: Path, request: PersonalRequests) -> Face:
         except (OSError, LineTooLong, EngineStopped) as error:
             reason = getattr(error, "strerror", None) or str(error)
         try:  # the lock tells whether there is an engine: the pid may be another process's by now
-            return {**visit(directory, request), "engine": None}
+            return {**_without_engine(directory, request), "engine": None}
         except StoreInUse as error:
             pid = error.pid
         if monotonic_s() > end_s:
             raise EngineSilent(str(directory), pid, reason)
         threading.Event().wait(_TRY_AGAIN_S)
+
+
+def _without_engine(directory: Path, request: EffectiveRequests) -> Face:
+    return import_alone(directory, request) if isinstance(request, ImportRequest) else visit(directory, request)

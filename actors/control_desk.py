@@ -2,13 +2,17 @@
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from placet.actors.answers import Entries, Receipt
 from placet.actors.control_answer import Face, error_face, receipt_face
 from placet.actors.control_request import (
     ActorRequests,
     AnyRequest,
+    ImportRequest,
     InspectRequest,
     PersonalRequests,
     RestartRequest,
@@ -17,6 +21,7 @@ from placet.actors.control_request import (
     decode_request,
     to_message,
 )
+from placet.actors.copy_request import import_face, import_message, imported
 from placet.actors.messages import ClientMessage, Inspect, Restart, Sleep
 from placet.persistence.keys import TOKEN
 from placet.persistence.preview import to_json
@@ -51,14 +56,22 @@ class ControlDesk:
                 return self._status()
             case InspectRequest() | SleepRequest() | RestartRequest():
                 return self._about_actor(request)
+            case ImportRequest():
+                return self._import(request)
             case _:
                 return self._intervene(request)
 
     def _intervene(self, request: PersonalRequests) -> Face:
         runtime = self._runtime
-        message = to_message(request, runtime.reader)
+        message = to_message(request, runtime.reader, runtime.addressee)
         receipt = runtime.wait(runtime.intervene(request.instance, message), ANSWER_S, request.instance)
         return receipt_face(receipt, runtime.reader)
+
+    def _import(self, request: ImportRequest) -> Face:
+        runtime = self._runtime
+        message = import_message(Path(request.file), request.instance, request.by, request.why)
+        answer = runtime.ask(lambda reply: msgspec.structs.replace(message, reply=reply), ANSWER_S)
+        return import_face(imported(answer), runtime.reader)
 
     def _about_actor(self, request: ActorRequests) -> Face:
         kind: type[Inspect] | type[Sleep] | type[Restart]
@@ -91,6 +104,7 @@ class ControlDesk:
             "firings": engine.fired,
             "queued": engine.inbox.qsize() + engine.kernel.queued,
             "waiting_for_slots": engine.kernel.slots.queued,
+            "tasks_offered": runtime.reader.tasks_offered(),
             "committed_at": engine.committed_at,
             "executors": {
                 name: {

@@ -3,10 +3,15 @@
 Nothing in them is unpickled: values come as JSON and are encoded here.
 """
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
 
+from placet.actors.addressee import Addressee
+from placet.actors.control_base import ControlRequest, PersonalRequest
+from placet.actors.control_tasks import AboutTask, AboutTasks, to_task_request
+from placet.actors.control_tokens import AboutTokens, PutRequest, to_token_message
 from placet.actors.errors import BadRequest
 from placet.actors.given import by_place
 from placet.actors.messages import (
@@ -19,15 +24,21 @@ from placet.actors.messages import (
     SkipIncident,
 )
 from placet.actors.reader import StateReader
+from placet.actors.task_request import to_task_message
 from placet.persistence.values import encode
-
-
-class ControlRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
-    """Base of all requests."""
 
 
 class StatusRequest(ControlRequest, frozen=True, kw_only=True, tag="status"):
     """Ask how the engine is, and what runs now."""
+
+
+class ImportRequest(ControlRequest, frozen=True, kw_only=True, tag="import"):
+    """Create an instance out of an export; the engine reads the file."""
+
+    file: str  # absolute
+    instance: str = ""  # its id; "" is the one it had
+    by: str
+    why: str = ""
 
 
 class ActorRequest(ControlRequest, frozen=True, kw_only=True):
@@ -49,21 +60,16 @@ class RestartRequest(ActorRequest, frozen=True, kw_only=True, tag="restart"):
     """Bring the actor back from its durable entries."""
 
 
-class PersonalRequest(ControlRequest, frozen=True, kw_only=True):
-    """Base of interventions: who, when, why; the same `request_id` again gets the recorded answer."""
-
-    instance: str
-    by: str
-    why: str = ""
-    request_id: str = ""
-
-
 class PauseRequest(PersonalRequest, frozen=True, kw_only=True, tag="pause"):
-    """Choose nothing new in the instance."""
+    """Choose nothing new in the instance, or in the part of it that `target` names."""
+
+    target: str = ""
 
 
 class ResumeRequest(PersonalRequest, frozen=True, kw_only=True, tag="resume"):
-    """Undo a pause."""
+    """Undo a pause of the same target."""
+
+    target: str = ""
 
 
 class CancelRequest(PersonalRequest, frozen=True, kw_only=True, tag="cancel"):
@@ -91,8 +97,11 @@ class FailRequest(IncidentRequest, frozen=True, kw_only=True, tag="fail"):
 
 
 ActorRequests: TypeAlias = InspectRequest | SleepRequest | RestartRequest
-PersonalRequests: TypeAlias = PauseRequest | ResumeRequest | CancelRequest | RetryRequest | SkipRequest | FailRequest
-AnyRequest: TypeAlias = StatusRequest | ActorRequests | PersonalRequests
+IncidentRequests: TypeAlias = RetryRequest | SkipRequest | FailRequest
+InstanceRequests: TypeAlias = PauseRequest | ResumeRequest | CancelRequest | IncidentRequests
+PersonalRequests: TypeAlias = InstanceRequests | AboutTasks | AboutTokens
+EffectiveRequests: TypeAlias = PersonalRequests | ImportRequest  # carried out without an engine too
+AnyRequest: TypeAlias = StatusRequest | ActorRequests | EffectiveRequests
 
 _decoder: "msgspec.json.Decoder[AnyRequest]" = msgspec.json.Decoder(AnyRequest)
 encode_request = msgspec.json.Encoder().encode
@@ -108,16 +117,30 @@ def decode_request(line: bytes) -> AnyRequest:
         raise BadRequest(f"it is not JSON ({error})") from error
 
 
-def to_message(request: PersonalRequests, reader: StateReader) -> InterventionMessage:
-    """Return what the kernel is told. Raises `WrongTokens` and `BadRequest`."""
-    if not request.by:
+def to_message(
+    request: PersonalRequests, reader: StateReader, address: Callable[[str], Addressee]
+) -> InterventionMessage:
+    """Return what the kernel is told; `address` finds an instance and the types its places are known to have.
+
+    Raises `WrongTokens`, `BadRequest`, and what `to_task_message` and `to_token_message` raise.
+    """
+    if not request.by and not isinstance(request, PutRequest):
         raise BadRequest("it does not say by whom it is")
+    if isinstance(request, AboutTask):
+        addressee = address(request.instance)
+        return to_task_message(to_task_request(request, addressee), request.instance, addressee, reader)
+    if isinstance(request, InstanceRequests):
+        return _to_instance_message(request, reader)
+    return to_token_message(request, address(request.instance), reader)
+
+
+def _to_instance_message(request: InstanceRequests, reader: StateReader) -> InterventionMessage:
     instance, by, why, request_id = request.instance, request.by, request.why, request.request_id
     match request:
         case PauseRequest():
-            return Pause(instance=instance, by=by, why=why, request_id=request_id)
+            return Pause(instance=instance, target=request.target, by=by, why=why, request_id=request_id)
         case ResumeRequest():
-            return Resume(instance=instance, by=by, why=why, request_id=request_id)
+            return Resume(instance=instance, target=request.target, by=by, why=why, request_id=request_id)
         case CancelRequest():
             return Cancel(instance=instance, by=by, why=why, request_id=request_id)
         case RetryRequest(incident=incident):

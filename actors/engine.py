@@ -26,7 +26,18 @@ from placet.actors.errors import BadRequest, Busy, EngineStopped, WaitsForItself
 from placet.actors.executors.base import Executor
 from placet.actors.kernel import Kernel
 from placet.actors.marker import Marker
-from placet.actors.messages import ClientMessage, KernelMessage, SkipIncident, Spawn, decode_message, encode_message
+from placet.actors.messages import (
+    ClientMessage,
+    Decide,
+    EditToken,
+    FirstMessage,
+    Inject,
+    KernelMessage,
+    Put,
+    SkipIncident,
+    decode_message,
+    encode_message,
+)
 from placet.actors.subscriptions import Subscriptions
 from placet.persistence.errors import StoreError, StoreFull, ValueTooLarge
 from placet.persistence.store import MAX_VALUE_BYTES, Store
@@ -36,6 +47,7 @@ QUEUE_LIMIT = 100_000  # messages waiting; beyond it clients are told `Busy`
 GATHERED = 4_096  # messages taken over in one go
 RETRY_COMMIT_S = 1.0
 TEND_S = 0.005  # silence, with firings queued, after which executors are looked after
+ATTENTIVE_S = 0.5  # who waits for the end of the engine hears a signal after so long at the latest
 LONGEST_TEXT_BYTES = 1 << 16  # of any text in a request: `by`, `why`, `request_id`, an address
 WAIT_S = 3_600.0  # longest sleep; anything that happens wakes the engine
 
@@ -144,7 +156,10 @@ class Engine:
         self._stopping.set()
         self.inbox.put(_Wake.WAKE)
         if self._thread.ident is not None:
-            self._over.wait()  # not `join`: interrupted, it may take a thread that goes on for one that has ended
+            # Not `join`: interrupted, it may take a thread that goes on for one that has ended. And not at one go: a
+            # signal that comes just before a thread begins to wait does not end the wait.
+            while not self._over.wait(ATTENTIVE_S):
+                pass
 
     @property
     def is_over(self) -> bool:
@@ -165,6 +180,8 @@ class Engine:
             raise
         finally:
             restore()
+            for executor in self.executors.values():
+                executor.close()  # once more, should it have ended by an error: no worker may outlive it
             self._refuse_all()
             self._over.set()
 
@@ -322,15 +339,22 @@ def _settle(future: "Future[T]", settle: Callable[[], None]) -> None:
         logging.getLogger("placet").exception("a callback of %r raised", future)
 
 
+def _values(message: ClientMessage) -> list[bytes]:
+    """Return the values a person gives."""
+    if isinstance(message, SkipIncident | Decide):
+        return [value for _, value in message.outputs]
+    return [message.value] if isinstance(message, Put | Inject | EditToken) else []
+
+
 def _checked(message: ClientMessage) -> ClientMessage:
     """Return a client's message as it is, if its fields are what they should be.
 
     Raises `BadRequest` and `ValueTooLarge`.
     """
-    if isinstance(message, Spawn):
+    if isinstance(message, FirstMessage):
         return message  # made field by field by the runtime; its tokens may be large
     kind = type(message).__name__
-    for _, value in message.outputs if isinstance(message, SkipIncident) else ():
+    for value in _values(message):
         if len(value) > MAX_VALUE_BYTES:
             raise ValueTooLarge(len(value), MAX_VALUE_BYTES)
     try:

@@ -1,32 +1,49 @@
 """Handles: what a client holds of one instance, and of one place in it."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
+from placet.actors.addressee import place_name
 from placet.actors.answers import Entries, Receipt, encode_answer
 from placet.actors.arguments import check_state
+from placet.actors.clock import monotonic_s
+from placet.actors.copy_out import Exported
 from placet.actors.errors import NotCompleted, NotFound
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.messages import (
     MOST_TRIMMED,
     Cancel,
+    DropToken,
+    EditToken,
     FailIncident,
+    FreezeToken,
+    Inject,
     Inspect,
     InterventionMessage,
+    MoveToken,
     Pause,
+    Put,
     Restart,
     Resume,
     RetryIncident,
     SkipIncident,
     Sleep,
+    ThawToken,
     Trim,
 )
+from placet.actors.outputs import encoded_outputs
 from placet.actors.reader import InstanceView
 from placet.actors.records import Header
+from placet.actors.task_request import Approve, Claim, Complete, Reject, TaskRequests, Unclaim
+from placet.actors.task_view import TaskView
 from placet.persistence.history import Record
-from placet.persistence.values import decode, encode
+from placet.persistence.values import decode
+from placet.petri.expression import PlaceRef
 
 if TYPE_CHECKING:
     from placet.actors.runtime import Runtime
@@ -92,6 +109,14 @@ class Instance:
         """Return (sequence, record) for everything that happened to it, oldest first."""
         return self._runtime.reader.history(self.id)
 
+    def export_to(self, path: str | os.PathLike[str], *, history: bool = True) -> Exported:
+        """Write it, as committed at one moment, to the file `path`, which only this user may read.
+
+        `Runtime.import_from` makes an instance of it again, in this state or another one. The file is there whole or
+        not at all. Raises `CopyExists` and `CopyFailed`.
+        """
+        return self._runtime.export(self.id, path, history=history)
+
     def trim_history(self, keep: int, timeout_s: float | None = None) -> int:
         """Delete all but the newest `keep` records (at least one) of its history; return how many were deleted.
 
@@ -133,9 +158,189 @@ class Instance:
             return self.marking()
         raise NotCompleted(self.id, self._runtime.explain(self.id), state.value)
 
+    # -- tasks ---------------------------------------------------------------------------------------------
+
+    def tasks(self) -> Iterator[TaskView]:
+        """Yield what it offers to people, as committed, oldest first. Raises `NotFound`."""
+        return self._runtime.tasks(instance=self.id)
+
+    def wait_task(self, transition: str, timeout_s: float | None = None) -> TaskView:
+        """Wait until a task of the manual transition with this path is open, and return the oldest.
+
+        Raises `NotFound` for a path that is none, `NotCompleted` where it ended, is stuck or has an open incident and
+        offers none, and `WaitTimeout`.
+        """
+        until_s = None if timeout_s is None else monotonic_s() + timeout_s
+        while True:
+            left_s = None if until_s is None else max(0.0, until_s - monotonic_s())
+            number = self._runtime.wait(self._runtime.offered(self.id, transition), left_s, self.id)
+            if (task := self._offered(transition, number)) is not None:
+                return task
+
+    async def wait_task_async(self, transition: str, timeout_s: float | None = None) -> TaskView:
+        """`wait_task` for asyncio."""
+        until_s = None if timeout_s is None else monotonic_s() + timeout_s
+        while True:
+            left_s = None if until_s is None else max(0.0, until_s - monotonic_s())
+            number = await self._runtime.wait_async(self._runtime.offered(self.id, transition), left_s, self.id)
+            if (task := self._offered(transition, number)) is not None:
+                return task
+
+    def _offered(self, transition: str, number: int) -> TaskView | None:
+        """Return the task that was offered; None if it has ended since. Raises `NotCompleted` where none will come."""
+        if number:
+            return self._runtime.reader.open_task(self.id, number)
+        found = next((task for task in self.tasks() if task.transition == transition), None)
+        if found is None:
+            raise NotCompleted(self.id, self._runtime.explain(self.id), self.state.value)
+        return found
+
+    def approve(
+        self,
+        task: str,
+        *,
+        by: str,
+        why: str = "",
+        value: object = UNSET,
+        roles: Sequence[str] = (),
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Say yes to the task with this id: see `Approve`. Raises as `tell` does."""
+        return self.tell(Approve(task, by=by, why=why, value=value, roles=roles, request_id=request_id), timeout_s)
+
+    def reject(
+        self,
+        task: str,
+        *,
+        by: str,
+        why: str = "",
+        value: object = UNSET,
+        roles: Sequence[str] = (),
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Say no to the task with this id: see `Reject`. Raises as `tell` does."""
+        return self.tell(Reject(task, by=by, why=why, value=value, roles=roles, request_id=request_id), timeout_s)
+
+    def complete(
+        self,
+        task: str,
+        outputs: object = UNSET,
+        *,
+        by: str,
+        output: PlaceRef | str = "",
+        why: str = "",
+        roles: Sequence[str] = (),
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Finish the task with this id: see `Complete`. Raises as `tell` does."""
+        told = Complete(task, by=by, outputs=outputs, output=output, why=why, roles=roles, request_id=request_id)
+        return self.tell(told, timeout_s)
+
+    def claim(
+        self,
+        task: str,
+        *,
+        by: str,
+        why: str = "",
+        roles: Sequence[str] = (),
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Keep a task for oneself: nobody else may decide it. Raises as `tell` does."""
+        return self.tell(Claim(task, by=by, why=why, roles=roles, request_id=request_id), timeout_s)
+
+    def unclaim(
+        self, task: str, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Give a claimed task back to everybody. Raises as `tell` does."""
+        return self.tell(Unclaim(task, by=by, why=why, request_id=request_id), timeout_s)
+
+    # -- tokens --------------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        place: PlaceRef | str,
+        value: object,
+        *,
+        by: str = "",
+        why: str = "",
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Put a token into a place fed from outside; a program need not say who it is. Raises as `inject` does."""
+        told = Put(place=place_name(place), value=self._value(place, value), by=by, why=why, request_id=request_id)
+        return self.tell(told, timeout_s)
+
+    def inject(
+        self,
+        place: PlaceRef | str,
+        value: object,
+        *,
+        by: str,
+        why: str = "",
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Put a token into any place. Raises as `tell` does, `WrongType` and `ValueNotEncodable`."""
+        told = Inject(place=place_name(place), value=self._value(place, value), by=by, why=why, request_id=request_id)
+        return self.tell(told, timeout_s)
+
+    def edit_token(
+        self,
+        token: int,
+        value: object,
+        *,
+        by: str,
+        why: str = "",
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Give a free token another value; it keeps its age. Raises as `inject` does."""
+        place = self._runtime.reader.token_place(self.id, token)
+        told = EditToken(token=token, value=self._value(place, value), by=by, why=why, request_id=request_id)
+        return self.tell(told, timeout_s)
+
+    def move_token(
+        self,
+        token: int,
+        place: PlaceRef | str,
+        *,
+        by: str,
+        why: str = "",
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Put a free token into another place; it keeps its age. Raises as `tell` does."""
+        told = MoveToken(token=token, place=place_name(place), by=by, why=why, request_id=request_id)
+        return self.tell(told, timeout_s)
+
+    def drop_token(
+        self, token: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Remove a free token for good. Raises as `tell` does."""
+        return self.tell(DropToken(token=token, by=by, why=why, request_id=request_id), timeout_s)
+
+    def freeze_token(
+        self, token: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Let nothing take a token until it is thawed. Raises as `tell` does."""
+        return self.tell(FreezeToken(token=token, by=by, why=why, request_id=request_id), timeout_s)
+
+    def thaw_token(
+        self, token: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Let a frozen token be taken again. Raises as `tell` does."""
+        return self.tell(ThawToken(token=token, by=by, why=why, request_id=request_id), timeout_s)
+
+    def _value(self, place: PlaceRef | str, value: object) -> bytes:
+        return self._runtime.addressee(self.id).encoded(place_name(place), value)
+
     # -- interventions -------------------------------------------------------------------------------------
 
-    def tell(self, message: InterventionMessage, timeout_s: float | None = None) -> Receipt:
+    def tell(self, message: InterventionMessage | TaskRequests, timeout_s: float | None = None) -> Receipt:
         """Send an intervention and return its receipt once it is on disk.
 
         Raises `RequestRefused` with the reason when it no longer applies; `WaitTimeout` leaves open whether it
@@ -143,21 +348,28 @@ class Instance:
         """
         return self._runtime.wait(self.tell_later(message), timeout_s, self.id)
 
-    def tell_later(self, message: InterventionMessage) -> "Future[Receipt]":
+    def tell_later(self, message: InterventionMessage | TaskRequests) -> "Future[Receipt]":
         """`tell` without waiting."""
         return self._runtime.intervene(self.id, message)
 
-    async def tell_async(self, message: InterventionMessage, timeout_s: float | None = None) -> Receipt:
+    async def tell_async(self, message: InterventionMessage | TaskRequests, timeout_s: float | None = None) -> Receipt:
         """`tell` for asyncio."""
         return await self._runtime.wait_async(self.tell_later(message), timeout_s, self.id)
 
-    def pause(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
-        """Choose nothing new in it; results of what is in flight are counted. Raises as `tell` does."""
-        return self.tell(Pause(by=by, why=why, request_id=request_id), timeout_s)
+    def pause(
+        self, *, by: str, why: str = "", target: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Choose nothing new in it; results of what is in flight are counted. Raises as `tell` does.
 
-    def resume(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
-        """Undo a pause. Raises as `tell` does."""
-        return self.tell(Resume(by=by, why=why, request_id=request_id), timeout_s)
+        `target` narrows it to a place, a transition, a composite, or `#tag`: all that carries this tag.
+        """
+        return self.tell(Pause(target=target, by=by, why=why, request_id=request_id), timeout_s)
+
+    def resume(
+        self, *, by: str, why: str = "", target: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Undo a pause of the same `target`. Raises as `tell` does."""
+        return self.tell(Resume(target=target, by=by, why=why, request_id=request_id), timeout_s)
 
     def cancel(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
         """End it once what is in flight has answered. Raises as `tell` does."""
@@ -224,6 +436,13 @@ class ActorHandle:
         """Return the actor's snapshot as one piece of bytes (msgpack: address, and entries with kind, id and bytes)."""
         return encode_answer(self.inspect(timeout_s))
 
+    def export_to(self, path: str | os.PathLike[str], *, history: bool = False) -> Exported:
+        """Write the actor's entries, as committed at one moment, to a file, to be looked at; see `Instance.export_to`.
+
+        An actor alone cannot be imported. With `history`, that of its instance comes along.
+        """
+        return self._runtime.export(self.instance, path, actor=self.path, history=history)
+
     def restart(self, timeout_s: float | None = None) -> None:
         """Drop the actor from memory and bring it back from its snapshot; its tokens are as before."""
         instance, path = self.instance, self.path
@@ -237,20 +456,6 @@ class ActorHandle:
     def values(self) -> list[object]:
         """Return the values of a place's free tokens, oldest first."""
         return Instance(self._runtime, self.instance).marking().get(self.path, [])
-
-
-def encoded_outputs(outputs: object) -> tuple[tuple[str, bytes], ...]:
-    """Return what a person gives for a skipped firing: one value, or `Outputs`, encoded."""
-    if not isinstance(outputs, Outputs):
-        return (("", encode(outputs)),)
-    return tuple((place, encode(value)) for place, values in outputs.by_place.items() for value in values)
-
-
-class Outputs:
-    """Values for several outputs of a skipped firing, by the name of the place."""
-
-    def __init__(self, by_place: dict[str, list[object]]) -> None:
-        self.by_place = by_place
 
 
 def _states(states: Iterable[InstanceState | str]) -> frozenset[InstanceState]:

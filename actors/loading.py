@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from importlib.abc import Loader as ModuleLoader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol, runtime_checkable
@@ -112,23 +114,33 @@ def _is_same_file(one: object, other: str | Path) -> bool:
 def load_file(path: Path) -> ModuleType:
     """Run a Python file as a module named by its stem (never `__main__`) and return it; once a process.
 
-    Its folder is put first on `sys.path`, as for a script. Where another module has that name already, the
-    file's gets another one. Raises `LookupError` for what is no Python file, and whatever running it raises.
+    Its folder is put first on `sys.path`, as for a script. Where a module of the standard library has that name, the
+    file's is `placet_file_…`. Raises `LookupError` for what is no Python file, and where a module of that name was
+    loaded from another file: stored values name their classes by module, so it must be one and the same in every
+    process. Raises whatever running it raises.
     """
     path = path.absolute()
-    loaded = sys.modules.get(path.stem)
-    if loaded is not None and _is_same_file(getattr(loaded, "__file__", None), path):
-        return loaded
-    name = path.stem if loaded is None else f"placet_file_{path.stem}"
+    name = f"placet_file_{path.stem}" if path.stem in sys.stdlib_module_names else path.stem
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        origin = getattr(loaded, "__file__", None)
+        if _is_same_file(origin, path):
+            return loaded
+        taken = f"a module called {name} is there already, from {origin or 'elsewhere'}"
+        raise LookupError(f"{path} is not loaded: {taken}; give each a state of its own, or another name")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise LookupError(f"{path} is not a Python file")
+    return _run(path, name, spec, spec.loader)
+
+
+def _run(path: Path, name: str, spec: ModuleSpec, loader: ModuleLoader) -> ModuleType:
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException:  # whatever it is, SystemExit too: half a module helps nobody
         del sys.modules[name]
         raise

@@ -1,6 +1,9 @@
 """A mark left while user code runs inside the kernel, so that what killed or hung the process has a name."""
 
+import hashlib
 from typing import Protocol
+
+MARK_BYTES = 4_094  # room for a mark: a page, less two bytes for its length
 
 
 class Marker(Protocol):
@@ -13,6 +16,14 @@ class Marker(Protocol):
     def leave(self) -> None:
         """It came back."""
         ...
+
+
+def marked_path(instance: str, path: str) -> str:
+    """Return what a mark has for a path: the path itself, or its beginning and a digest where there is no room."""
+    encoded = path.encode()
+    if len(instance.encode()) + 1 + len(encoded) <= MARK_BYTES:
+        return path
+    return f"{path[:10]}…{hashlib.blake2b(encoded, digest_size=16).hexdigest()}"
 
 
 class NoMarker:

@@ -4,16 +4,18 @@ import mmap
 import os
 from pathlib import Path
 
+from placet.actors.marker import MARK_BYTES, marked_path
 from placet.persistence.directory import RUNNING
 from placet.persistence.errors import StateUnusable
 
-SIZE_BYTES = 4_096
+SIZE_BYTES = 2 + MARK_BYTES
 
 
 class MarkerFile:
     """One page in the state directory that names the user code now running in the kernel. Raises `StateUnusable`.
 
-    Layout: length of the text (2 bytes, big-endian; 0 is none) | instance id, NUL, transition path, utf-8.
+    Layout: length of the text (2 bytes, big-endian; 0 is none) | instance id, NUL, transition path, utf-8. A path
+    for which there is no room is shortened by `marked_path`.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -37,9 +39,9 @@ class MarkerFile:
     def enter(self, mark: bytes, path: str) -> None:
         """Name what is about to run: an instance's id and NUL, then a transition."""
         text = mark + path.encode()
+        if len(text) > MARK_BYTES:
+            text = mark + marked_path(mark[:-1].decode(), path).encode()
         length = len(text)
-        if length > SIZE_BYTES - 2:
-            text, length = text[: SIZE_BYTES - 2], SIZE_BYTES - 2
         self._page[: 2 + length] = length.to_bytes(2, "big") + text
 
     def leave(self) -> None:
@@ -68,7 +70,7 @@ def marked(directory: Path) -> tuple[str, str] | None:
 
 def _read(page: bytes) -> tuple[str, str] | None:
     length = int.from_bytes(page[:2], "big")
-    if not 0 < length <= SIZE_BYTES - 2:
+    if not 0 < length <= MARK_BYTES:
         return None
     instance, _, path = page[2 : 2 + length].decode(errors="replace").partition("\0")
     return instance, path

@@ -4,7 +4,7 @@ Works on any view of a store, beside a running engine or without one, and never 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TypeAlias
 
@@ -14,23 +14,31 @@ from placet.actors.records import (
     Firing,
     Header,
     Phase,
+    Task,
     decode_firing,
     decode_guard_incident,
     decode_header,
     decode_parked,
+    decode_task,
 )
 from placet.actors.recovery import survey
+from placet.actors.task_view import TaskView, task_view
 from placet.persistence.blobs import BLOB_ACTOR, is_ref, join
 from placet.persistence.history import Record, trim, walk
 from placet.persistence.keys import (
     FIRING,
     FIRST_PLACE,
+    FROZEN,
     GUARD_INCIDENT,
     HEADER,
+    LIVE,
     PARKED,
+    TASK,
+    TASKS,
     TOKEN,
     address_key,
     entry_key,
+    kind_prefix,
     split_entry,
 )
 from placet.persistence.store import View
@@ -73,6 +81,14 @@ class InstanceView:
     marking: Values
     firings: tuple[FiringView, ...]
     incidents: tuple[Incident, ...]
+    tasks: tuple[TaskView, ...] = ()  # open ones, oldest first
+    tokens: dict[str, list[int]] = field(default_factory=dict[str, list[int]])  # their ids, as in `marking`
+    frozen: tuple[int, ...] = ()  # tokens that nothing may take
+
+    @property
+    def paused_parts(self) -> tuple[str, ...]:
+        """The places, transitions, composites and `#tags` in it that are paused."""
+        return self.header.held
 
 
 class StateReader:
@@ -101,10 +117,14 @@ class StateReader:
 
     def stored_net(self, header: Header) -> StoredNet:
         """Return the net an instance runs on. Raises `LookupError` if the store lacks it."""
+        return decode_stored_net(self.stored_net_bytes(header))
+
+    def stored_net_bytes(self, header: Header) -> bytes:
+        """Return the net an instance runs on, as it is stored. Raises `LookupError` if the store lacks it."""
         data = self._view.get(net_key(header.net))
         if data is None:
             raise LookupError(f"the net of {header.instance} is not in the store")
-        return decode_stored_net(data)
+        return data
 
     def plan(self, header: Header) -> Plan:
         """Return the plan of an instance's net, without behaviours."""
@@ -122,12 +142,21 @@ class StateReader:
         header = decode_header(entries[0][1])
         plan = self.plan(header)
         marking: Values = {}
+        tokens: dict[str, list[int]] = {}
+        frozen: list[int] = []
         firings: list[Firing] = []
         incidents: list[Incident] = []
+        tasks: list[Task] = []
         for key, value in entries[1:]:
-            actor, kind, _ = split_entry(key)
+            actor, kind, number = split_entry(key)
             if kind == TOKEN:
-                marking.setdefault(plan.places[actor - FIRST_PLACE].path, []).append(self.value(root, value))
+                path = plan.places[actor - FIRST_PLACE].path
+                marking.setdefault(path, []).append(self.value(root, value))
+                tokens.setdefault(path, []).append(number)
+            elif kind == FROZEN:
+                frozen.append(number)
+            elif kind == TASK:
+                tasks.append(decode_task(value))
             elif kind == FIRING:
                 firings.append(decode_firing(value))
             elif kind in (GUARD_INCIDENT, PARKED):
@@ -140,7 +169,54 @@ class StateReader:
             marking=marking,
             firings=tuple(_firing_view(plan, firing) for firing in firings),
             incidents=tuple(sorted(incidents, key=lambda incident: incident.number)),
+            tasks=tuple(_task_views(header, plan, tasks, marking, tokens)),
+            tokens=tokens,
+            frozen=tuple(frozen),
         )
+
+    def tasks(self, instance: str = "") -> Iterator[TaskView]:
+        """Yield the open tasks of one instance, or of all, each instance's oldest first.
+
+        Only instances that have some are looked at, and each value is read when its task is asked for; a task that
+        has ended by then is left out.
+        """
+        known = [self.root(instance)] if instance else [LIVE + key[1:] for key, _ in list(self._view.scan(TASKS))]
+        for root in known:
+            for _, data in list(self._view.scan(kind_prefix(root, 0, TASK))) if root else ():
+                found = self._open_task(root, decode_task(data)) if root else None
+                if found is not None:
+                    yield found
+
+    def task(self, instance: str, number: int) -> Task | None:
+        """Return one task, open or not, or None."""
+        root = self.root(instance)
+        data = self._view.get(entry_key(root, 0, TASK, number)) if root else None
+        return decode_task(data) if data else None
+
+    def open_task(self, instance: str, number: int) -> TaskView | None:
+        """Return one task, or None if it is not open."""
+        root, task = self.root(instance), self.task(instance, number)
+        return self._open_task(root, task) if root and task else None
+
+    def _open_task(self, root: bytes, task: Task) -> TaskView | None:
+        header = self._view.get(entry_key(root, 0, HEADER, 0))
+        token = self._view.get(entry_key(root, FIRST_PLACE + task.place, TOKEN, task.token))
+        if task.ended or header is None or token is None:
+            return None
+        found = decode_header(header)
+        return task_view(found.instance, self.plan(found), task, self.value(root, token))
+
+    def tasks_offered(self) -> int:
+        """Return how many tasks wait for people, without looking at any."""
+        return sum(int.from_bytes(count, "big") for _, count in self._view.scan(TASKS))
+
+    def token_place(self, instance: str, token: int) -> str:
+        """Return the path of the place that a free token is in, or ""."""
+        root, header = self.root(instance), self.header(instance)
+        for place in self.plan(header).places if root and header else ():
+            if root and self._view.get(entry_key(root, FIRST_PLACE + place.index, TOKEN, token)) is not None:
+                return place.path
+        return ""
 
     def fired(self, instance: str) -> int:
         """Return how many results of an instance have counted; reads its header and firings, not its tokens."""
@@ -206,6 +282,15 @@ class StateReader:
 
 def _is_no_chunk(entry: tuple[bytes, bytes]) -> bool:
     return split_entry(entry[0])[0] != BLOB_ACTOR
+
+
+def _task_views(
+    header: Header, plan: Plan, tasks: list[Task], marking: Values, tokens: dict[str, list[int]]
+) -> Iterator[TaskView]:
+    values = {token: value for path, ids in tokens.items() for token, value in zip(ids, marking[path], strict=True)}
+    for task in tasks:
+        if not task.ended and task.token in values:
+            yield task_view(header.instance, plan, task, values[task.token])
 
 
 def _firing_view(plan: Plan, firing: Firing) -> FiringView:

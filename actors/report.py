@@ -1,7 +1,9 @@
 """In a few words: why an instance has not completed, or what it waits for."""
 
+from collections.abc import Iterator
+
 from placet.actors.lifecycle import InstanceState
-from placet.actors.reader import StateReader
+from placet.actors.reader import InstanceView, StateReader
 from placet.persistence.history import Record
 
 
@@ -21,10 +23,23 @@ def explain(reader: StateReader, instance: str) -> str:
     if state is InstanceState.STUCK:
         return f"{instance} is stuck: {lacking(reader, instance)}"
     if state is InstanceState.WAITING:
-        noted = last_of(reader, instance, "waiting")
-        reason = noted.detail.get("reason") if noted is not None and isinstance(noted.detail, dict) else None
-        return f"{instance} is waiting{f': {reason}' if reason else ''}"
+        reasons = "; ".join(_reasons(reader, view))
+        return f"{instance} is waiting{f': {reasons}' if reasons else ''}"
     return f"{instance} is {state.value}"
+
+
+def _reasons(reader: StateReader, view: InstanceView) -> Iterator[str]:
+    """Yield what an instance waits for, as far as it says."""
+    if view.tasks:
+        several = f", and {len(view.tasks) - 1} more" if len(view.tasks) > 1 else ""
+        yield f"a person is to decide on {view.tasks[0].id}{several}"
+    if view.paused_parts:
+        yield f"{', '.join(view.paused_parts)} paused"
+    if view.frozen:
+        yield f"{len(view.frozen)} tokens frozen"
+    noted = last_of(reader, view.header.instance, "waiting")
+    if noted is not None and isinstance(noted.detail, dict) and (reason := noted.detail.get("reason")):
+        yield str(reason)
 
 
 def lacking(reader: StateReader, instance: str) -> str:

@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import msgspec
 
+from placet.actors.addressee import Addressee
 from placet.actors.answers import Answer, Receipt, Refused, Spawned
 from placet.actors.arguments import check_state, check_text, chosen_id
+from placet.actors.backups import BackedUp, backup
 from placet.actors.catalog import Catalog, is_same
 from placet.actors.control import ControlServer
 from placet.actors.control_desk import ControlDesk
+from placet.actors.copy_out import Exported, export
+from placet.actors.copy_request import import_message
 from placet.actors.effects import Progress
 from placet.actors.engine import Engine, Health
 from placet.actors.errors import (
@@ -31,16 +35,21 @@ from placet.actors.errors import (
     UnknownWorkflow,
     WaitTimeout,
 )
-from placet.actors.executors.thread import ThreadExecutor
+from placet.actors.executors.hybrid import HybridExecutor
+from placet.actors.executors.portable import check_portable
+from placet.actors.executors.roster import Bounds, executors_for
 from placet.actors.inputs import fingerprint
 from placet.actors.instance import ActorHandle, Instance, InstanceSummary
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.loading import load_stored, record_options
 from placet.actors.marker_file import MarkerFile
-from placet.actors.messages import ClientMessage, InterventionMessage, Spawn
+from placet.actors.messages import ClientMessage, InterventionMessage, Put, Spawn
 from placet.actors.reader import StateReader
 from placet.actors.report import explain
 from placet.actors.spawning import Tokens, entry_values
+from placet.actors.task_request import TaskRequest, TaskRequests, to_task_message
+from placet.actors.task_view import TaskView
+from placet.actors.task_watch import next_offered
 from placet.actors.visit import accepted
 from placet.persistence.lmdb_store import LIMIT_BYTES
 from placet.persistence.state import open_state
@@ -51,7 +60,8 @@ from placet.petri.errors import DefinitionError
 from placet.petri.plan import Plan, make_plan
 
 if TYPE_CHECKING:
-    from placet.actors.executors.base import Executor, RunningHandler
+    from placet.actors.executors.base import RunningHandler
+    from placet.actors.executors.hybrid import Placement
 
 T = TypeVar("T")
 _random = random.Random()  # seeded by the system; incarnations need to differ, not to be secret
@@ -69,7 +79,8 @@ class Runtime:
     """Runs workflows in this process over a state directory; use it as a context manager, or call `close`.
 
     `workflows` are registered before recovery, so that instances of earlier runs go on with today's handlers.
-    `threads` bounds the handlers that run at once. `grace_s` is how long closing waits for those that run.
+    `threads`, `processes` (0: one a processor) and `concurrency` bound the handlers that run at once on threads, in
+    worker processes, and as `async def`. `grace_s` is how long closing waits for those that run.
     With `check`, every page of the store is read for damage first, which takes about 20 ms a MiB.
     With `control`, commands of the same user reach it through `DIR/control.sock`.
     Raises `StoreInUse` when another process has the state, and the other errors of `placet.persistence.errors`.
@@ -81,6 +92,8 @@ class Runtime:
         workflows: Iterable[Definable] = (),
         *,
         threads: int = 64,
+        processes: int = 0,
+        concurrency: int = 1_000,
         grace_s: float = 5.0,
         limit_bytes: int = LIMIT_BYTES,
         control: bool = True,
@@ -88,6 +101,7 @@ class Runtime:
     ) -> None:
         if limit_bytes <= 0:
             raise ValueError(f"limit_bytes must be > 0, got {limit_bytes}")
+        bounds = Bounds(threads=threads, processes=processes, concurrency=concurrency)
         self.path = Path(path).absolute()  # wherever the process goes from here
         self._grace_s = grace_s
         self._pid = os.getpid()
@@ -107,8 +121,8 @@ class Runtime:
             undo.callback(self._let_go, marker.close)
             record_options(state.store, self._catalog, self._digests.values())
             self.unknown = load_stored(state.store, self._catalog)
-            self.engine = self._engine = self._make_engine(state.store, marker, threads)
-            self._reader = StateReader(state.store)
+            self.engine = self._engine = self._make_engine(state.store, marker, bounds)
+            self._store, self._reader = state.store, StateReader(state.store)
             self.control = ControlServer(self.path, ControlDesk(self).answer) if control else None
             self.engine.start()
             undo.callback(self._end_engine)
@@ -118,19 +132,20 @@ class Runtime:
             self._undo = undo.pop_all()
         atexit.register(self.close)  # a program that forgets to close must not look like one that crashed
 
-    def _make_engine(self, store: Store, marker: MarkerFile, threads: int) -> Engine:
+    def _make_engine(self, store: Store, marker: MarkerFile, bounds: Bounds) -> Engine:
         engine = Engine(store, self._catalog, marker)
         found = marker.found()
         if found is not None:
             engine.kernel.suspects.add(*found)  # the engine clears the mark once this is on disk
-        executor: Executor = ThreadExecutor(engine.post, threads=threads, durations=engine.durations)
-        engine.add(executor)
+        for executor in executors_for(self._catalog.definitions.values(), engine.post, bounds, engine.durations):
+            engine.add(executor)
         return engine
 
     def _register(self, definition: Definition) -> None:
         known = self._catalog.definitions.get(definition.name)
         if known is not None and not is_same(known, definition):
             raise DefinitionError(f"there are two workflows called {definition.name}", "give one of them another name")
+        check_portable(definition)
         self._digests[definition.name] = self._catalog.register(definition)
         self._plans[definition.name] = make_plan(definition.net, definition.behaviours)
 
@@ -168,9 +183,12 @@ class Runtime:
     @property
     def reader(self) -> StateReader:
         """What looks at committed state. Raises `EngineStopped` once the runtime is closed."""
+        self._refuse_closed()
+        return self._reader
+
+    def _refuse_closed(self) -> None:
         if self._closed.is_set():
             raise EngineStopped("the runtime is closed; open it again to look at its state")
-        return self._reader
 
     # -- spawning ------------------------------------------------------------------------------------------
 
@@ -206,7 +224,7 @@ class Runtime:
         if given is not None and not is_same(definition, given):
             raise DefinitionError(f"another workflow called {name} is registered", "pass this one to Runtime instead")
         instance = chosen_id(id, f"{name}-{secrets.token_hex(6)}")
-        values = entry_values(self._plans[name], name, instance, tokens or {})
+        values = entry_values(self._plans[name], definition, instance, tokens or {})
         message = Spawn(
             instance=instance,
             workflow=name,
@@ -230,6 +248,43 @@ class Runtime:
                 raise RequestRefused(instance, answer.reason, answer.code, answer.by, answer.at)
             case _:
                 raise AssertionError(answer)
+
+    # -- copies --------------------------------------------------------------------------------------------
+
+    def import_from(
+        self, path: str | os.PathLike[str], *, by: str, why: str = "", id: str = "", timeout_s: float | None = None
+    ) -> Instance:
+        """Make a paused instance out of an exported one, under its old id or another, and return it once on disk.
+
+        It is paused because beside its original it would do everything a second time: `resume` it once that is what
+        you want. Its firings have new ids. Import only files you trust: their values are pickles, loaded when used.
+        Raises `BadCopy`, `SpawnConflict` where the id exists, `InvalidId`, `BadRequest`, and `WaitTimeout` (then it may
+        or may not exist).
+        """
+        self.engine.refuse_own_thread()
+        message = import_message(Path(path), id, by, why)
+        asked = self.engine.ask(
+            lambda reply: msgspec.structs.replace(message, reply=reply),
+            lambda answer: self._spawned(message.instance, answer),
+        )
+        return self.wait(asked, timeout_s, message.instance)
+
+    def backup(self, path: str | os.PathLike[str], progress: "Callable[[int, int], None] | None" = None) -> BackedUp:
+        """Copy the whole state, as committed at one moment, to the file `path`; instances go on meanwhile.
+
+        The copy is checked, every page and value, before it gets its name; `placet restore` puts it in place.
+        `progress` is told (bytes copied, bytes to copy, roughly). Raises `CopyExists`, `CopyFailed`, and `StoreDamaged`
+        where the state itself is found damaged.
+        """
+        self.engine.refuse_own_thread()
+        self._refuse_closed()
+        return backup(self._store, self.path, Path(path), progress)
+
+    def export(self, instance: str, path: str | os.PathLike[str], *, actor: str = "", history: bool = True) -> Exported:
+        """Write an instance, or one place or composite of it, to a file; see `Instance.export_to`."""
+        self._refuse_closed()
+        with self._store.frozen() as view:
+            return export(view, instance, Path(path), path=actor, history=history)
 
     # -- finding -------------------------------------------------------------------------------------------
 
@@ -266,15 +321,43 @@ class Runtime:
 
     # -- waiting and telling -------------------------------------------------------------------------------
 
-    def tell(self, address: str, message: InterventionMessage, timeout_s: float | None = None) -> Receipt:
+    def tasks(
+        self,
+        role: str | None = None,
+        assignee: str | None = None,
+        transition: str | None = None,
+        instance: str | None = None,
+    ) -> Iterator[TaskView]:
+        """Yield what is offered to people, as committed: all, or what such a person may decide, instance by instance.
+
+        `role` and `assignee` leave out what is for others only; `transition` is the path of a manual transition.
+        Only instances that have tasks are looked at, and values are read one by one. Raises `NotFound` for an
+        `instance` there is none of.
+        """
+        found = self.reader.tasks("" if instance is None else self.instance(instance).id)
+        return (task for task in found if transition in (None, task.transition) and task.is_for(role, assignee))
+
+    def offered(self, instance: str, transition: str) -> "Future[int]":
+        """Return a future of the number of the next task of a manual transition; see `task_watch.next_offered`."""
+        return self.engine.outlive(next_offered(self.engine, self.reader, instance, transition))
+
+    def addressee(self, instance: str) -> Addressee:
+        """Return what is known of an instance to those who send it values. Raises `NotFound`."""
+        return Addressee.of(instance, self.reader, self._catalog.definitions)
+
+    def tell(
+        self, address: str, message: InterventionMessage | TaskRequests, timeout_s: float | None = None
+    ) -> Receipt:
         """Send an intervention to an instance; see `Instance.tell`."""
         self.engine.refuse_own_thread()
         return self.wait(self.intervene(address, message), timeout_s, address)
 
-    def intervene(self, instance: str, message: InterventionMessage) -> "Future[Receipt]":
+    def intervene(self, instance: str, message: InterventionMessage | TaskRequests) -> "Future[Receipt]":
         """`tell` without waiting."""
-        if not message.by:
+        if not message.by and not isinstance(message, Put):
             raise ValueError("an intervention needs `by`: who does it")
+        if isinstance(message, TaskRequest):
+            message = to_task_message(message, instance, self.addressee(instance), self.reader)
         addressed = msgspec.structs.replace(message, instance=instance)
         return self.engine.ask(
             lambda reply: msgspec.structs.replace(addressed, reply=reply), lambda answer: accepted(instance, answer)
@@ -353,6 +436,11 @@ class Runtime:
     def health(self) -> Health:
         """How the engine is."""
         return self.engine.health
+
+    def placements(self) -> "Sequence[Placement]":
+        """Return where the handlers of transitions with run="hybrid" run now, and why; by path."""
+        executors = self.engine.executors.values()
+        return [placement for one in executors if isinstance(one, HybridExecutor) for placement in one.placements()]
 
     def running(self) -> "Sequence[RunningHandler]":
         """Return the handlers that run now, longest first."""

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from placet.actors.errors import NotFound
+from placet.actors.addressee import check_type, place_name, types_of
+from placet.actors.errors import NotFound, RequestRefused
+from placet.petri.behaviour import Definition
 from placet.petri.expression import PlaceRef
 from placet.petri.plan import Plan
 
@@ -11,19 +13,31 @@ Values: TypeAlias = Sequence[object]
 Tokens: TypeAlias = Mapping[PlaceRef | str, Values] | Mapping[PlaceRef, Values] | Mapping[str, Values]
 
 
-def entry_values(plan: Plan, workflow: str, instance: str, tokens: Tokens) -> list[tuple[int, object]]:
+def entry_values(plan: Plan, workflow: Definition, instance: str, tokens: Tokens) -> list[tuple[int, object]]:
     """Return (place, value) of each token, in the order given.
 
-    Raises `NotFound` for a place that is no entry, and `TypeError` where no list of values is given.
+    Raises `NotFound` for a place that is no entry, `TypeError` where no list of values is given, `WrongType` for a
+    value its place was not declared for, and `RequestRefused` for more than a place holds.
     """
     values: list[tuple[int, object]] = []
+    types = types_of(plan, workflow)
     for place, several in tokens.items():
-        name = place.name if isinstance(place, PlaceRef) else place
+        name = place_name(place)
         index = plan.place_index.get(name)
         if index is None or not plan.places[index].is_entry:
             entries = ", ".join(one.path for one in plan.places if one.is_entry)
-            raise NotFound(instance, f"{workflow} has no entry place {name!r}; its entries are {entries}")
+            raise NotFound(instance, f"{workflow.name} has no entry place {name!r}; its entries are {entries}")
         if not isinstance(several, list | tuple):  # a text is a sequence too, and never what is meant
             raise TypeError(f"tokens for {name!r} must be a list of values, got {type(several).__name__}")
+        for value in several:
+            check_type(plan, types, index, value)
         values += [(index, value) for value in several]
+        _check_room(plan, index, instance, values)
     return values
+
+
+def _check_room(plan: Plan, place: int, instance: str, values: list[tuple[int, object]]) -> None:
+    capacity, given = plan.places[place].capacity, sum(1 for index, _ in values if index == place)
+    if capacity and given > capacity:
+        path = plan.places[place].path
+        raise RequestRefused(instance, f"{path} holds {capacity} tokens at most, and {given} were given", "full")

@@ -4,6 +4,7 @@ import hashlib
 
 import msgspec
 
+from placet.actors.marker import marked_path
 from placet.persistence.keys import ENGINE
 from placet.persistence.store import View
 
@@ -22,7 +23,10 @@ _decode = msgspec.msgpack.Decoder(_Suspect).decode
 
 
 class Suspects:
-    """How often the mark of a crash named each (instance, transition); durable with the next batch."""
+    """How often the mark of a crash named each (instance, transition); durable with the next batch.
+
+    Paths are known as the mark has them: see `marked_path`.
+    """
 
     def __init__(self, view: View) -> None:
         self.known: dict[tuple[str, str], _Suspect] = {}
@@ -40,13 +44,14 @@ class Suspects:
 
     def is_guilty(self, instance: str, path: str) -> bool:
         """True when this must not run again until a person says so."""
-        suspect = self.known.get((instance, path))
+        suspect = self.known.get((instance, marked_path(instance, path)))
         return suspect is not None and suspect.found >= GUILTY_AT
 
     def clear(self, instance: str, path: str) -> None:
         """Forget: a person wants it tried again."""
-        if self.known.pop((instance, path), None) is not None:
-            self._unsaved.add((instance, path))
+        key = (instance, marked_path(instance, path))
+        if self.known.pop(key, None) is not None:
+            self._unsaved.add(key)
 
     def write(self, writes: dict[bytes, bytes | None]) -> None:
         """Add what changed to a batch."""

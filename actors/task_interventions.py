@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from placet.actors.answers import Answer, Receipt, Refused
+from placet.actors.lifecycle import ENDING, Intent
 from placet.actors.messages import Claim, Decide, Intervention, TaskIntervention, Unclaim
 from placet.actors.records import Task, decode_task
 from placet.actors.turn import Turn
@@ -19,16 +20,18 @@ def _decide(workflow: WorkflowActor, turn: Turn, message: Decide) -> Answer:
     if task is None:
         return _too_late(workflow, message)
     transition = workflow.plan.transitions[task.transition]
-    if refused := _may_not(workflow, task, transition, message):
+    if refused := _is_paused(workflow, transition, message) or _may_not(workflow, task, transition, message):
         return refused
-    chosen = _outputs(workflow, task, transition, message)
-    outputs = positions(transition, chosen)
+    output = _output(transition, message)
+    outputs = positions(transition, _outputs(workflow, task, transition, message))
+    if not isinstance(outputs, str) and message.output and any(name != output for name, _ in message.outputs):
+        outputs = f"{transition.path} is decided for {output}, and values are given for another place; name one"
     if isinstance(outputs, str):
         return Refused(instance=message.instance, code="wrong_output", reason=outputs)
     if refused := _no_room(workflow, transition, message, {transition.outputs[position][0] for position, _ in outputs}):
         return refused
-    before = bool(workflow.tasks.open)
-    task.by, task.output = message.by, message.output
+    before = len(workflow.tasks.open)
+    task.by, task.output = message.by, output
     workflow.tasks.end(workflow, turn, task, "decided")
     workflow.tasks.note(workflow, turn, before)
     value = workflow.remove(turn, task.place, task.token)
@@ -37,14 +40,19 @@ def _decide(workflow: WorkflowActor, turn: Turn, message: Decide) -> Answer:
     produced = [workflow.deposit(turn, transition.outputs[position][0], given) for position, given in outputs]
     workflow.fired += 1
     turn.fired += 1
-    told = {"by": message.by, "why": message.why, "output": message.output}
+    told = {"by": message.by, "why": message.why, "output": output}
     workflow.record(turn, "fired", transition.path, task.number, 1, (task.token,), produced, told)
     return Receipt(instance=message.instance, at=turn.now)
 
 
-def _no_room(
-    workflow: WorkflowActor, transition: TransitionPlan, message: Decide, places: set[int]
-) -> Refused | None:
+def _output(transition: TransitionPlan, message: Decide) -> str:
+    """Return which output of a choice a person decides for; "" where there is no choice."""
+    if transition.choice and not message.output and message.outputs:
+        return message.outputs[0][0]
+    return message.output
+
+
+def _no_room(workflow: WorkflowActor, transition: TransitionPlan, message: Decide, places: set[int]) -> Refused | None:
     for bound in transition.bounds:
         held = workflow.place(bound.place).count + workflow.reserved.get(bound.place, 0)
         if bound.place in places and held + bound.net > bound.capacity:
@@ -105,18 +113,30 @@ def _too_late(workflow: WorkflowActor, message: TaskIntervention) -> Answer:
     if task.ended != "decided":
         reason = f"task {message.task} is no longer offered: its token went another way"
         return Refused(instance=message.instance, code="withdrawn", reason=reason, at=task.at)
-    if isinstance(message, Decide) and (task.by, task.output) == (message.by, message.output):
+    transition = workflow.plan.transitions[task.transition]
+    if isinstance(message, Decide) and (task.by, task.output) == (message.by, _output(transition, message)):
         return Receipt(instance=message.instance, at=task.at, already=True)
     reason = f"task {message.task} was decided by {task.by}" + (f": {task.output}" if task.output else "")
     return Refused(instance=message.instance, code="decided", reason=reason, by=task.by, at=task.at)
+
+
+def _is_paused(workflow: WorkflowActor, transition: TransitionPlan, message: Decide) -> Refused | None:
+    """Refuse a decision where nothing may fire; claims change no marking, and go on."""
+    paused = "" if transition.index not in workflow.held else transition.path
+    if workflow.header.intent is Intent.PAUSE:
+        paused = message.instance
+    if not paused:
+        return None
+    return Refused(instance=message.instance, code="paused", reason=f"{paused} is paused; resume it first")
 
 
 def _may_not(
     workflow: WorkflowActor, task: Task, transition: TransitionPlan, message: TaskIntervention
 ) -> Refused | None:
     manual = transition.manual
-    if task.transition in workflow.held:
-        return Refused(instance=message.instance, code="paused", reason=f"{transition.path} is paused; resume it first")
+    if workflow.header.intent in ENDING:
+        reason = f"{message.instance} is {workflow.header.state.value}"
+        return Refused(instance=message.instance, code="ending", reason=reason)
     if task.claimed_by and task.claimed_by != message.by:
         reason = f"task {task.number} is claimed by {task.claimed_by}"
         return Refused(instance=message.instance, code="claimed", reason=reason, by=task.claimed_by)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from placet.actors.lifecycle import TERMINAL
 from placet.actors.records import Task, encode
 from placet.actors.turn import Turn
-from placet.persistence.keys import TASK, entry_key, tasks_key
+from placet.persistence.keys import TASK, entry_key, pack_id, tasks_key
 
 if TYPE_CHECKING:
     from placet.actors.workflow import WorkflowActor
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Tasks:
     """The open tasks of one instance, and what changed about them in this turn.
 
-    Durable entries: `TASK` | number -> `records.Task`. That some are open is noted apart, under `TASKS`, so that a
-    list of all waiting tasks looks at no other instance.
+    Durable entries: `TASK` | number -> `records.Task`. How many are open is noted apart, under `TASKS`, so that a
+    list of all waiting tasks looks at no other instance, and counting them at none.
     """
 
     __slots__ = ("_changes", "_numbers", "open")
@@ -55,7 +55,7 @@ class Tasks:
         if workflow.header.state in TERMINAL:
             self._changes.clear()
             return
-        before = bool(self.open)
+        before = len(self.open)
         for (transition, token), place in self._changes.items():
             number = self._numbers.get((transition, token))
             if place >= 0 and number is None:
@@ -68,7 +68,10 @@ class Tasks:
     def _add(self, workflow: "WorkflowActor", turn: Turn, task: Task) -> None:
         self.load(task)
         turn.born[entry_key(workflow.root, 0, TASK, task.number)] = encode(task)
-        workflow.record(turn, "offered", workflow.plan.transitions[task.transition].path, task.number)
+        path = workflow.plan.transitions[task.transition].path
+        workflow.record(turn, "offered", path, task.number)
+        if not turn.observed:  # always told: who waits for a task may have begun to while this turn was under way
+            workflow.progress(turn, "offered", path, task.number, 0)
 
     def end(self, workflow: "WorkflowActor", turn: Turn, task: Task, how: str) -> None:
         """Close a task; its entry stays."""
@@ -81,7 +84,7 @@ class Tasks:
 
     def end_all(self, workflow: "WorkflowActor", turn: Turn) -> None:
         """The instance is over: nobody is asked any more."""
-        before = bool(self.open)
+        before = len(self.open)
         for task in list(self.open.values()):
             self.end(workflow, turn, task, "withdrawn")
         self._changes.clear()
@@ -91,7 +94,8 @@ class Tasks:
         """Write a task that is in the store."""
         turn.put(entry_key(workflow.root, 0, TASK, task.number), encode(task))
 
-    def note(self, workflow: "WorkflowActor", turn: Turn, before: bool) -> None:
-        """Keep the note that there are open tasks, which was so `before`, up to date."""
-        if bool(self.open) != before:
-            turn.rare().engine_writes[tasks_key(workflow.root)] = b"" if self.open else None
+    def note(self, workflow: "WorkflowActor", turn: Turn, before: int) -> None:
+        """Keep the note of how many tasks are open, which were so many `before`, up to date."""
+        count = len(self.open)
+        if count != before:
+            turn.rare().engine_writes[tasks_key(workflow.root)] = pack_id(count) if count else None

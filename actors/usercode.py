@@ -4,10 +4,10 @@ This is the only place besides the adapters with broad excepts: user code may ra
 """
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from placet.actors.records import Failure
 from placet.persistence.errors import ValueTooLarge
@@ -29,6 +29,7 @@ class Context:
     instance: str
     firing_id: str  # the same for every attempt of this firing, and for no other: an idempotency key
     attempt: int  # 1 for the first
+    item: int | None = None  # with run="parallel": which item of the list this call is for, from 0 on
 
 
 def firing_id(instance: str, incarnation: int, number: int) -> str:
@@ -67,25 +68,54 @@ def run_handler(
     attempt: int,
 ) -> Outputs | Failure:
     """Call a transition's handler on the tokens' values and return the encoded outputs, or why it failed."""
-    behaviour = transition.behaviour
-    deposits = transition.to_deposits
-    assert behaviour is not None, transition.path
-    assert behaviour.handler is not None, transition.path
-    assert deposits is not None, transition.path
     try:
-        if len(tokens) == 1 and transition.to_arguments is None:
-            arguments = [decode(tokens[0][2])]
-        else:
-            arguments = _arguments(transition, tokens)
-        if behaviour.takes_context:
-            identity = firing_id(instance, incarnation, number)
-            context = Context(instance=instance, firing_id=identity, attempt=attempt)
-            returned = behaviour.handler(*arguments, context=context)
-        else:
-            returned = behaviour.handler(*arguments)
-        return tuple([(position, _encoded(value)) for position, value in deposits(returned)])
+        return encoded_outputs(transition, _called(transition, tokens, instance, incarnation, number, attempt))
     except BaseException as error:  # user code may raise anything, `sys.exit()` included
         return failure_of(error, attempt=attempt)
+
+
+async def await_handler(
+    transition: TransitionPlan,
+    tokens: Sequence[tuple[int, int, bytes]],
+    instance: str,
+    incarnation: int,
+    number: int,
+    attempt: int,
+) -> Outputs | Failure:
+    """`run_handler` for an `async def`. One that is cancelled has failed, like one that raises."""
+    try:
+        called = _called(transition, tokens, instance, incarnation, number, attempt)
+        return encoded_outputs(transition, await cast("Awaitable[object]", called))
+    except BaseException as error:  # as above; a cancellation has done its work when it has come out of the handler
+        return failure_of(error, attempt=attempt)
+
+
+def _called(
+    transition: TransitionPlan,
+    tokens: Sequence[tuple[int, int, bytes]],
+    instance: str,
+    incarnation: int,
+    number: int,
+    attempt: int,
+) -> object:
+    behaviour = transition.behaviour
+    assert behaviour is not None, transition.path
+    assert behaviour.handler is not None, transition.path
+    if len(tokens) == 1 and transition.to_arguments is None:
+        arguments = [decode(tokens[0][2])]
+    else:
+        arguments = decoded_arguments(transition, tokens)
+    if not behaviour.takes_context:
+        return behaviour.handler(*arguments)
+    identity = firing_id(instance, incarnation, number)
+    return behaviour.handler(*arguments, context=Context(instance=instance, firing_id=identity, attempt=attempt))
+
+
+def encoded_outputs(transition: TransitionPlan, returned: object) -> Outputs:
+    """Return the outputs that what a handler returned stands for. Raises where it fits none, or cannot be encoded."""
+    deposits = transition.to_deposits
+    assert deposits is not None, transition.path
+    return tuple([(position, _encoded(value)) for position, value in deposits(returned)])
 
 
 def _encoded(value: object) -> bytes:
@@ -95,7 +125,8 @@ def _encoded(value: object) -> bytes:
     return data
 
 
-def _arguments(transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]]) -> list[object]:
+def decoded_arguments(transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]]) -> list[object]:
+    """Return what a handler is called with. Raises whatever loading the values raises."""
     values = [decode(value) for _, _, value in tokens]
     if transition.to_arguments is None:
         return values
@@ -113,7 +144,7 @@ def pass_through(transition: TransitionPlan, tokens: Sequence[tuple[int, int, by
         value = tokens[0][2]  # as it is: nobody looks into it
     else:
         try:
-            value = encode(passed_through(_arguments(transition, tokens)))
+            value = encode(passed_through(decoded_arguments(transition, tokens)))
         except BaseException as error:  # decoding runs user code: classes' own hooks
             return failure_of(error)
     return tuple((position, value) for position, (_, weight) in enumerate(transition.outputs) for _ in range(weight))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from placet.actors.addressee import Addressee
 from placet.actors.answers import Answer, Receipt, Refused
 from placet.actors.catalog import Catalog
 from placet.actors.clock import EngineClock, wall_s
@@ -11,7 +12,7 @@ from placet.actors.control_answer import Face, receipt_face
 from placet.actors.control_request import PersonalRequests, to_message
 from placet.actors.errors import NotFound, RequestRefused
 from placet.actors.kernel import Kernel
-from placet.actors.messages import InterventionMessage
+from placet.actors.messages import ClientMessage
 from placet.actors.reader import StateReader
 from placet.persistence.directory import DATA
 from placet.persistence.errors import StateMissing
@@ -30,14 +31,17 @@ def visit(directory: Path, request: PersonalRequests) -> Face:
     state = open_state(directory)
     try:
         reader = StateReader(state.store)
-        receipt = accepted(request.instance, carry_out(state.store, to_message(request, reader)))
+        receipt = accepted(
+            request.instance,
+            carry_out(state.store, to_message(request, reader, lambda instance: Addressee.of(instance, reader, {}))),
+        )
         return receipt_face(receipt, reader)
     finally:
         state.close()
 
 
-def carry_out(store: Store, message: InterventionMessage) -> Answer:
-    """Handle and commit one intervention, with a kernel that knows no handlers."""
+def carry_out(store: Store, message: ClientMessage) -> Answer:
+    """Handle and commit one message of a person, with a kernel that knows no handlers."""
     kernel = Kernel(store, Catalog(), visiting=True)
     now = EngineClock(kernel.stamp).now()
     kernel.deliver(msgspec.structs.replace(message, reply=1))

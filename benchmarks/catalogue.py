@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from benchmarks.age import age
+from benchmarks.fanout import process_fanout
 from benchmarks.figure import AGAINST, Figure
 from benchmarks.latency import l3
 from benchmarks.limits import limits
 from benchmarks.peer import dbos
 from benchmarks.setting import Setting
 from benchmarks.sleeping import sleeping
-from benchmarks.throughput import l1_inline, l1_thread, l1_thread_beside_cpu, l2_thread, spawn_rate
+from benchmarks.throughput import l1_async, l1_inline, l1_thread, l1_thread_beside_cpu, l2_thread, spawn_rate
 
 Measure: TypeAlias = Callable[[Setting], list[Figure]]
 
@@ -33,9 +34,11 @@ GROUPS: tuple[Group, ...] = (
     Group(names=("limit.fdatasync", "limit.puts", "limit.dispatch"), measure=limits),
     Group(names=("limit.commit", "L3.p50", "L3.p99", "L3.commits", "L3.p50_over_11_commits"), measure=l3),
     Group(names=("L1.thread",), measure=l1_thread),
+    Group(names=("L1.async",), measure=l1_async),
     Group(names=("L1.inline",), measure=l1_inline),
     Group(names=("L1.thread_beside_cpu",), measure=l1_thread_beside_cpu),
     Group(names=("L2.thread",), measure=l2_thread),
+    Group(names=("process.fanout",), measure=process_fanout),
     Group(names=("spawn.rate",), measure=spawn_rate),
     Group(names=("sleeping.anonymous_mb", "sleeping.restart_s"), measure=sleeping),
     Group(names=("age.step10_vs_step100000",), measure=age),

@@ -47,7 +47,7 @@ def _share(value: float, limit: float) -> float:
 AGAINST: Mapping[str, Against] = {
     **{
         name: Against(limit="limit.puts", ratio=_share, text="firings a put")
-        for name in ("L1.thread", "L1.inline", "L1.thread_beside_cpu")
+        for name in ("L1.thread", "L1.async", "L1.inline", "L1.thread_beside_cpu")
     },
     "spawn.rate": Against(limit="limit.puts", ratio=_share, text="instances a put"),
     "L2.thread": Against(limit="limit.puts", ratio=lambda value, limit: value * limit / 1000, text="times 1,000 puts"),

@@ -10,6 +10,11 @@ def step(value: int) -> int:
     return value
 
 
+async def async_step(value: int) -> int:
+    """Return what it is given, on an event loop."""
+    return value
+
+
 def is_valid(value: int) -> bool:
     """Guard every step: true for every value there is."""
     return value >= 0
@@ -25,7 +30,7 @@ def ten_steps(
         workflow.transition(
             places[number] >> places[number + 1],
             f"step_{number}",
-            handler=step,
+            handler=async_step if run == "async" else step,
             guard=is_valid if is_guarded else None,
             run=run,
             retry=retry,

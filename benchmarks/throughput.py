@@ -22,6 +22,12 @@ def l1_thread(setting: Setting) -> list[Figure]:
     return [_firings("L1.thread", rates)]
 
 
+def l1_async(setting: Setting) -> list[Figure]:
+    """Measure instances of ten steps that are `async def`, each with guard, time-out and retry."""
+    workflow = ten_steps("async", "async", retry=Retry(), timeout_s=60.0)
+    return [_firings("L1.async", [_l1(setting, workflow) for _ in range(setting.pick(3, 1))])]
+
+
 def l1_inline(setting: Setting) -> list[Figure]:
     """Measure instances of ten guarded steps in the kernel."""
     rates = [_l1(setting, ten_steps("inline", "inline")) for _ in range(setting.pick(3, 1))]

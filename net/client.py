@@ -16,6 +16,7 @@ from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import InterventionMessage
 from placet.actors.runtime import Definable
 from placet.actors.spawning import Tokens
+from placet.actors.task_request import TaskRequests
 from placet.net.address import NetAddress, parse_address
 from placet.net.answer import Done, InstanceFound, Listed, decode_net_answer
 from placet.net.courier import Courier
@@ -102,7 +103,9 @@ class Client:
         wanted = None if state is None else check_state(state)
         return iter(self.ask(ListRequest(state=wanted), Listed, "", timeout_s).instances)
 
-    def tell(self, address: str, message: InterventionMessage, timeout_s: float | None = None) -> Receipt:
+    def tell(
+        self, address: str, message: InterventionMessage | TaskRequests, timeout_s: float | None = None
+    ) -> Receipt:
         """Send an intervention to an instance; see `Instance.tell`. It has its effect once, however often it is sent.
 
         Raises `NotFound`, `RequestRefused` and `WaitTimeout`.

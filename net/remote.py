@@ -7,7 +7,7 @@ from placet.actors.answers import Receipt
 from placet.actors.arguments import check_state
 from placet.actors.clock import monotonic_s
 from placet.actors.errors import NotCompleted, WaitTimeout
-from placet.actors.instance import SETTLED, encoded_outputs
+from placet.actors.instance import SETTLED
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import (
     Cancel,
@@ -18,7 +18,9 @@ from placet.actors.messages import (
     RetryIncident,
     SkipIncident,
 )
+from placet.actors.outputs import encoded_outputs
 from placet.actors.reader import InstanceView
+from placet.actors.task_request import TaskRequests
 from placet.net.answer import Shown, StateSeen, Told
 from placet.net.request import HistoryRequest, ShowRequest, WaitRequest
 from placet.persistence.history import Record
@@ -109,7 +111,7 @@ class RemoteInstance:
 
     # -- interventions ---------------------------------------------------------------------------------------------
 
-    def tell(self, message: InterventionMessage, timeout_s: float | None = None) -> Receipt:
+    def tell(self, message: InterventionMessage | TaskRequests, timeout_s: float | None = None) -> Receipt:
         """Send an intervention and return its receipt once it is on disk; see `Client.tell`."""
         return self._client.tell(self.id, message, timeout_s)
 

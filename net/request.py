@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from placet.actors.control_request import AnyRequest, ControlRequest
+from placet.actors.control_base import ControlRequest
+from placet.actors.control_request import AnyRequest
 from placet.actors.errors import BadRequest
 from placet.actors.lifecycle import InstanceState
 

@@ -5,7 +5,10 @@ little-endian: the crc of (key, value, crc) is then one constant, and checking i
 `crc32(stored, crc32(key)) == RESIDUE`. The store has this written out, since a call a value would cost a third more.
 """
 
+from pathlib import Path
+
 from placet.persistence.errors import StoreDamaged
+from placet.persistence.last_backup import remedy
 
 SIZE = 4
 RESIDUE = 0x2144DF1C  # of every intact (key, value, crc), a property of crc32
@@ -21,6 +24,6 @@ _KINDS = {
 
 
 def damaged(path: str, key: bytes) -> StoreDamaged:
-    """Return the error for a value whose checksum does not match."""
+    """Return the error for a value whose checksum does not match, in the state at `path`."""
     kind = _KINDS.get(key[:1], "entry of unknown kind")
-    return StoreDamaged(f"{path}: {kind} {key.hex()} does not match its checksum; restore the last good backup")
+    return StoreDamaged(f"{path}: {kind} {key.hex()} does not match its checksum; {remedy(Path(path))}")

@@ -1,10 +1,12 @@
 """The state directory: what lies in it, and whether a path can be one.
 
 data.mdb, lock.mdb   the LMDB environment
-lock                 flock of the engine that owns the state; holds its pid
+lock                 holds the pid of the engine that owns the state, which holds flocks on it and on data.mdb
 about.txt            says what this is; its presence means that data.mdb has been initialised
 control.sock         commands beside a running engine
 backup/              copies of data.mdb, made by people or commands
+last-backup          path of the last copy that was made by a command
+replaced-N.mdb       what was data.mdb before a copy was restored
 """
 
 import os
@@ -12,16 +14,17 @@ from pathlib import Path
 
 from placet.persistence.errors import StateUnusable
 
-DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, CONTROL, RUNNING = (
+DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING = (
     "data.mdb",
     "lock.mdb",
     "lock",
     "about.txt",
     "backup",
+    "last-backup",
     "control.sock",
     "running",
 )
-OWN_NAMES = frozenset((DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, CONTROL, RUNNING))
+OWN_NAMES = frozenset((DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING))
 
 _ABOUT_TEXT = "The state of Placet workflows. Do not edit or move single files; copy only while no engine runs.\n"
 
@@ -75,16 +78,6 @@ def mark_initialised(path: Path) -> None:
 def is_initialised(path: Path) -> bool:
     """Return whether a state was once initialised in this directory."""
     return (path / ABOUT).exists()
-
-
-def newest_backup(path: Path) -> str:
-    """Return the name of the newest file in `backup/`, or "" if there is none."""
-    try:
-        entries = [entry for entry in (path / BACKUP).iterdir() if not entry.name.startswith(".")]
-    except OSError:
-        return ""
-    newest = max(entries, key=lambda entry: (entry.stat().st_mtime_ns, entry.name), default=None)
-    return "" if newest is None else f"{BACKUP}/{newest.name}"
 
 
 def sync_directory(path: Path) -> None:

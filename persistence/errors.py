@@ -47,7 +47,8 @@ class StoreInUse(StoreError):
         self.pid = pid
 
     def __str__(self) -> str:
-        return f"state {self.path} is in use by process {self.pid}; stop it, or use another --state"
+        process = f"process {self.pid}" if self.pid else "a process that is not known"
+        return f"state {self.path} is in use by {process}; stop it, or use another --state"
 
 
 class FormatTooNew(StoreError):

@@ -2,8 +2,8 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from zlib import crc32
@@ -21,6 +21,7 @@ from placet.persistence.errors import (
     StoreFull,
     ValueTooLarge,
 )
+from placet.persistence.last_backup import remedy
 from placet.persistence.room import has_room
 from placet.persistence.store import MAX_KEY_BYTES, MAX_VALUE_BYTES, Write
 from placet.persistence.switching import QuickSwitching
@@ -51,9 +52,12 @@ class LmdbReader:
     Errors: `StoreDamaged` (a checksum or a page is wrong), `StoreFailed`; `lmdb.Error` never leaves.
     """
 
-    def __init__(self, environment: lmdb.Environment, path: str) -> None:
+    def __init__(
+        self, environment: lmdb.Environment, path: str, frozen: "lmdb.Transaction[bytes] | None" = None
+    ) -> None:
         self._environment = environment
         self._path = path
+        self._frozen = frozen  # the one transaction to read in
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, map_bytes: int = MAP_BYTES) -> "LmdbReader":
@@ -125,7 +129,33 @@ class LmdbReader:
         except lmdb.Error as error:
             raise _translated(error, self._path) from error
 
-    def _begin(self) -> "lmdb.Transaction[bytes]":
+    def copy_whole(self, descriptor: int) -> None:
+        """Write one committed state to an empty file: compact, or with all its pages where some got lost.
+
+        Raises `StoreFailed`, with the reason, and `StoreDamaged`.
+        """
+        try:
+            try:
+                self._environment.copyfd(descriptor, compact=True)
+            except lmdb.IncompatibleError:  # what it wrote is of no use: it counted the pages before it walked them
+                os.ftruncate(descriptor, 0)
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                self._environment.copyfd(descriptor)
+        except lmdb.Error as error:
+            raise _translated(error, self._path) from error
+
+    @contextmanager
+    def frozen(self) -> "Generator[LmdbReader]":
+        """Yield a reader of the one state committed now, for this thread; it holds old pages, so keep it briefly."""
+        try:
+            with self._begin() as transaction:
+                yield LmdbReader(self._environment, self._path, transaction)
+        except lmdb.Error as error:
+            raise _translated(error, self._path) from error
+
+    def _begin(self) -> "AbstractContextManager[lmdb.Transaction[bytes]]":
+        if self._frozen is not None:
+            return nullcontext(self._frozen)
         try:
             return self._environment.begin()
         except lmdb.MapResizedError:
@@ -145,7 +175,8 @@ class LmdbStore:
     Promise: when `commit` returns, the batch survives a power cut (fdatasync, then the meta page, synced). When
              it raises, nothing of it was written. Any number of readers, which never block it.
     Errors:  `StoreFull` (limit, disk, quota: retry when there is room; a batch that makes the store smaller is
-             taken even over the limit), `StoreFailed`, `StoreDamaged`, `ValueTooLarge`.
+             taken even over the limit), `StoreFailed` (also where somebody else has written since the last commit:
+             LMDB numbers its transactions, so that costs nothing to see), `StoreDamaged`, `ValueTooLarge`.
     Source:  LMDB 0.9 (lmdb.tech): copy-on-write B+ tree, two meta pages written in turn.
     """
 
@@ -155,6 +186,7 @@ class LmdbStore:
         self._reader = LmdbReader(environment, path)
         self._limit_bytes = limit_bytes
         self._used_bytes = self._reader.used_bytes()
+        self._last = environment.info()["last_txnid"]  # number of the last transaction this store knows of
 
     @classmethod
     def open(
@@ -183,6 +215,14 @@ class LmdbStore:
         """Yield (key, value) in key order for keys that begin with `prefix`; see `LmdbReader.scan`."""
         return self._reader.scan(prefix, start)
 
+    def frozen(self) -> AbstractContextManager[LmdbReader]:
+        """Return a context with a reader of the one state committed now; see `LmdbReader.frozen`."""
+        return self._reader.frozen()
+
+    def copy_whole(self, descriptor: int) -> None:
+        """Write one committed state to an empty file; see `LmdbReader.copy_whole`."""
+        self._reader.copy_whole(descriptor)
+
     def used_bytes(self) -> int:
         """Return the bytes of the pages that hold committed entries."""
         return self._used_bytes
@@ -192,6 +232,9 @@ class LmdbStore:
         puts, deletes = _sealed(writes)
         try:
             with QuickSwitching(), self._environment.begin(write=True) as transaction:
+                number = transaction.id()
+                if number - self._last > 1:
+                    raise StoreFailed(f"{self._path}: another process has written to it; find out which, and stop it")
                 for key in deletes:
                     transaction.delete(key)
                 with closing(transaction.cursor()) as cursor:
@@ -204,6 +247,7 @@ class LmdbStore:
         except lmdb.Error as error:
             raise self._not_committed(error, puts) from error
         self._used_bytes = used_bytes
+        self._last = number
 
     def close(self) -> None:
         """Release the environment; closing twice is harmless."""
@@ -285,7 +329,7 @@ def _not_opened(error: lmdb.Error, path: str, map_bytes: int) -> StoreError:
 
 def _translated(error: lmdb.Error, path: str) -> StoreError:
     if isinstance(error, _DAMAGE):
-        return StoreDamaged(f"{path}: {error}; restore the last good backup")
+        return StoreDamaged(f"{path}: {error}; {remedy(Path(path))}")
     return StoreFailed(f"{path}: {error}; start again to recover what is committed")
 
 

@@ -1,53 +1,59 @@
-"""The lock on a state directory: one owner at a time, gone with its process however that ends."""
+"""The lock on a state directory: one owner at a time, gone with its process however that ends.
+
+Two files are locked: `lock`, which names the owner, and `data.mdb` itself, so that the one who deletes the first lets
+nobody in. LMDB locks no part of `data.mdb` (its own locks are on `lock.mdb`), and readers lock neither.
+"""
 
 import fcntl
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from weakref import WeakSet
 
-from placet.persistence.directory import LOCK
+from placet.persistence.directory import DATA, LOCK
 from placet.persistence.errors import StateUnusable, StoreInUse
 
 _ATTEMPTS = 1000  # yields of the processor, about a millisecond, while an owner has yet to write its pid
 
 
 class StateLock:
-    """Holds the flock on `DIR/lock` from `acquire` to `release` or the end of the process; the file names the pid.
+    """Holds the flocks on `DIR/data.mdb` and `DIR/lock` from `acquire` to `release` or the end of the process.
 
     A second `acquire` is refused within the same process too. Children made by fork do not inherit it: a handler
     that outlives its engine must not keep the next engine out.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, descriptors: tuple[int, ...]) -> None:
+        self._descriptors = descriptors  # the last is that of the file that names the owner's pid
         _held.add(self)
 
     @classmethod
     def acquire(cls, directory: Path) -> "StateLock":
-        """Take the lock. Raises `StoreInUse` with the owner's pid, and `StateUnusable`."""
-        try:
-            descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StateUnusable(str(directory), f"{error.strerror}; change its permissions") from error
-        try:
-            _lock(descriptor, directory)
-            _write_pid(descriptor, directory)
-        except BaseException:  # whatever it is, it goes on; only the handle must not stay open
-            os.close(descriptor)
-            raise
-        return cls(descriptor)
+        """Take the lock; an empty `data.mdb` is made where there is none.
+
+        Raises `StoreInUse` with the owner's pid (0 where the file that names it was deleted), and `StateUnusable`.
+        """
+        with ExitStack() as undo:
+            descriptors: list[int] = []
+            for name in (DATA, LOCK):
+                descriptors.append(_open(directory, name))
+                undo.callback(os.close, descriptors[-1])
+                _lock(descriptors[-1], directory)
+            _write_pid(descriptors[-1], directory)
+            undo.pop_all()
+        return cls(tuple(descriptors))
 
     def release(self) -> None:
         """Let the next owner in; releasing twice is harmless."""
-        if self._descriptor >= 0:
-            os.ftruncate(self._descriptor, 0)
+        if self._descriptors:
+            os.ftruncate(self._descriptors[-1], 0)
             self.forget()
 
     def forget(self) -> None:
-        """Close this process's handle only: what a forked child does with its parent's lock."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        """Close this process's handles only: what a forked child does with its parent's lock."""
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors = ()
 
 
 def owner(directory: Path) -> int | None:
@@ -59,7 +65,14 @@ def owner(directory: Path) -> int | None:
         pid = _written_pid((directory / LOCK).read_bytes())
     except OSError:
         return None
-    return pid if pid and _is_alive(pid) else None
+    return pid if pid and is_alive(pid) else None
+
+
+def _open(directory: Path, name: str) -> int:
+    try:
+        return os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateUnusable(str(directory), f"{error.strerror}; change its permissions") from error
 
 
 def _lock(descriptor: int, directory: Path) -> None:
@@ -68,13 +81,13 @@ def _lock(descriptor: int, directory: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            pid = _written_pid(os.pread(descriptor, 32, 0))
-            if pid and _is_alive(pid):
+            pid = owner(directory)
+            if pid:
                 raise StoreInUse(str(directory), pid) from None
             os.sched_yield()  # it is starting or ending this very moment
         except OSError as error:
             raise StateUnusable(str(directory), f"its file system has no locks ({error.strerror})") from error
-    raise StoreInUse(str(directory), _written_pid(os.pread(descriptor, 32, 0)))
+    raise StoreInUse(str(directory), 0)
 
 
 def _write_pid(descriptor: int, directory: Path) -> None:
@@ -90,7 +103,8 @@ def _written_pid(content: bytes) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Return whether there is a process of this id, whoever's it is."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

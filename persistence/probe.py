@@ -18,8 +18,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet.persistence.directory import DATA, is_initialised, newest_backup
+from placet.persistence.directory import DATA, is_initialised
 from placet.persistence.errors import StoreDamaged, StoreError
+from placet.persistence.last_backup import remedy
 from placet.persistence.lmdb_store import LmdbReader
 
 CHECKED_BYTES = 256 << 20  # up to here a doubtful file's values are all checked, beyond it only its pages
@@ -141,10 +142,9 @@ def _walk_values(reader: LmdbReader) -> None:
 
 
 def _verdict(directory: Path, found: str) -> StoreDamaged:
-    backup = newest_backup(directory)
-    remedy = f"the newest backup is {backup}" if backup else "there is no backup in backup/"
-    prefix = f"{directory}: "
-    return StoreDamaged(f"{prefix}{found.removeprefix(prefix)}; {remedy}")
+    prefix, what_to_do = f"{directory}: ", remedy(directory)
+    text = found.removeprefix(prefix).removesuffix(f"; {what_to_do}")  # the child says it too
+    return StoreDamaged(f"{prefix}{text}; {what_to_do}")
 
 
 def main(arguments: list[str]) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 UNKNOWN = "unknown"
+_SCRIPTS_CLASS = ("placet.persistence.values", "class_of_script")  # arguments: script, name, stored class
 _BUILT_CLASS = ("cloudpickle.cloudpickle", "_make_skeleton_class")  # arguments: metaclass, name, bases, …
 
 _Event: TypeAlias = str | tuple[str, str]  # a text, or (module, name) of something global
@@ -23,6 +24,9 @@ def type_name(pickled: bytes) -> str:
     try:
         events = _events(pickled)
         for event in events:
+            if event == _SCRIPTS_CLASS:
+                next(events)
+                return f"__main__.{next(events)}"
             if isinstance(event, tuple):
                 return _name_of_built_class(events) if event == _BUILT_CLASS else ".".join(event)
     except (ValueError, IndexError, StopIteration, OverflowError):  # the data is damaged

@@ -1,17 +1,20 @@
 """Codecs of token values. The first byte tells the codec.
 
 80    pickle protocol 5, which brings its own first byte
-c     cloudpickle: Python's version (2 bytes), then the pickle; for types that cannot be imported elsewhere
+c     cloudpickle: Python's version (2 bytes), then the pickle; for types that cannot be imported elsewhere. A class
+      of a script is the script's own again where the script runs, and built from its stored copy elsewhere.
 j     JSON
 m     msgpack
 
 `b"B"` is taken by references to large values (`blobs.py`).
 """
 
+import io
+import os
 import pickle
 import sys
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import cloudpickle  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs] - it has no annotations
 import msgspec
@@ -40,9 +43,42 @@ def encode(value: object) -> bytes:
     return data
 
 
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # pyright: ignore[reportUntypedBaseClass] - no annotations
+    """Cloudpickle, but for the classes of the script that runs: these are stored by name too."""
+
+    def reducer_override(self, obj: Any) -> Any:  # `Any`: as in pickle
+        if isinstance(obj, type) and obj.__module__ == "__main__" and _of_script(obj.__qualname__) is obj:
+            stored: bytes = cloudpickle.dumps(obj, 5)  # pyright: ignore[reportUnknownMemberType] - no annotations
+            return class_of_script, (_script(), obj.__qualname__, stored)
+        return super().reducer_override(obj)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - no annotations
+
+
+def class_of_script(script: str, name: str, stored: bytes) -> object:
+    """Return the class of that qualified name in the script that runs, if it is that script, else the stored one.
+
+    Called while a value is loaded. Another script's class of the same name may be quite another one.
+    """
+    found = _of_script(name) if script == _script() else None
+    return pickle.loads(stored) if found is None else found
+
+
+def _script() -> str:
+    """Return the file name of the script that runs, without its folder: programs move."""
+    return os.path.basename(getattr(sys.modules.get("__main__"), "__file__", None) or "")
+
+
+def _of_script(name: str) -> type | None:
+    found: object = sys.modules.get("__main__")
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found if isinstance(found, type) and found.__module__ == "__main__" else None
+
+
 def _encode_by_value(value: object, plain: bytes, cause: Exception | None) -> bytes:
     try:
-        data: bytes = cloudpickle.dumps(value, 5)  # pyright: ignore[reportUnknownMemberType] - it has no annotations
+        file = io.BytesIO()
+        _Pickler(file, 5).dump(value)  # pyright: ignore[reportUnknownMemberType] - it has no annotations
+        data = file.getvalue()
     except Exception as error:  # as above
         reason = cause or error
         raise ValueNotEncodable(qualified_name(type(value)), f"{type(reason).__name__}: {reason}") from error

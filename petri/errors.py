@@ -53,3 +53,18 @@ class OutputError(PlacetError):
 
     def __str__(self) -> str:
         return printable(f"transition `{self.transition}` {self.problem}; return {self.expected}")
+
+
+class WrongType(PlacetError, TypeError):
+    """A value is not of the type its place was declared with; nothing was done."""
+
+    code = "wrong_type"
+
+    def __init__(self, place: str, expected: str, found: str) -> None:
+        super().__init__(place, expected, found)
+        self.place = place
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return printable(f"place `{self.place}` takes {self.expected}, not {self.found}; give it such a value")

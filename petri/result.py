@@ -10,6 +10,7 @@ from typing import NoReturn, TypeAlias, TypeGuard
 from placet.petri.errors import OutputError
 from placet.petri.output import Output
 from placet.petri.plan import Plan, TransitionPlan
+from placet.petri.typed import accepts, name_of
 
 Deposits: TypeAlias = list[tuple[int, object]]  # (position among the outputs, value), one a token
 ToDeposits: TypeAlias = Callable[[object], Deposits]
@@ -62,7 +63,29 @@ def compile_arguments(transition: TransitionPlan) -> ToArguments:
 
 
 def compile_outputs(transition: TransitionPlan) -> ToDeposits:
-    """Return `outputs_of` for one transition."""
+    """Return `outputs_of` for one transition, with a check of types where its outputs have any."""
+    to_deposits = _compiled_outputs(transition)
+    types = transition.behaviour.types if transition.behaviour else ()
+    # An instance may run an older net than today's definition, with other outputs.
+    return _checking(transition, to_deposits) if types and len(types) == len(transition.outputs) else to_deposits
+
+
+def _checking(transition: TransitionPlan, to_deposits: ToDeposits) -> ToDeposits:
+    types = transition.behaviour.types if transition.behaviour else ()
+
+    def checked(returned: object) -> Deposits:
+        deposits = to_deposits(returned)
+        for position, value in deposits:
+            if not accepts(types[position], value):
+                place, expected = transition.output_names[position], name_of(types[position])
+                problem = f"returned {_shown(value)} for `{place}`, which takes {expected}"
+                raise OutputError(transition.path, problem, f"a value of type {expected}")
+        return deposits
+
+    return checked
+
+
+def _compiled_outputs(transition: TransitionPlan) -> ToDeposits:
     shape = _Shape(transition)
     if not transition.outputs:
         return _nothing

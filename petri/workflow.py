@@ -131,9 +131,9 @@ class Workflow:
         only tokens with equal keys are taken together; one function for all inputs, or a mapping from place to
         key. `run` names the executor: "thread", "process", "parallel", "parallel_threads", "hybrid", "async", or
         "inline" for a handler that is pure; without it an `async def` is "async", all else "thread". `timeout_s` is
-        per attempt, `deadline_s` for all attempts together; a token waits `delay_s` in its place before this may take it. `error` is a
-        place for what failed for good, as a `FailedFiring`; without it that is an incident. `priority`: higher
-        goes first.
+        per attempt, `deadline_s` for all attempts together; a token waits `delay_s` in its place before this may
+        take it. `error` is a place for what failed for good, as a `FailedFiring`; without it that is an incident.
+        `priority`: higher goes first.
         """
         site = _site(self.declared, f"transition `{flow if name is None else name}`")
         _check_own(self.declared, flow, site)

@@ -2,8 +2,10 @@
 
 import random
 from dataclasses import dataclass
+from math import inf
 
 from placet.persistence.type_name import qualified_name
+from placet.petri.validation import LONGEST_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,7 +13,8 @@ class Retry:
     """Try up to `attempts` times in all, waiting longer each time: exponential back-off with jitter.
 
     `only` and `never` name exception classes (or their base classes) that are, or are not, tried again; `never`
-    wins. Jitter spreads each delay over [1 - jitter, 1] of itself, repeatably for one firing.
+    wins. No delay is longer than a hundred years. Jitter spreads each delay over [1 - jitter, 1] of itself,
+    repeatably for one firing.
     """
 
     attempts: int = 3
@@ -26,8 +29,10 @@ class Retry:
         """Refuse values that cannot be meant."""
         if self.attempts < 1:
             raise ValueError(f"attempts must be >= 1, got {self.attempts}")
-        if self.first_s < 0 or self.most_s < 0 or self.factor < 1:
-            raise ValueError("first_s and most_s must be >= 0 and factor >= 1")
+        if not (0 <= self.first_s <= LONGEST_S and 0 <= self.most_s <= LONGEST_S):
+            raise ValueError(f"first_s and most_s must be within 0 and {LONGEST_S:.0f}, a hundred years")
+        if not 1 <= self.factor < inf:
+            raise ValueError(f"factor must be a finite number >= 1, got {self.factor}")
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter must be within 0 and 1, got {self.jitter}")
 

@@ -1,13 +1,9 @@
 """What any executor answers for a start: its handler's result, or how it failed."""
 
-from typing import Final
-
 from placet.actors.effects import Start
 from placet.actors.messages import Done, Failed, Withdrawn
-from placet.actors.records import Failure
-from placet.actors.usercode import run_handler
-
-TIMED_OUT: Final = "TimedOut"
+from placet.actors.records import TIMED_OUT, Failure
+from placet.actors.usercode import Outputs, await_handler, run_handler
 
 
 def answered(start: Start) -> Done | Failed:
@@ -15,12 +11,25 @@ def answered(start: Start) -> Done | Failed:
     result = run_handler(start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt)
     if isinstance(result, Failure):
         return failed(start, result)
+    return done(start, result)
+
+
+async def awaited(start: Start) -> Done | Failed:
+    """`answered` for a handler that is an `async def`."""
+    result = await await_handler(
+        start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt
+    )
+    return failed(start, result) if isinstance(result, Failure) else done(start, result)
+
+
+def done(start: Start, outputs: Outputs) -> Done:
+    """Return the answer that a handler has returned."""
     return Done(
         root=start.root,
         transition=start.transition.index,
         number=start.number,
         attempt=start.attempt,
-        outputs=result,
+        outputs=outputs,
     )
 
 

@@ -89,5 +89,5 @@ class Executor(Protocol):
         ...
 
     def close(self) -> int:
-        """Give up the pool without waiting; return how many handlers still run."""
+        """Give up the pool, stop what can be stopped, and wait for no handler; return how many still ran."""
         ...

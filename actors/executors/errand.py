@@ -8,9 +8,9 @@ import os
 import signal
 import sys
 import threading
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias
 
-from placet.actors.clock import monotonic_s, process_cpu_s
+from placet.actors.clock import monotonic_s, process_cpu_s, thread_queued_s
 from placet.actors.executors.portable import unpacked
 from placet.actors.records import Failure
 from placet.actors.usercode import Outputs, failure_of, run_handler
@@ -28,7 +28,8 @@ class Outcome(NamedTuple):
 
     result: Outputs | Failure
     took_s: float
-    cpu_s: float
+    cpu_s: float  # processor time of the whole process
+    queued_s: float  # how long it waited for a processor
 
 
 _handlers: dict[bytes, TransitionPlan] = {}  # of this process, by digest of their code
@@ -56,21 +57,32 @@ def _outlive(engine: int) -> None:
 
 def carry_out(digest: bytes, code: bytes | None, errand: Errand) -> Outcome | None:
     """Run a handler; None: its code is not known here, and has to be sent along."""
-    begin_s, begin_cpu_s = monotonic_s(), process_cpu_s()
+    if digest not in _handlers and code is None:
+        return None
+    begin_s, cpu_s, queued_s = monotonic_s(), process_cpu_s(), thread_queued_s()
+    result = _result(digest, code, errand)
+    return Outcome(
+        result=result,
+        took_s=monotonic_s() - begin_s,
+        cpu_s=process_cpu_s() - cpu_s,
+        queued_s=thread_queued_s() - queued_s,
+    )
+
+
+def _result(digest: bytes, code: bytes | None, errand: Errand) -> Outputs | Failure:
     transition = _handlers.get(digest)
     if transition is None:
-        if code is None:
-            return None
+        assert code is not None
         try:
             transition = _handlers[digest] = unpacked(code)
         except BaseException as error:  # importing a user's module may raise anything
-            return Outcome(failure_of(error, errand[-1]), monotonic_s() - begin_s, process_cpu_s() - begin_cpu_s)
+            return failure_of(error, errand[-1])
     result = run_handler(transition, *errand)
     if os.getpid() != _pid:
         os._exit(0)  # a child that the handler forked, and that came back from it: it has no business here
-    return Outcome(result, monotonic_s() - begin_s, process_cpu_s() - begin_cpu_s)
+    return result
 
 
 def warm_up() -> int:
     """Return the process id: that a worker answers is that it is ready."""
-    return cast("int", _pid)
+    return _pid

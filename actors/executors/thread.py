@@ -49,6 +49,8 @@ class InThread:
 class ThreadExecutor:
     """A pool of up to `threads` threads, each with a workplace of its own.
 
+    `usual_s` is taken for how long handlers take until they have shown it; a thread ends when it has had nothing to
+    do for `idle_s`, but for the last one. Closing waits up to `end_s` for the ends of their workplaces.
     A handler past its deadline is stopped where its workplace can do that. Where not it is abandoned, its result
     dropped, and its thread replaced, up to as many abandoned ones as the pool has threads.
     """
@@ -61,11 +63,17 @@ class ThreadExecutor:
         durations: Durations | None = None,
         name: str = THREAD,
         workplace: Callable[[], Workplace] = InThread,
+        usual_s: float = SLOW_S / 2,
+        idle_s: float = IDLE_S,
+        end_s: float = 0.0,
     ) -> None:
         if threads < 1:
             raise ValueError(f"threads must be >= 1, got {threads}")
         self.name = name
         self._make_workplace = workplace
+        self._idle_s = idle_s
+        self._end_s = end_s
+        self._members: set[threading.Thread] = set()
         self._post = post
         self._durations = durations or Durations()  # nobody may want to know
         self._pid = os.getpid()
@@ -76,7 +84,7 @@ class ThreadExecutor:
         self._abandoned = 0
         self._alive = 0
         self._opening = 0  # of those alive: threads whose workplace is not ready yet
-        self._usual_s = SLOW_S / 2  # running estimate of how long most handlers take: about the 87th percentile
+        self._usual_s = usual_s  # running estimate of how long most handlers take: about the 87th percentile
         self._closed = False
 
     def capacity(self) -> int:
@@ -137,7 +145,7 @@ class ThreadExecutor:
         key = (expire.root, expire.number, expire.attempt)
         with self._lock:
             begun = self._begun.get(key)
-            if begun is not None and not _is_overdue(begun[0], begun[1]):
+            if begun is not None and not is_overdue(begun[0], begun[1]):
                 return  # it waited for a thread at first: the engine asks again
             begun = self._begun.pop(key, None)
             if begun is not None:
@@ -181,10 +189,12 @@ class ThreadExecutor:
         with self._lock:
             more = min(wanted, self._threads - self._alive - max(0, self._abandoned - self._threads))
             for _ in range(0 if self._closed else more):
+                member = threading.Thread(target=self._work, name="placet-handler", daemon=True)
                 try:
-                    threading.Thread(target=self._work, name="placet-handler", daemon=True).start()
+                    member.start()
                 except RuntimeError:  # the system gives no more threads: those there are go on, `tend` tries again
                     return
+                self._members.add(member)
                 self._alive += 1
                 self._opening += 1
 
@@ -197,13 +207,15 @@ class ThreadExecutor:
             self._serve(workplace)
         finally:
             workplace.close()
+            with self._lock:
+                self._members.discard(threading.current_thread())
 
     def _serve(self, workplace: Workplace) -> None:
         queue, begun = self._queue, self._begun
         while True:
             workplace.open()  # again, if its last handler has ended it
             try:
-                start = queue.get(timeout=IDLE_S)
+                start = queue.get(timeout=self._idle_s)
             except Empty:
                 if self._retire():
                     return
@@ -240,23 +252,38 @@ class ThreadExecutor:
         """Begin nothing more, and forget what has not begun."""
         with self._lock:
             self._closed = True
+        self.forget(self.name)
+
+    def forget(self, executor: str | None = None) -> None:
+        """Forget what has not begun, of the transitions that name `executor`, or all."""
+        with self._lock:
+            kept: list[Start] = []
             with suppress(Empty):
                 while True:
-                    self._queue.get_nowait()
+                    start = self._queue.get_nowait()
+                    if start is not None and executor is not None and start.transition.executor != executor:
+                        kept.append(start)
+            for start in kept:
+                self._queue.put(start)
 
     def close(self) -> int:
-        """Let the threads end as they finish, and stop handlers that can be; return how many run on at first."""
+        """Let the threads end as they finish, and stop handlers that can be; return how many had to be, or run on."""
         self.drain()
+        self.forget()
         for _ in range(self._alive):
             self._queue.put(None)
         with self._lock:
             begun = list(self._begun.values())
         for _, _, workplace in begun:
             workplace.stop()
+        end_s = monotonic_s() + self._end_s
+        for member in tuple(self._members) if self._end_s else ():
+            member.join(max(0.0, end_s - monotonic_s()))
         return len(begun) + self._abandoned
 
 
-def _is_overdue(start: Start, at: float) -> bool:
+def is_overdue(start: Start, at: float) -> bool:
+    """Return whether a handler that began at `at`, monotonic, has had the time it may take."""
     behaviour = start.transition.behaviour
     timeout_s = behaviour.timeout_s if behaviour else None
     return timeout_s is None or monotonic_s() - at >= timeout_s

@@ -12,6 +12,8 @@ if _interrupt.is_command():
     _interrupt.guard()  # before what takes its time to import
 
 from placet.actors.answers import Entries, Receipt
+from placet.actors.backups import BackedUp
+from placet.actors.copy_out import Exported
 from placet.actors.effects import Progress
 from placet.actors.engine import Health
 from placet.actors.errors import (
@@ -29,12 +31,16 @@ from placet.actors.errors import (
     WaitTimeout,
 )
 from placet.actors.failed_firing import FailedFiring
-from placet.actors.instance import ActorHandle, Instance, InstanceSummary, Outputs
+from placet.actors.instance import ActorHandle, Instance, InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import Cancel, FailIncident, Pause, Resume, RetryIncident, SkipIncident
+from placet.actors.outputs import Outputs
 from placet.actors.reader import Incident, InstanceView
 from placet.actors.runtime import Runtime
+from placet.actors.task_request import Approve, Claim, Complete, Reject, Unclaim
+from placet.actors.task_view import TaskView
 from placet.actors.usercode import Context
+from placet.persistence.copy_errors import BadCopy, CopyExists, CopyFailed
 from placet.persistence.errors import (
     FormatTooNew,
     FormatTooOld,
@@ -50,7 +56,7 @@ from placet.persistence.errors import (
 )
 from placet.persistence.history import Record
 from placet.petri.drawing import to_dot, to_mermaid, to_text
-from placet.petri.errors import DefinitionError, OutputError, PlacetError
+from placet.petri.errors import DefinitionError, OutputError, PlacetError, WrongType
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
 
@@ -63,13 +69,21 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ActorHandle",
+    "Approve",
+    "BackedUp",
+    "BadCopy",
     "BadRequest",
     "Busy",
     "Cancel",
+    "Claim",
+    "Complete",
     "Context",
+    "CopyExists",
+    "CopyFailed",
     "DefinitionError",
     "EngineStopped",
     "Entries",
+    "Exported",
     "FailIncident",
     "FailedFiring",
     "FormatTooNew",
@@ -91,6 +105,7 @@ __all__ = [
     "Progress",
     "Receipt",
     "Record",
+    "Reject",
     "RequestRefused",
     "Resume",
     "Retry",
@@ -104,6 +119,8 @@ __all__ = [
     "StoreFailed",
     "StoreFull",
     "StoreInUse",
+    "TaskView",
+    "Unclaim",
     "UnknownWorkflow",
     "ValueNotEncodable",
     "ValueNotLoadable",
@@ -111,6 +128,7 @@ __all__ = [
     "WaitTimeout",
     "WaitsForItself",
     "Workflow",
+    "WrongType",
     "connect",
     "to_dot",
     "to_mermaid",

@@ -1,5 +1,7 @@
 """Promises about time: what passes while an engine is off, and what jumps of the wall clock do."""
 
+from math import inf, nan
+
 import pytest
 
 from placet.actors import clock
@@ -53,3 +55,14 @@ def test_no_timer_is_early_and_all_due_come_in_order() -> None:
     assert timers.pop_due(0.999) == []
     assert timers.pop_due(5.02) == [((b"root", 1), 0), ((b"root", 2), 0)]
     assert timers.pop_due(5.03) == [((b"root", 0), 0)]
+
+
+@pytest.mark.parametrize("due", [inf, nan, 1e308])
+def test_a_timer_that_never_comes_holds_up_no_other(due: float) -> None:
+    timers = Timers()
+    timers.set((b"root", 1), due, 0)
+    timers.set((b"root", 2), 5.0, 0)
+    assert timers.pop_due(1e9) == [((b"root", 2), 0)]
+    assert (timers.next_due(1e9) or 0.0) > 1e11
+    timers.clear((b"root", 1), due)
+    assert timers.next_due(1e9) is None

@@ -360,6 +360,22 @@ def test_a_parked_result_leaves_its_firing_as_an_incident_with_its_tokens(monkey
     assert hand.state() is InstanceState.COMPLETED
 
 
+def test_a_parked_result_that_no_entry_holds_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("placet.actors.faults.MOST_PARKED_BYTES", 10_000)
+    workflow = step("x".ljust)
+    hand = Hand(workflow)
+    hand.spawn(workflow, {"begin": [20_000]})
+    with monkeypatch.context() as patch:
+        patch.setattr(PlaceActor, "deposit", raising)
+        hand.finish()
+    firing, message = hand.view().incidents
+    assert max(len(value) for _, value in hand.store.scan(b"")) < 10_000
+    hand.ask(RetryIncident(instance="i", incident=message.number, by="eva"))  # its result is gone
+    hand.ask(RetryIncident(instance="i", incident=firing.number, by="eva"))
+    hand.finish()
+    assert hand.state() is InstanceState.COMPLETED
+
+
 def test_a_value_over_the_hard_limit_is_an_incident_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("placet.persistence.blobs.MAX_VALUE_BYTES", 100_000)
     workflow = step(bytes)

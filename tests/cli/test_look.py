@@ -47,6 +47,9 @@ def test_the_faces_of_a_completed_instance(call: Call, quick: Path, tmp_path: Pa
         "firings_running": [],
         "firings_waiting": [],
         "incidents": [],
+        "tasks": [],
+        "frozen": [],
+        "paused": [],
     }
     assert {key: value for key, value in shown.items() if key not in header} == {**rest, "next": []}
     history = look(call, "history one", state).faces

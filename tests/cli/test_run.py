@@ -1,5 +1,7 @@
 import json
 import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -234,3 +236,19 @@ def test_piped_output_has_no_escapes_and_a_closed_pipe_is_no_error(quick: Path, 
         assert process.stderr is not None
         assert process.stderr.read() == ""
         assert process.wait() in (0, 141)
+
+
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"])
+@pytest.mark.parametrize("more", ["", "--json"])
+def test_output_that_cannot_be_written_is_one_line_and_the_command_has_done_its_work(
+    quick: Path, tmp_path: Path, where: str, more: str
+) -> None:
+    state = tmp_path / "state"
+    placet_command = f"{sys.executable} -m placet"
+    for command in (f"run {quick} --id one --input 5 --state {state}", f"list --state {state}"):
+        line = f"{placet_command} {command} {more} {where}"
+        process = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+        assert process.returncode == 1
+        (told,) = process.stderr.splitlines()
+        assert told.startswith("placet: the output could not be written")
+    assert placet("show", "one", "--state", state, "--json").face["state"] == "completed"

@@ -7,6 +7,7 @@ from tests.endtoend.processes import finished
 
 UNITS = {
     "L1.thread": "firings/s",
+    "L1.async": "firings/s",
     "L1.inline": "firings/s",
     "L1.thread_beside_cpu": "firings/s",
     "L2.thread": "s",
@@ -14,6 +15,7 @@ UNITS = {
     "L3.p99": "ms",
     "L3.commits": "commits",
     "L3.p50_over_11_commits": "ratio",
+    "process.fanout": "ratio",
     "spawn.rate": "instances/s",
     "sleeping.anonymous_mb": "MB",
     "sleeping.restart_s": "s",

@@ -5,6 +5,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.endtoend.processes import finished
 
 DEADLY_HANDLER = """
@@ -85,7 +87,7 @@ def kill(value):
 
 deadly = Workflow("deadly")
 start, done = deadly.places("start done")
-deadly.transition(start >> done, "move", handler={handler}, guard={guard}, run="inline")
+deadly.transition(start >> done, "{name}", handler={handler}, guard={guard}, run="inline")
 
 if __name__ == "__main__":
     with Runtime("state", [deadly]) as runtime:
@@ -100,13 +102,14 @@ if __name__ == "__main__":
 """
 
 
-def test_an_inline_handler_that_kills_its_process_is_not_run_a_third_time(tmp_path: Path) -> None:
-    codes, found = runs(IN_KERNEL.format(handler="kill", guard="None"), tmp_path)
+@pytest.mark.parametrize("name", ["move", "ö" * 3_000], ids=["short", "longer than the mark"])
+def test_an_inline_handler_that_kills_its_process_is_not_run_a_third_time(tmp_path: Path, name: str) -> None:
+    codes, found = runs(IN_KERNEL.format(name=name, handler="kill", guard="None"), tmp_path)
     assert codes == [-signal.SIGKILL] * 2
-    assert found == ["firing", "move", "CrashSuspect"]
+    assert found == ["firing", name, "CrashSuspect"]
 
 
 def test_a_guard_that_kills_its_process_is_not_run_a_third_time(tmp_path: Path) -> None:
-    codes, found = runs(IN_KERNEL.format(handler="None", guard="kill"), tmp_path)
+    codes, found = runs(IN_KERNEL.format(name="move", handler="None", guard="kill"), tmp_path)
     assert codes == [-signal.SIGKILL] * 2
     assert found == ["guard", "move", "CrashSuspect"]

@@ -84,6 +84,23 @@ def test_a_kill_leaves_whole_commits(tmp_path: Path, code: str, left: list[tuple
     store.close()
 
 
+WRITES_ONCE = """
+import sys
+from placet.persistence.lmdb_store import LmdbStore
+LmdbStore.open(sys.argv[1]).commit([(b"a", b"theirs")])
+"""
+
+
+def test_a_writer_beside_the_owner_is_found_by_the_next_commit(store: LmdbStore, tmp_path: Path) -> None:
+    store.commit([(b"a", b"ours")])
+    store.commit([(b"b", None)])  # changes nothing, and does not count as anybody's
+    store.commit([(b"a", b"ours again")])
+    assert finished(WRITES_ONCE, tmp_path / "state").returncode == 0
+    with pytest.raises(StoreFailed, match="another process has written"):
+        store.commit([(b"a", b"ours once more")])
+    assert store.get(b"a") == b"theirs"
+
+
 COMMITS_FOR_EVER = """
 import sys
 from placet.persistence.lmdb_store import LmdbStore
@@ -364,6 +381,9 @@ class BrokenEnvironment:
 
     def stat(self) -> dict[str, int]:
         return {"psize": 4096, "branch_pages": 0, "leaf_pages": 1, "overflow_pages": 0, "entries": 1}
+
+    def info(self) -> dict[str, int]:
+        return {"last_txnid": 1}
 
     def begin(self, **_: bool) -> None:
         raise self._error

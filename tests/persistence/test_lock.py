@@ -33,6 +33,18 @@ def test_a_second_owner_in_another_process_is_refused_until_the_first_is_killed(
     StateLock.acquire(tmp_path).release()
 
 
+def test_an_owner_whose_lock_file_was_deleted_still_keeps_others_out(tmp_path: Path) -> None:
+    with running(HOLDS_THE_LOCK, tmp_path) as process:
+        assert line(process) == "held"
+        (tmp_path / "lock").unlink()
+        with pytest.raises(StoreInUse, match="a process that is not known"):
+            StateLock.acquire(tmp_path)
+        assert not (tmp_path / "lock").exists()
+        process.kill()
+        process.wait()
+    StateLock.acquire(tmp_path).release()
+
+
 def test_a_second_owner_in_this_process_is_refused(tmp_path: Path) -> None:
     first = StateLock.acquire(tmp_path)
     refused: list[int] = []

@@ -130,7 +130,8 @@ CALLS = {
     "w.transition(a >> b)(lambda context, /: 1)": ("cannot be called with 1 argument", "match its parameters"),
     "w.transition(a >> b)(lambda v: v)": ("has no name to use", "give the transition a name"),
     "w.transition(a >> b, handler=one)(one)": ("it has a handler already", "declare another transition"),
-    "@w.transition(a >> b)\nasync def h(v): ...": ("is an `async def`", "use `def`"),
+    "@w.transition(a >> b, run='thread')\nasync def h(v): ...": ("is an `async def`", "leave `run` out"),
+    "@w.transition(a >> b, run='async')\ndef h(v): ...": ("is a plain `def`", "make it an `async def`"),
     "@w.transition(a >> b)\ndef h(v): yield v": ("is a generator", "return the values"),
     # policies
     "w.transition(a >> b, run='gpu')": ("run='gpu' names no executor", "'inline', 'thread'"),

@@ -310,13 +310,12 @@ PLANTS: tuple[Plant, ...] = (
         about=10,
     ),
     _plant(
-        "outbox emptied early",
-        "a message to another instance leaves the outbox when it is handled, though it raised and is tried again",
+        "outbox not written",
+        "a message to another instance is on its way, and nowhere on disk",
         (
             "actors/kernel.py",
-            "        sent, self._arriving = self._arriving, None\n",
-            "        sent, self._arriving = self._arriving, None\n"
-            "        if sent is not None:\n            self._pending.engine[outbox_key(sent.entry)] = None\n",
+            "        self._pending.engine[outbox_key(self._sent)] = encode_message(sent)\n",
+            "",
         ),
         about=10,
     ),

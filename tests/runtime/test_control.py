@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
@@ -230,3 +231,22 @@ def test_a_state_with_a_long_path_can_be_reached(tmp_path: Path, gate: Gate) -> 
         assert stat.S_IMODE((deep / "state" / "control.sock").stat().st_mode) == 0o600
     with short_path(deep) as path:
         assert len(path) < 100
+
+
+def test_a_client_for_whom_no_thread_can_be_started_is_turned_away_and_the_next_is_served(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "placet-control-client":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(MOST_CONNECTIONS + 1):
+            with connected(runtime) as connection:
+                assert b"no thread can be started" in connection.recv(65536)
+    with connected(runtime) as connection:
+        assert asked(connection, STATUS)["health"] == "running"

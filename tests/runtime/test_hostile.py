@@ -12,7 +12,9 @@ import pytest
 from placet import NotCompleted, Pause, PlacetError, Progress, Runtime, Workflow
 from placet.actors import workflow as workflow_actor
 from placet.actors.engine import Health
+from placet.actors.errors import BadRequest
 from placet.actors.inputs import fingerprint
+from placet.persistence.errors import ValueTooLarge
 
 PATIENCE_S = 30.0
 
@@ -79,6 +81,45 @@ def test_a_listener_that_raises_is_told_nothing_more(tmp_path: Path, caplog: pyt
         assert runtime.spawn(workflow, {"begin": ["abc"]}, id="i").result(PATIENCE_S) == {"end": [3]}
         assert runtime.health is Health.RUNNING
     assert len(told) == 1
+
+
+def leave(*_: object) -> None:
+    raise SystemExit(1)
+
+
+def test_a_listener_or_callback_that_leaves_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    workflow = one_step(len)
+    with caplog.at_level(logging.CRITICAL + 1, "placet"), Runtime(tmp_path / "state", [workflow]) as runtime:
+        runtime.follow("i", leave)
+        runtime.spawn_later(workflow, {"begin": ["abc"]}, id="i").add_done_callback(leave)
+        assert runtime.spawn(workflow, {"begin": ["abcd"]}, timeout_s=PATIENCE_S).result(PATIENCE_S) == {"end": [4]}
+        assert runtime.instance("i").result(PATIENCE_S) == {"end": [3]}
+        assert runtime.health is Health.RUNNING
+
+
+def test_a_request_that_is_too_large_is_refused_before_it_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(value: object) -> object:
+        raise ValueError(value)
+
+    monkeypatch.setattr("placet.actors.engine.MAX_VALUE_BYTES", 100_000)
+    workflow = one_step(fail)
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        instance = runtime.spawn(workflow, {"begin": ["abc"]})
+        instance.wait_until(["incident"], PATIENCE_S)
+        asked: list[Callable[[], object]] = [
+            lambda: instance.pause(by="eva", why="x" * (1 << 16) + "x"),
+            lambda: instance.pause(by="é" * (1 << 15) + "x"),
+            lambda: instance.retry(1 << 64, by="eva"),
+        ]
+        for ask in asked:
+            with pytest.raises(BadRequest):
+                ask()
+        with pytest.raises(ValueTooLarge):
+            instance.skip(1, "x" * 100_000, by="eva")
+        assert instance.pause(by="eva", why="x" * (1 << 16), timeout_s=PATIENCE_S).already is False
+        assert runtime.health is Health.RUNNING
 
 
 def test_closing_from_many_threads_is_one_clean_stop(tmp_path: Path) -> None:
@@ -153,6 +194,14 @@ def test_any_number_and_any_depth_has_a_fingerprint() -> None:
     assert fingerprint([("a", float("nan"))]) == fingerprint([("a", float("nan"))])
     with pytest.raises(PlacetError):
         fingerprint([("a", deep)])  # neither walked nor pickled: said so, and nothing is sent
+
+
+def test_what_stands_in_a_value_many_times_is_read_once() -> None:
+    nested: list[object] = []
+    for _ in range(200):
+        nested = [nested, nested]
+    assert fingerprint([("a", nested)]) == fingerprint([("a", nested)])
+    assert fingerprint([("a", nested)]) != fingerprint([("a", nested[0])])
 
 
 def test_tokens_that_are_too_large_together_are_one_instances_trouble(

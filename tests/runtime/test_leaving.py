@@ -39,3 +39,46 @@ def test_a_program_that_forgets_to_close_counts_as_a_clean_stop_and_a_forked_chi
     assert (code, out, err) == (0, "running\n", "")
     code, out, err = finished(["forgetful.py"], cwd=tmp_path)
     assert (code, out.strip(), err) == (0, "{'end': [1]} ['spawned', 'fired', 'completed']", "")
+
+
+IMPATIENT = """
+import os, signal, threading
+from placet import PlacetError, Runtime, Workflow
+
+impatient = Workflow("impatient")
+start, end = impatient.places("start end")
+gone = threading.Event()
+
+@impatient.transition(start >> end, run="inline")
+def work(value):
+    engine = runtime.engine
+    os.kill(os.getpid(), signal.SIGINT)  # the block is left
+    engine._stopping.wait()
+    os.kill(os.getpid(), signal.SIGINT)  # the grace is over
+    while engine._grace_s:
+        pass
+    os.kill(os.getpid(), signal.SIGINT)  # and nobody waits for the engine any more
+    gone.wait()
+    return value
+
+try:
+    with Runtime("state", [impatient]) as runtime:
+        runtime.spawn_later(impatient, {start: [1]}, id="i")
+        while True:
+            threading.Event().wait(0.1)  # a signal that comes just before a wait does not end it
+except KeyboardInterrupt:
+    print("interrupted", runtime.engine.is_over)
+try:
+    Runtime("state", [impatient])
+except PlacetError as error:
+    print(error.code)
+gone.set()
+runtime.engine.stop(20.0)
+print(runtime.health.value, runtime.engine.problem)
+"""
+
+
+def test_an_impatient_interrupt_does_not_take_the_store_from_an_engine_that_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "impatient.py").write_text(IMPATIENT)
+    code, out, err = finished(["impatient.py"], cwd=tmp_path)
+    assert (code, out.splitlines(), err) == (0, ["interrupted False", "store_in_use", "stopped "], "")

@@ -1,6 +1,7 @@
 """When a failed firing is tried again: attempts, back-off, jitter, and which exceptions count."""
 
 from collections.abc import Callable
+from math import inf, nan
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,12 @@ def test_exceptions_are_matched_by_class_and_bases(retry: Retry, is_tried: bool)
         lambda: Retry(most_s=-1.0),
         lambda: Retry(factor=0.5),
         lambda: Retry(jitter=1.5),
+        lambda: Retry(first_s=inf, most_s=inf),
+        lambda: Retry(first_s=nan),
+        lambda: Retry(most_s=1e308),
+        lambda: Retry(factor=inf),
+        lambda: Retry(factor=nan),
+        lambda: Retry(jitter=nan),
     ],
 )
 def test_values_that_cannot_be_meant_are_refused(make: Callable[[], Retry]) -> None:

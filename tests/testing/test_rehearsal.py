@@ -41,7 +41,7 @@ def step(
     name: str = "step",
     retry: Retry | None = None,
     timeout_s: float | None = None,
-    run: str = THREAD,
+    run: str | None = None,
 ) -> Workflow:
     """Return a workflow of one transition, `work`, from `begin` to `done`."""
     workflow = Workflow(name)

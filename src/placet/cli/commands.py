@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.output import is_text
+from placet.cli.options import STATE, By, Id, Json, RequestId, State, Why
+from placet.cli.task_commands import tasks_app
+from placet.cli.token_commands import put_app, token_app
 
 app = typer.Typer(
     name="placet",
@@ -15,18 +17,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-def _of_text(path: Path) -> Path:
-    """Raise for a path out of the environment that is not UTF-8: the store takes no other."""
-    if not is_text(str(path)):
-        raise typer.BadParameter(f"{str(path)!r} is not UTF-8 text")
-    return path
-
-
-State = Annotated[Path, typer.Option(envvar="PLACET_STATE", callback=_of_text, help="The state directory.")]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
-STATE = Path("state")
 
 
 @app.command()
@@ -61,11 +51,8 @@ def run(
     return run_instance(request)
 
 
-Id = Annotated[str, typer.Argument(help="The instance's id.")]
 Number = Annotated[int, typer.Argument(help="The number of the incident, as placet show has it.")]
-By = Annotated[str, typer.Option(help="Who does it; by default the user's name.", show_default=False)]
-Why = Annotated[str, typer.Option(help="Why: recorded in the history.", show_default=False)]
-RequestId = Annotated[str, typer.Option(help="The same again has its effect once.", show_default=False)]
+Target = Annotated[str, typer.Option(help="Only a place, a transition, a composite, or #tag.", show_default=False)]
 
 
 @app.command("list")
@@ -94,11 +81,12 @@ def show(
     state: State = STATE,
     is_json: Json = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="With the tracebacks of incidents.")] = False,
+    tokens: Annotated[bool, typer.Option("--tokens", help="With the numbers of its tokens.")] = False,
 ) -> int:
-    """Show one instance: marking, firings, incidents, and which commands would help."""
+    """Show one instance: marking, tasks, firings, incidents, and which commands would help."""
     from placet.cli import look
 
-    return look.show(state, id, is_json=is_json, with_traceback=traceback)
+    return look.show(state, id, is_json=is_json, with_traceback=traceback, with_tokens=tokens)
 
 
 @app.command()
@@ -143,27 +131,39 @@ def top(
 
 @app.command()
 def pause(
-    id: Id, state: State = STATE, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False
+    id: Id,
+    state: State = STATE,
+    target: Target = "",
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
 ) -> int:
-    """Choose nothing new in an instance; results of what runs are counted."""
+    """Choose nothing new in an instance, or in a part of it; results of what runs are counted."""
     from placet.actors.control_request import PauseRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)
-    request = PauseRequest(instance=id, by=who.by, why=why, request_id=who.request_id)
+    request = PauseRequest(instance=id, target=target, by=who.by, why=why, request_id=who.request_id)
     return step.intervene(state, request, is_json=is_json)
 
 
 @app.command()
 def resume(
-    id: Id, state: State = STATE, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False
+    id: Id,
+    state: State = STATE,
+    target: Target = "",
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
 ) -> int:
-    """Undo a pause."""
+    """Undo a pause of the same target."""
     from placet.actors.control_request import ResumeRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)
-    request = ResumeRequest(instance=id, by=who.by, why=why, request_id=who.request_id)
+    request = ResumeRequest(instance=id, target=target, by=who.by, why=why, request_id=who.request_id)
     return step.intervene(state, request, is_json=is_json)
 
 
@@ -241,6 +241,60 @@ def fail(
 
 
 @app.command()
+def export(
+    id: Id,
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    state: State = STATE,
+    place: Annotated[str, typer.Option(help="Only this place or composite.", show_default=False)] = "",
+    history: Annotated[bool, typer.Option(help="With its history.")] = True,
+    is_json: Json = False,
+) -> int:
+    """Write an instance to a file, as it is now."""
+    from placet.cli import export as module
+
+    return module.export_instance(state, id, file, place, history=history, is_json=is_json)
+
+
+@app.command("import")
+def import_instance(
+    file: Annotated[Path, typer.Argument(help="A file that placet export wrote.")],
+    state: State = STATE,
+    id: Annotated[str, typer.Option(help="Another id than it had.", show_default=False)] = "",
+    by: By = "",
+    why: Why = "",
+    is_json: Json = False,
+) -> int:
+    """Make a paused instance out of a file."""
+    from placet.cli import export as module
+    from placet.cli import intervene as step
+
+    return module.import_instance(state, file, id, step.identity(by, "").by, why, is_json=is_json)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write.")], state: State = STATE, is_json: Json = False
+) -> int:
+    """Copy a whole state to a file while it runs, and check the copy."""
+    from placet.cli import backup as module
+
+    return module.backup(state, file, is_json=is_json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that placet backup wrote.")],
+    state: State = STATE,
+    replace: Annotated[bool, typer.Option("--force-replace", help="Move the state that is there aside.")] = False,
+    is_json: Json = False,
+) -> int:
+    """Put a backup in place of a state."""
+    from placet.cli import backup as module
+
+    return module.restore(file, state, replace=replace, is_json=is_json)
+
+
+@app.command()
 def serve(
     state: State = STATE,
     threads: Annotated[int, typer.Option(min=1, help="Handlers that run at once.")] = 64,
@@ -281,6 +335,9 @@ def node(
     return module.node(request)
 
 
+app.add_typer(tasks_app)
+app.add_typer(put_app)
+app.add_typer(token_app, name="token")
 trace = typer.Typer(help="Recorded workflows (WfFormat).", rich_markup_mode=None)
 app.add_typer(trace, name="trace")
 

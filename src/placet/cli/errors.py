@@ -21,6 +21,7 @@ EXIT_CODES: Mapping[str, int] = {
     "node_failed": ENDED,
     "unreachable": ENDED,
     "store_failed": ENDED,
+    "copy_failed": ENDED,
     "busy": ENDED,
     "timeout": TIMED_OUT,
     "internal": INTERNAL,

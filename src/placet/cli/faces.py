@@ -4,6 +4,7 @@ from placet.actors.lifecycle import InstanceState
 from placet.actors.reader import FiringView, Incident, InstanceView, StateReader
 from placet.actors.records import Failure, Header, Phase
 from placet.actors.report import last_of
+from placet.actors.task_view import TaskView
 from placet.actors.usercode import firing_id
 from placet.persistence.history import Record
 from placet.persistence.preview import to_json
@@ -35,11 +36,39 @@ def instance_face(view: InstanceView, reader: StateReader, *, with_traceback: bo
         "firings_running": [firing_face(header, firing) for firing in running],
         "firings_waiting": [firing_face(header, firing) for firing in waiting],
         "incidents": [incident_face(header, incident, with_traceback=with_traceback) for incident in view.incidents],
+        "tasks": [task_face(task) for task in view.tasks],
+        "frozen": list(view.frozen),
+        "paused": list(view.paused_parts),
     }
     if header.state is InstanceState.STUCK:
         stuck = last_of(reader, header.instance, "stuck")
         face["lacking"] = stuck.detail if stuck and isinstance(stuck.detail, dict) else {}
     return face
+
+
+def task_face(task: TaskView) -> Face:
+    """Return a task that waits for people; its value is a preview that nothing was executed for."""
+    return {
+        "id": task.id,
+        "instance": task.instance,
+        "transition": task.transition,
+        "place": task.place,
+        "token": task.token,
+        "value": to_json(task.encoded),
+        "roles": list(task.roles),
+        "assignees": list(task.assignees),
+        "claimed_by": task.claimed_by,
+        "offered_at": task.offered_at,
+    }
+
+
+def token_faces(view: InstanceView) -> list[Face]:
+    """Return the free tokens of an instance, place by place, oldest first."""
+    return [
+        {"token": token, "place": place, "frozen": token in view.frozen, "value": to_json(value)}
+        for place, values in view.marking.items()
+        for token, value in zip(view.tokens[place], values, strict=True)
+    ]
 
 
 def firing_face(header: Header, firing: FiringView) -> Face:

@@ -1,4 +1,4 @@
-"""`placet pause`, `resume`, `cancel`, `retry`, `skip` and `fail`: a person steps in, and it is recorded."""
+"""What a person asks of an instance, such as `placet pause` or `placet approve`: carried out, and recorded."""
 
 import getpass
 import os
@@ -62,7 +62,7 @@ def _carried_out(state: Path, request: PersonalRequests) -> dict[str, object]:
         raise unknown(request.instance) from error
     except RequestRefused as error:
         reason = error.reason if "; " in error.reason else f"{error.reason}; placet show tells where it stands"
-        raise RequestRefused(error.instance, reason, error.refusal) from error
+        raise RequestRefused(error.instance, reason, error.refusal, error.by, error.at) from error
 
 
 def _to_go_on(state: Path, id: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +11,7 @@ from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.reader import Incident, InstanceView, StateReader
 from placet.actors.records import Phase
 from placet.actors.stamp import Stamp, decode_stamp
+from placet.actors.task_request import is_approval
 from placet.cli.errors import COMPLETED, WrongUsage
 from placet.cli.faces import header_face, instance_face, record_face
 from placet.cli.opened import command_to_go_on, instance_of, opened, unknown
@@ -21,6 +23,7 @@ from placet.persistence.preview import to_json
 from placet.persistence.store import View
 
 SHOWN_VALUES = 10  # of one place
+SHOWN_TASKS = 10
 
 
 def list_instances(state: Path, wanted: str | None, *, is_json: bool) -> int:
@@ -67,7 +70,7 @@ def _history_line(face: Mapping[str, object]) -> str:
 # -- show ----------------------------------------------------------------------------------------------------------
 
 
-def show(state: Path, id: str, *, is_json: bool, with_traceback: bool) -> int:
+def show(state: Path, id: str, *, is_json: bool, with_traceback: bool, with_tokens: bool = False) -> int:
     """Write everything about one instance."""
     with opened(state) as store:
         reader = StateReader(store)
@@ -76,9 +79,10 @@ def show(state: Path, id: str, *, is_json: bool, with_traceback: bool) -> int:
         helpful = helpful_commands(view, reader, state)
         now = engine_now(store)
     if is_json:
-        say_json({**face, "next": helpful})
+        say_json({**face, **({"tokens": view.tokens} if with_tokens else {}), "next": helpful})
         return COMPLETED
-    for line in (*_head(view, face), *_marking(view), *_firings(view, now), *_incidents(view, with_traceback)):
+    parts = _marking(view, with_tokens=with_tokens), _people(view, now), _firings(view, now)
+    for line in (*_head(view, face), *chain(*parts), *_incidents(view, with_traceback)):
         say(line)
     for transition, reason in cast("Mapping[str, str]", face.get("lacking", {})).items():
         say(f"stuck: {transition} {reason}")
@@ -106,6 +110,13 @@ def helpful_commands(view: InstanceView, reader: StateReader, state: Path) -> li
         if incident.kind == "firing":
             commands.append(shlex.join(["placet", "skip", *about, "--output"]) + " JSON")
         commands.append(shlex.join(["placet", "fail", *about]))
+    for task in view.tasks[:SHOWN_TASKS]:
+        transition = reader.plan(header).transitions[reader.plan(header).transition_index[task.transition]]
+        verbs = ("approve", "reject") if is_approval(transition) else ("complete",)
+        commands += [shlex.join(["placet", verb, task.id, *where]) for verb in verbs]
+    commands += [shlex.join(["placet", "token", "thaw", header.instance, str(one), *where]) for one in view.frozen[:1]]
+    for target in view.paused_parts:
+        commands.append(shlex.join(["placet", "resume", header.instance, "--target", target, *where]))
     if header.state is InstanceState.PAUSED:
         commands.append(shlex.join(["placet", "resume", header.instance, *where]))
     if header.state is InstanceState.STUCK:
@@ -125,13 +136,27 @@ def _head(view: InstanceView, face: Mapping[str, object]) -> list[str]:
     ]
 
 
-def _marking(view: InstanceView) -> list[str]:
+def _marking(view: InstanceView, *, with_tokens: bool) -> list[str]:
     lines: list[str] = []
     for place, values in sorted(view.marking.items()):
         lines.append(f"{place} ({len(values)})")
-        lines += [f"  {shown(to_json(value))}" for value in values[:SHOWN_VALUES]]
+        for token, value in zip(view.tokens[place][:SHOWN_VALUES], values, strict=False):
+            number = f"{token}: " if with_tokens else ""
+            lines.append(f"  {number}{shown(to_json(value))}{' (frozen)' if token in view.frozen else ''}")
         if len(values) > SHOWN_VALUES:
             lines.append(f"  and {len(values) - SHOWN_VALUES} more; --json lists all")
+    return lines
+
+
+def _people(view: InstanceView, now: float) -> list[str]:
+    """Return what waits for people, and what they have paused."""
+    lines = [f"paused: {target}" for target in view.paused_parts]
+    for task in view.tasks[:SHOWN_TASKS]:
+        people = ", ".join((*task.roles, *task.assignees)) or "anybody"
+        claimed = f", claimed by {task.claimed_by}" if task.claimed_by else ""
+        lines.append(f"task {task.id} for {people}{claimed}, for {duration(now - task.offered_at)}")
+    if len(view.tasks) > SHOWN_TASKS:
+        lines.append(f"and {len(view.tasks) - SHOWN_TASKS} more tasks; placet tasks lists all")
     return lines
 
 

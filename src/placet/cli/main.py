@@ -1,6 +1,5 @@
 """The entry of the command `placet`: parses, runs one command, and turns whatever comes of it into an exit code."""
 
-import os
 import signal
 import sys
 import threading
@@ -9,8 +8,17 @@ import traceback
 import typer
 
 from placet.cli.commands import app
-from placet.cli.errors import BROKEN_PIPE, INTERNAL, SIGNALLED, OwnError, WrongUsage, error_face, exit_code
-from placet.cli.output import NobodyReads, accept_any_text, is_text, note, say_json
+from placet.cli.errors import BROKEN_PIPE, ENDED, INTERNAL, SIGNALLED, OwnError, WrongUsage, error_face, exit_code
+from placet.cli.output import (
+    NobodyReads,
+    NotWritten,
+    accept_any_text,
+    finish,
+    forget_stdout,
+    is_text,
+    note,
+    say_json,
+)
 from placet.petri.errors import PlacetError
 
 # The base of Typer's errors of usage: a public class of Click, of which newer versions of Typer carry their own copy.
@@ -34,17 +42,36 @@ def _ended(given: list[str], *, debug: bool, is_json: bool) -> int:
     """Run one command; whatever it raises becomes a line and an exit code."""
     try:
         _check_text(given)
-        return _run([argument for argument in given if argument != "--debug"])
+        code = _run([argument for argument in given if argument != "--debug"])
+        finish()
+        return code
     except NobodyReads:
-        _forget_stdout()
+        forget_stdout()
         return BROKEN_PIPE
+    except NotWritten as error:
+        forget_stdout()
+        return _failed(error, ENDED, debug=debug, is_json=False)
     except PlacetError as error:
         return _failed(error, exit_code(error), debug=debug, is_json=is_json)
     except KeyboardInterrupt:
         note("stopped by SIGINT; run the same command again")
         return SIGNALLED + signal.SIGINT
     except Exception as error:  # a bug of ours: still one line, and a code of its own
-        return _failed(OwnError(repr(error)), INTERNAL, debug=debug, is_json=is_json)
+        told = _told(error)
+        code = ENDED if isinstance(told, NotWritten) else INTERNAL
+        return _failed(told, code, debug=debug, is_json=is_json)
+
+
+def _told(error: Exception) -> PlacetError:
+    """Return what an unforeseen error is told as: it is no bug where standard output takes nothing."""
+    try:
+        finish()
+    except NotWritten as unwritten:
+        forget_stdout()
+        return unwritten
+    except NobodyReads:
+        forget_stdout()
+    return OwnError(repr(error))
 
 
 def _check_text(given: list[str]) -> None:
@@ -77,14 +104,9 @@ def _failed(error: PlacetError, code: int, *, debug: bool, is_json: bool) -> int
         note(str(error))
         if is_json:
             say_json({"error": error_face(error)})
-    except NobodyReads:
-        _forget_stdout()
+    except (NobodyReads, NotWritten):
+        forget_stdout()
     return code
-
-
-def _forget_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: nobody reads on."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _hushed(failure: threading.ExceptHookArgs) -> None:

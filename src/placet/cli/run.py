@@ -180,8 +180,10 @@ class _Run:
         if header.state in TERMINAL or header.state is _S.STUCK:
             return view
         backing_off = [firing for firing in view.firings if firing.phase is Phase.BACKOFF]
-        if header.state in (_S.INCIDENT, _S.WAITING) and not backing_off and not self._may_move(view):
-            return view  # it waits for a person, or for a handler that this process lacks
+        if header.state is _S.INCIDENT and not backing_off and not self._may_move(view):
+            return view
+        if header.state is _S.WAITING and header.awake and not backing_off and not self._may_move(view):
+            return view  # for a handler that this process lacks
         self._tell_state(view, [firing.transition for firing in backing_off])
         return None
 
@@ -197,6 +199,8 @@ class _Run:
         state = view.header.state
         if state is _S.PAUSED:
             self._tell(f"{self._id} is paused; placet resume {self._id} --state {self._request.state} lets it go on")
+        elif state is _S.WAITING and not backing_off:
+            self._tell(self._runtime.explain(self._id))
         elif state is _S.WAITING:
             self._tell(f"{self._id} waits for the next attempt of {', '.join(sorted(set(backing_off)))}")
         elif state is _S.INCIDENT:

@@ -36,6 +36,7 @@ class StateStatus:
     """What the disk says."""
 
     instances: dict[str, int]  # by state
+    tasks_offered: int
     last_commit_at: float  # wall clock, seconds since 1970; 0.0: never
     used_bytes: int
     file_bytes: int
@@ -50,6 +51,7 @@ def status(path: Path, *, is_json: bool) -> int:
         "path": str(path),
         **engine,
         "instances": stored.instances,
+        "tasks_offered": stored.tasks_offered,
         "last_commit_at": stored.last_commit_at or None,
         "used_bytes": stored.used_bytes,
         "file_bytes": stored.file_bytes,
@@ -66,12 +68,15 @@ def status(path: Path, *, is_json: bool) -> int:
 
 def _stored(path: Path) -> StateStatus:
     with opened(path) as store:
-        counts = Counter(header.state.value for header in StateReader(store).headers())
+        reader = StateReader(store)
+        counts = Counter(header.state.value for header in reader.headers())
+        tasks_offered = reader.tasks_offered()
         data = store.get(STAMP)
         used_bytes = store.used_bytes()
     stamp = decode_stamp(data) if data else Stamp()
     return StateStatus(
         instances=dict(sorted(counts.items())),
+        tasks_offered=tasks_offered,
         last_commit_at=stamp.wall_s,
         used_bytes=used_bytes,
         file_bytes=(path / DATA).stat().st_blocks * 512,  # what it takes on disk: the file may be sparse
@@ -108,6 +113,8 @@ def _lines(path: Path, face: Face, stored: StateStatus) -> list[str]:
         lines.append(f"problem: {face['problem']}")
     counts = ", ".join(f"{count} {state}" for state, count in stored.instances.items())
     lines.append(f"instances: {sum(stored.instances.values())}{f' ({counts})' if counts else ''}")
+    if stored.tasks_offered:
+        lines.append(f"waiting for a person: {stored.tasks_offered} tasks; placet tasks lists them")
     ago = f", {duration(wall_s() - stored.last_commit_at)} ago" if stored.last_commit_at else ""
     lines.append(f"last commit: {moment(stored.last_commit_at)}{ago}")
     disk = f"{size(stored.used_bytes)} used, file {size(stored.file_bytes)}, {size(stored.free_bytes)} free"

@@ -1,0 +1,63 @@
+"""How a copy of an exported instance comes into being: a new root, a new incarnation, and paused.
+
+What ran when it was exported did not run here: it comes back as after a clean stop, which counts nothing against it. A
+copy is paused, since beside its original it would do everything a second time: a person decides which of them goes on.
+"""
+
+from placet.actors.copy_entries import Copy
+from placet.actors.delays import OF_A_TOKEN
+from placet.actors.interventions import end
+from placet.actors.lifecycle import TERMINAL, Intent
+from placet.actors.messages import Import
+from placet.actors.records import Phase
+from placet.actors.services import Waking
+from placet.actors.turn import Turn
+from placet.actors.waking import wake
+from placet.actors.workflow import WorkflowActor
+from placet.persistence.history import decode_record, encode_record
+from placet.persistence.keys import HISTORY, pack_id
+
+
+def bring_in(root: bytes, message: Import, turn: Turn, services: Waking) -> WorkflowActor:
+    """Make an instance out of an exported one. Raises `StoreDamaged` where the header is missing."""
+    first = services.history + len(turn.log)
+    copy = Copy(
+        root=root,
+        instance=message.instance,
+        origin=message.origin,
+        incarnation=message.incarnation,
+        link=first + len(message.records) if message.records else 0,
+        now=turn.now,
+        shift_s=turn.now - message.age_s - message.engine_s,
+    )
+    link = 0
+    for sequence, data in enumerate(message.records, first + 1):
+        turn.log.append((HISTORY + pack_id(sequence), encode_record(copy.record(decode_record(data), link))))
+        link = sequence
+    entries = [made for key, value in message.entries if (made := copy.entry(key, value)) is not None]
+    turn.born.update(entries)
+    workflow = wake(root, entries, turn, services)
+    detail = {"by": message.by, "why": message.why, "origin": message.origin}
+    workflow.note(turn, "imported", **detail, exported_at=copy.past(message.engine_s))
+    if workflow.header.state not in TERMINAL:
+        _begin(workflow, turn)
+    return workflow
+
+
+def _begin(workflow: WorkflowActor, turn: Turn) -> None:
+    """Take back what ran elsewhere, set the timers, and pause."""
+    header = workflow.header
+    if header.intent is Intent.RUN:
+        header.intent = Intent.PAUSE
+    for composite in workflow.composites:
+        for firing in list(composite.firings.values()):
+            if firing.phase is Phase.RUNNING:
+                composite.lost(turn, firing, clean=True)
+            elif firing.phase is Phase.BACKOFF:
+                turn.timers.append((firing.number, 0.0, firing.due, firing.transition))
+    for token, delay in workflow.delays.held.items():
+        if delay.due:
+            turn.timers.append((token, 0.0, delay.due, OF_A_TOKEN))
+    workflow.tasks.note(workflow, turn, 0)
+    if header.intent in (Intent.CANCEL, Intent.FAIL):
+        end(workflow, turn, header.intent)

@@ -1,0 +1,34 @@
+"""Handlers of whatever executor, run here and now: for tests under virtual time."""
+
+import asyncio
+import threading
+
+from placet.actors.effects import Start
+from placet.actors.executors.answer import answered, awaited, failed
+from placet.actors.executors.parallel import joined, of_pieces, pieces_of
+from placet.actors.messages import ExecutorMessage
+from placet.actors.usercode import failure_of
+from placet.petri.behaviour import ASYNC, PARALLEL, PARALLEL_THREADS
+
+
+def answered_in_place(start: Start) -> ExecutorMessage:
+    """Run the handler of a firing as its executor would, but in one go, and return the answer."""
+    executor = start.transition.executor
+    if executor == ASYNC:
+        return _awaited(start)
+    if executor not in (PARALLEL, PARALLEL_THREADS):
+        return answered(start)
+    try:
+        pieces = pieces_of(start, of_pieces(start.transition), 1, b"")
+    except BaseException as error:  # decoding and encoding run the code of users' types
+        return failed(start, failure_of(error, start.attempt))
+    return joined(start, [answered(piece) for piece in pieces])
+
+
+def _awaited(start: Start) -> ExecutorMessage:
+    """Run an `async def` to its end on a loop of its own, on a thread of its own: this one may have a loop."""
+    answers: list[ExecutorMessage] = []
+    thread = threading.Thread(target=lambda: answers.append(asyncio.run(awaited(start))))
+    thread.start()
+    thread.join()
+    return answers[0]

@@ -1,0 +1,268 @@
+"""One firing whose handler is called for each item of a list: its first argument, in pieces, on a pool.
+
+The pieces are firings of their own to the pool, of a transition made up for them, and not to the kernel: one
+thread a firing splits the list, waits for the pieces, and answers with the list of what they returned.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import Final, cast
+
+import msgspec
+
+from placet.actors.durations import Durations
+from placet.actors.effects import Expire, Start
+from placet.actors.executors.answer import done, failed, withdrawn
+from placet.actors.executors.base import Load, Post, RunningHandler
+from placet.actors.executors.thread import ThreadExecutor
+from placet.actors.messages import Done, ExecutorMessage, Failed
+from placet.actors.usercode import Context, decoded_arguments, encoded_outputs, failure_of
+from placet.persistence.values import decode, encode
+from placet.petri.behaviour import PARALLEL, Behaviour, Handler
+from placet.petri.plan import InputArc, TransitionPlan
+from placet.petri.result import compile_outputs
+
+FIRINGS: Final = 16  # at once; each waits for its pieces most of the time
+PIECES_A_WORKER: Final = 8  # of a long list: enough for workers to end at about the same time
+LOOK_S: Final = 0.005  # silence, with pieces queued, after which the pool is looked after
+OF_A_PIECE: Final = b"piece"  # how the roots of pieces begin, and no instance's does
+INDEX_BYTES: Final = 4  # which piece of its firing, at the end of its root
+NOT_A_LIST: Final = "takes a list as its first argument, since it runs once an item"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Some items of a list, and the other arguments of the handler."""
+
+    first: int  # position of its first item in the list
+    items: Sequence[object]
+    others: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EachItem:
+    """Calls a handler for each item of a piece: the handler of a piece."""
+
+    handler: Handler
+    takes_context: bool
+
+    def __call__(self, piece: Piece, context: Context) -> list[object]:
+        """Return what the handler returned, in order. Raises what it raised first, with a note which item it was."""
+        returned: list[object] = []
+        for number, item in enumerate(piece.items, piece.first):
+            keywords = {"context": replace(context, item=number)} if self.takes_context else {}
+            try:
+                returned.append(self.handler(item, *piece.others, **keywords))
+            except BaseException as error:  # user code may raise anything; it goes on from here
+                error.add_note(f"for item {number} of the list")
+                raise
+        return returned
+
+
+def split(transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]], pieces: int) -> list[Piece]:
+    """Return the list of a firing in up to so many pieces. Raises `TypeError` where its first argument is none."""
+    items, *others = decoded_arguments(transition, tokens)
+    if not isinstance(items, list | tuple):
+        raise TypeError(f"transition `{transition.path}` {NOT_A_LIST}; it was given a {type(items).__name__}")
+    listed = cast("Sequence[object]", items)
+    size = max(1, math.ceil(len(listed) / pieces))
+    return [
+        Piece(first=first, items=listed[first : first + size], others=tuple(others))
+        for first in range(0, len(listed), size)
+    ]
+
+
+def of_pieces(transition: TransitionPlan) -> TransitionPlan:
+    """Return a transition that takes a piece, and returns the list of what the handler of another one returned."""
+    behaviour = transition.behaviour
+    assert behaviour is not None, transition.path
+    assert behaviour.handler is not None, transition.path
+    made = TransitionPlan(
+        index=transition.index,
+        path=f"{transition.path}[]",
+        composite=transition.composite,
+        inputs=(),
+        arguments=(InputArc(place=0, weight=1),),
+        outputs=((0, 1),),
+        output_names=("",),
+        choice=False,
+        priority=0,
+        behaviour=Behaviour(
+            handler=EachItem(handler=behaviour.handler, takes_context=behaviour.takes_context), takes_context=True
+        ),
+    )
+    made.to_deposits = compile_outputs(made)
+    return made
+
+
+def pieces_of(start: Start, plan: TransitionPlan, pieces: int, root: bytes) -> list[Start]:
+    """Return what a pool is to run for a firing, in up to so many pieces. Raises what splitting and encoding raise."""
+    return [
+        msgspec.structs.replace(
+            start,
+            root=root + index.to_bytes(INDEX_BYTES, "big"),
+            transition=plan,
+            tokens=((0, 0, encode(piece)),),
+        )
+        for index, piece in enumerate(split(start.transition, start.tokens, pieces))
+    ]
+
+
+def joined(start: Start, answers: Iterable[ExecutorMessage]) -> ExecutorMessage:
+    """Return the answer of a firing from those of its pieces, in order: the first failure, or all they returned."""
+    returned: list[object] = []
+    answers = list(answers)
+    for answer in answers:
+        if isinstance(answer, Failed):
+            return failed(start, answer.failure)
+    try:
+        for answer in answers:
+            if not isinstance(answer, Done):
+                return withdrawn(start)
+            returned += cast("list[object]", decode(answer.outputs[0][1]))
+        return done(start, encoded_outputs(start.transition, returned))
+    except BaseException as error:  # decoding and encoding run the code of users' types
+        return failed(start, failure_of(error, start.attempt))
+
+
+class Pieces:
+    """Gives the pieces of firings to a pool, and takes its answers: the pool posts all of them here first."""
+
+    def __init__(self, post: Post, make_pool: Callable[[Post], ThreadExecutor]) -> None:
+        self._post = post
+        self._numbers = count(1)
+        self._open: dict[bytes, SimpleQueue[ExecutorMessage]] = {}  # by what the roots of a firing's pieces begin with
+        self.pool = make_pool(self._take)
+
+    def _take(self, message: ExecutorMessage) -> None:
+        if not message.root.startswith(OF_A_PIECE):
+            self._post(message)
+            return
+        waiting = self._open.get(message.root[:-INDEX_BYTES])
+        if waiting is not None:
+            waiting.put(message)
+
+    def new_root(self) -> bytes:
+        """Return what the roots of one firing's pieces begin with."""
+        return OF_A_PIECE + next(self._numbers).to_bytes(8, "big")
+
+    def run(self, starts: Sequence[Start], is_stopped: Callable[[], bool]) -> list[ExecutorMessage]:
+        """Run the pieces of a firing and return their answers in order: fewer of them when it is stopped.
+
+        After a failure no more of them begin.
+        """
+        if not starts:
+            return []
+        answers: dict[bytes, ExecutorMessage] = {}
+        root = starts[0].root[:-INDEX_BYTES]
+        queue = self._open[root] = SimpleQueue()
+        self.pool.submit(starts)
+        while len(answers) < len(starts):
+            try:
+                answer = queue.get(timeout=LOOK_S)
+            except Empty:
+                if is_stopped():
+                    self.stop(starts)
+                    break
+                if self.pool.is_behind():
+                    self.pool.tend()
+                continue
+            answers[answer.root] = answer
+            if not isinstance(answer, Done):
+                for start in starts:
+                    self.pool.withdraw((start.root, start.number, start.attempt))
+        del self._open[root]
+        return [answers[start.root] for start in starts if start.root in answers]
+
+    def stop(self, starts: Sequence[Start]) -> None:
+        """Stop those of some pieces that run, where that is possible, and take back the others."""
+        for start in starts:
+            expire = Expire(executor=self.pool.name, root=start.root, number=start.number, attempt=start.attempt)
+            self.pool.expire(expire)
+
+
+class Foreman:
+    """The workplace of a thread that sees to one firing at a time: splits its list and joins what comes back."""
+
+    def __init__(self, pieces: Pieces, width: int, plans: dict[int, tuple[TransitionPlan, TransitionPlan]]) -> None:
+        self._pieces = pieces
+        self._width = width
+        self._plans = plans  # (transition, that of its pieces) by id of the first
+        self._stopped = False
+
+    def open(self) -> None:
+        """There is nothing to get ready."""
+
+    def answer(self, start: Start) -> ExecutorMessage:
+        """Run the pieces of a firing, and answer for all of them."""
+        transition = start.transition
+        try:
+            _, plan = self._plans.setdefault(id(transition), (transition, of_pieces(transition)))
+            starts = pieces_of(start, plan, self._width * PIECES_A_WORKER, self._pieces.new_root())
+        except BaseException as error:  # decoding and encoding run the code of users' types
+            return failed(start, failure_of(error, start.attempt))
+        answers = self._pieces.run(starts, lambda: self._stopped)
+        return withdrawn(start) if len(answers) < len(starts) else joined(start, answers)
+
+    def stop(self) -> None:
+        """Have the pieces stopped: at the latest when nothing has come for some milliseconds."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class ParallelExecutor:
+    """Runs firings item by item on the pool of `pieces`, up to `width` items at once."""
+
+    def __init__(
+        self, post: Post, pieces: Pieces, *, width: int, durations: Durations | None = None, name: str = PARALLEL
+    ) -> None:
+        self.name = name
+        self._pool = pieces.pool
+        self._firings = ThreadExecutor(
+            post, threads=FIRINGS, durations=durations, name=name, workplace=partial(Foreman, pieces, width, {})
+        )
+
+    def capacity(self) -> int:
+        """Return how many firings it takes at once."""
+        return self._firings.capacity()
+
+    def load(self) -> Load:
+        """Return how many firings it is busy with, whatever their number of items."""
+        return self._firings.load()
+
+    def is_behind(self) -> bool:
+        """Return whether firings are queued that no thread has taken, or items."""
+        return self._firings.is_behind() or self._pool.is_behind()
+
+    def running(self) -> list[RunningHandler]:
+        """Return the firings that run now, longest first."""
+        return self._firings.running()
+
+    def submit(self, starts: Sequence[Start]) -> None:
+        """Queue firings."""
+        self._firings.submit(starts)
+
+    def expire(self, expire: Expire) -> None:
+        """Answer for a firing past its deadline, and stop its items."""
+        self._firings.expire(expire)
+
+    def tend(self) -> None:
+        """Look after both pools."""
+        self._firings.tend()
+        self._pool.tend()
+
+    def drain(self) -> None:
+        """Begin no other firing, and forget those that have not begun; the items of those that run are still run."""
+        self._firings.drain()
+
+    def close(self) -> int:
+        """Stop what runs, without waiting; return how many firings still run at first."""
+        running = self._firings.close()
+        self._pool.close()
+        return running

@@ -1,0 +1,114 @@
+"""`placet tasks`, `approve`, `reject`, `complete`, `claim` and `unclaim`: what waits for people, and what they say."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from placet.actors.control_tasks import (
+    AboutTasks,
+    ApproveRequest,
+    ClaimRequest,
+    CompleteRequest,
+    RejectRequest,
+    UnclaimRequest,
+)
+from placet.actors.reader import StateReader
+from placet.actors.task_id import TaskId
+from placet.actors.task_view import TaskView
+from placet.cli.errors import COMPLETED
+from placet.cli.faces import task_face
+from placet.cli.intervene import identity, intervene
+from placet.cli.json_input import given_json
+from placet.cli.opened import opened, unknown
+from placet.cli.output import say, say_json, shown
+from placet.cli.text import columns, moment
+from placet.persistence.preview import to_json
+
+SHOWN_CHARACTERS = 60  # of a value in the list
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which tasks are to be listed; None asks for nothing."""
+
+    role: str | None = None
+    assignee: str | None = None
+    transition: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who says something to a task, and why."""
+
+    by: str
+    why: str
+    roles: tuple[str, ...] = ()
+    request_id: str
+
+
+def list_tasks(state: Path, wanted: Wanted, *, is_json: bool) -> int:
+    """Write a line for each task that waits for somebody."""
+    rows: list[tuple[str, ...]] = []
+    with opened(state) as store:
+        reader = StateReader(store)
+        if wanted.id is not None and reader.root(wanted.id) is None:
+            raise unknown(wanted.id)
+        for task in reader.tasks(wanted.id or ""):
+            if wanted.transition in (None, task.transition) and task.is_for(wanted.role, wanted.assignee):
+                if is_json:
+                    say_json(task_face(task))
+                else:
+                    rows.append(_row(task))
+    for line in columns([("TASK", "FOR", "CLAIMED BY", "SINCE", "VALUE"), *rows] if rows else []):
+        say(line)
+    return COMPLETED
+
+
+def _row(task: TaskView) -> tuple[str, ...]:
+    people = ", ".join((*task.roles, *task.assignees)) or "anybody"
+    value = shown(to_json(task.encoded), SHOWN_CHARACTERS)
+    return task.id, people, task.claimed_by or "-", moment(task.offered_at), value
+
+
+def approve(state: Path, task: str, person: Person, value: str | None, *, is_json: bool) -> int:
+    """Say yes to a task."""
+    request = ApproveRequest(instance="", task=task, by="", value=_given(value))
+    return _say(state, request, person, is_json=is_json)
+
+
+def reject(state: Path, task: str, person: Person, value: str | None, *, is_json: bool) -> int:
+    """Say no to a task."""
+    request = RejectRequest(instance="", task=task, by="", value=_given(value))
+    return _say(state, request, person, is_json=is_json)
+
+
+def complete(state: Path, task: str, person: Person, outputs: str | None, output: str, *, is_json: bool) -> int:
+    """Finish a task."""
+    request = CompleteRequest(instance="", task=task, by="", outputs=_given(outputs), output=output)
+    return _say(state, request, person, is_json=is_json)
+
+
+def claim(state: Path, task: str, person: Person, *, is_json: bool) -> int:
+    """Keep a task for oneself."""
+    return _say(state, ClaimRequest(instance="", task=task, by=""), person, is_json=is_json)
+
+
+def unclaim(state: Path, task: str, person: Person, *, is_json: bool) -> int:
+    """Give a claimed task back."""
+    return _say(state, UnclaimRequest(instance="", task=task, by=""), person, is_json=is_json)
+
+
+def _given(text: str | None) -> object:
+    return msgspec.UNSET if text is None else given_json("--output", text)
+
+
+def _say(state: Path, request: AboutTasks, person: Person, *, is_json: bool) -> int:
+    """Fill in of which instance the task is and who speaks, and carry the request out."""
+    who = identity(person.by, person.request_id)
+    instance = TaskId.parse(request.task).instance
+    said = msgspec.structs.replace(
+        request, instance=instance, by=who.by, why=person.why, roles=person.roles, request_id=who.request_id
+    )
+    return intervene(state, said, is_json=is_json)

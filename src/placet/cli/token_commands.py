@@ -1,0 +1,165 @@
+"""The commands that lay hands on tokens."""
+
+from typing import Annotated
+
+import typer
+
+from placet.cli.options import STATE, By, Id, Json, RequestId, State, Why
+
+put_app = typer.Typer(rich_markup_mode=None)
+token_app = typer.Typer(help="The free tokens of an instance.", rich_markup_mode=None)
+
+Place = Annotated[str, typer.Argument(help="The path of a place, such as packed or fulfil/packed.")]
+Number = Annotated[int, typer.Argument(help="The number of the token, as placet token list has it.")]
+Value = Annotated[str, typer.Argument(metavar="JSON", help="The value; or @FILE.")]
+
+
+@put_app.command()
+def put(
+    id: Id,
+    place: Place,
+    value: Value,
+    state: State = STATE,
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
+) -> int:
+    """Put a token into a place that is fed from outside."""
+    from placet.actors.control_tokens import PutRequest
+    from placet.cli import intervene as step
+    from placet.cli.json_input import given_json
+
+    who = step.identity(by, request_id)
+    given = given_json("the value", value)
+    request = PutRequest(instance=id, place=place, value=given, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@token_app.command("list")
+def list_tokens(id: Id, state: State = STATE, is_json: Json = False) -> int:
+    """List the free tokens of an instance with their numbers."""
+    from placet.cli import tokens
+
+    return tokens.list_tokens(state, id, is_json=is_json)
+
+
+@token_app.command()
+def inject(
+    id: Id,
+    place: Place,
+    value: Value,
+    state: State = STATE,
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
+) -> int:
+    """Put a token into any place."""
+    from placet.actors.control_tokens import InjectRequest
+    from placet.cli import intervene as step
+    from placet.cli.json_input import given_json
+
+    who = step.identity(by, request_id)
+    given = given_json("the value", value)
+    request = InjectRequest(instance=id, place=place, value=given, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@token_app.command()
+def edit(
+    id: Id,
+    token: Number,
+    value: Value,
+    state: State = STATE,
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
+) -> int:
+    """Give a free token another value; it keeps its age."""
+    from placet.actors.control_tokens import EditTokenRequest
+    from placet.cli import intervene as step
+    from placet.cli.json_input import given_json
+
+    who = step.identity(by, request_id)
+    given = given_json("the value", value)
+    request = EditTokenRequest(instance=id, token=token, value=given, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@token_app.command()
+def move(
+    id: Id,
+    token: Number,
+    place: Place,
+    state: State = STATE,
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
+) -> int:
+    """Put a free token into another place; it keeps its age."""
+    from placet.actors.control_tokens import MoveTokenRequest
+    from placet.cli import intervene as step
+
+    who = step.identity(by, request_id)
+    request = MoveTokenRequest(instance=id, token=token, place=place, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@token_app.command()
+def drop(
+    id: Id,
+    token: Number,
+    state: State = STATE,
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
+) -> int:
+    """Remove a free token for good."""
+    from placet.actors.control_tokens import DropTokenRequest
+    from placet.cli import intervene as step
+
+    who = step.identity(by, request_id)
+    request = DropTokenRequest(instance=id, token=token, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@token_app.command()
+def freeze(
+    id: Id,
+    token: Number,
+    state: State = STATE,
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
+) -> int:
+    """Let nothing take a free token until it is thawed."""
+    from placet.actors.control_tokens import FreezeTokenRequest
+    from placet.cli import intervene as step
+
+    who = step.identity(by, request_id)
+    request = FreezeTokenRequest(instance=id, token=token, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
+
+
+@token_app.command()
+def thaw(
+    id: Id,
+    token: Number,
+    state: State = STATE,
+    by: By = "",
+    why: Why = "",
+    request_id: RequestId = "",
+    is_json: Json = False,
+) -> int:
+    """Let a frozen token be taken again."""
+    from placet.actors.control_tokens import ThawTokenRequest
+    from placet.cli import intervene as step
+
+    who = step.identity(by, request_id)
+    request = ThawTokenRequest(instance=id, token=token, by=who.by, why=why, request_id=who.request_id)
+    return step.intervene(state, request, is_json=is_json)
