@@ -1,6 +1,6 @@
 """Requests about tasks from other processes, and what they become: values come as JSON."""
 
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, assert_never, cast
 
 import msgspec
 
@@ -72,7 +72,9 @@ def to_task_request(request: AboutTasks, addressee: Addressee) -> TaskRequests:
 
 def _outputs(request: CompleteRequest, addressee: Addressee) -> object:
     """Return the outputs as Python gives them; an object in JSON may name places, or be the value of the only one."""
+    outputs: object = request.outputs
     index = addressee.plan.transition_index.get(TaskId.parse(request.task).transition)
-    if not isinstance(request.outputs, dict) or request.output or index is None:
-        return request.outputs
-    return Outputs(by_place(request.outputs, addressee.plan.transitions[index].output_names))
+    if not isinstance(outputs, dict) or request.output or index is None:
+        return outputs
+    given = cast("dict[str, object]", outputs)  # JSON has no other keys
+    return Outputs(by_place(given, addressee.plan.transitions[index].output_names))

@@ -6,7 +6,6 @@ Pickled bytes will not do: sets have no order, and the same strings pickle diffe
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import fields, is_dataclass
-from enum import Enum
 from operator import itemgetter
 from types import FunctionType
 from typing import cast
@@ -18,8 +17,8 @@ from placet.persistence.values import CLOUDPICKLE, encode
 def fingerprint(tokens: Iterable[tuple[str, object]]) -> bytes:
     """Return 16 bytes for (place path, value) pairs: equal for equal plain values, whatever process made them.
 
-    Plain are numbers, text, bytes, None, members of enums, lists, tuples, dicts, sets, dataclasses, and objects of
-    classes defined in `__main__`, of these; other values count as equal when their encoded bytes are. The order of
+    Plain are numbers, text, bytes, None, lists, tuples, dicts, sets, dataclasses, and objects of classes defined in
+    `__main__`, enums included, of these; other values count as equal when their encoded bytes are. The order of
     values in one place counts, that of places does not.
     """
     digest = hashlib.blake2b(digest_size=16)
@@ -65,8 +64,6 @@ class _Reader:
     def _compound(self, value: object) -> bytes:
         canonical = self.canonical
         match value:
-            case Enum():
-                return b"m" + type(value).__qualname__.encode() + canonical(value.name) + canonical(value.value)
             case Mapping():
                 pairs = cast("Mapping[object, object]", value).items()
                 return b"d" + b"".join(sorted(canonical(key) + canonical(held) for key, held in pairs))

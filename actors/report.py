@@ -30,9 +30,9 @@ def explain(reader: StateReader, instance: str) -> str:
 
 def _reasons(reader: StateReader, view: InstanceView) -> Iterator[str]:
     """Yield what an instance waits for, as far as it says."""
-    if view.tasks:
+    for task in view.tasks[:1]:
         several = f", and {len(view.tasks) - 1} more" if len(view.tasks) > 1 else ""
-        yield f"a person is to decide on {view.tasks[0].id}{several}"
+        yield f"a person is to decide on {task.id}{several}"
     if view.paused_parts:
         yield f"{', '.join(view.paused_parts)} paused"
     if view.frozen:

@@ -13,6 +13,7 @@ from benchmarks.peer import dbos
 from benchmarks.setting import Setting
 from benchmarks.sleeping import sleeping
 from benchmarks.throughput import l1_async, l1_inline, l1_thread, l1_thread_beside_cpu, l2_thread, spawn_rate
+from benchmarks.waiting import waiting
 
 Measure: TypeAlias = Callable[[Setting], list[Figure]]
 
@@ -41,6 +42,7 @@ GROUPS: tuple[Group, ...] = (
     Group(names=("process.fanout",), measure=process_fanout),
     Group(names=("spawn.rate",), measure=spawn_rate),
     Group(names=("sleeping.anonymous_mb", "sleeping.restart_s"), measure=sleeping),
+    Group(names=("waiting.anonymous_mb", "waiting.threads", "waiting.list_s", "waiting.decisions"), measure=waiting),
     Group(names=("age.step10_vs_step100000",), measure=age),
     Group(names=("peer.dbos",), measure=dbos),
 )

@@ -22,7 +22,8 @@ STAMP = b"\xff"  # beside the newest history record, so that a commit writes one
 FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on composites, and on places
 
 # kinds of entry
-HEADER, FIRING, TOKEN, GUARD_INCIDENT, REQUEST, PARKED, BLOB, DELAY, TASK, FROZEN, STATE = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+HEADER, FIRING, TOKEN, GUARD_INCIDENT, REQUEST, PARKED, BLOB = 0, 1, 2, 3, 4, 5, 6
+DELAY, TASK, FROZEN, STATE = 7, 8, 9, 10
 
 LONGEST_ID_BYTES = 400
 

@@ -23,7 +23,8 @@ def inner() -> Workflow:
 def lanes() -> Workflow:
     """Return two lanes: one through a composite, one through a transition with a tag."""
     workflow = Workflow("lanes")
-    left, right, left_end, right_end = workflow.places("left right left_end right_end")
+    workflow.places("left left_end")
+    right, right_end = workflow.places("right right_end")
     workflow.composite("fulfil", inner(), {"begin": "left", "end": "left_end"}, category="slow")
     workflow.transition(right >> right_end, "check", handler=same, properties={"urgent": True})
     return workflow

@@ -23,6 +23,10 @@ from tests.actors.promises import Hand
 LARGE = 3 << 20  # bytes: more than stays in a token's own entry
 
 
+def first(value: object, _key: object) -> object:
+    return value
+
+
 def same(value: object) -> object:
     return value
 
@@ -33,7 +37,7 @@ def lane(*, capacity: int | None = None) -> Workflow:
     start, middle, key, end = workflow.places("start middle key end")
     workflow.place("door", external=True, capacity=capacity)
     workflow.transition(start >> middle, "first", handler=same)
-    workflow.transition((middle & key) >> end, "second", handler=lambda value, _key: value)
+    workflow.transition((middle & key) >> end, "second", handler=first)
     workflow.transition(workflow["door"] >> key, "enter", handler=same)
     return workflow
 

@@ -36,7 +36,7 @@ def start(arguments: list[str], *, cwd: Path, env: Mapping[str, str] | None = No
 @contextmanager
 def started(arguments: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> Generator[Process]:
     """`start`, and kill the group at the end of the block if it is still there."""
-    process = start(arguments, cwd=cwd, env={**os.environ, **(env or {})})
+    process = start(arguments, cwd=cwd, env=env)
     try:
         yield process
     finally:

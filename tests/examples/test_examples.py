@@ -10,6 +10,7 @@ import pytest
 from tests.project.sources import ROOT
 
 SAID = {
+    "approval": ["order-17: shipped: 2 lamps to Ann"],
     "orders": ["order-17 shipped: worth 1800, from shelf B2, insured, at attempt 2", "order-18 shipped: worth 900"],
     "booking": ["booked flight to Lisbon", "hotel to Lisbon", "gave back flight to Oslo", "no hotel left"],
     "science": ["level 2: 18 × mDiffFit", "4 pictures: mViewer", "58 of 58 tasks counted, none more often than 1 time"],

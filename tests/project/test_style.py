@@ -19,7 +19,9 @@ CLOCK_READS = {
     ("date", "today"),
 }
 # File to the reason why it may ask the wall clock or sleep. An entry that is no longer needed fails a test.
-MAY_READ_A_CLOCK: dict[str, str] = {}
+MAY_READ_A_CLOCK: dict[str, str] = {
+    "tests/executors/test_async.py": "its handlers sleep: that is what coroutines do while others run",
+}
 
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 IGNORE = re.compile(r"#\s*(?:type|pyright):\s*ignore(?P<rule>\[[\w\-, ]+\])?(?P<reason>.*)")
