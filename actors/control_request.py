@@ -126,12 +126,15 @@ def to_message(
     """
     if not request.by and not isinstance(request, PutRequest):
         raise BadRequest("it does not say by whom it is")
-    if isinstance(request, AboutTask):
-        addressee = address(request.instance)
-        return to_task_message(to_task_request(request, addressee), request.instance, addressee, reader)
     if isinstance(request, InstanceRequests):
         return _to_instance_message(request, reader)
-    return to_token_message(request, address(request.instance), reader)
+    addressee = address(request.instance)
+    message: InterventionMessage
+    if isinstance(request, AboutTask):
+        message = to_task_message(to_task_request(request, addressee), request.instance, addressee, reader)
+    else:
+        message = to_token_message(request, addressee, reader)
+    return msgspec.structs.replace(message, instance=request.instance)
 
 
 def _to_instance_message(request: InstanceRequests, reader: StateReader) -> InterventionMessage:

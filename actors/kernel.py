@@ -270,7 +270,8 @@ class Kernel:
         sent = self._arriving
         if sent is not None:
             kind = type(decode_delivery(sent.message)).__name__
-            self.deliver(Undelivered(root=sent.source, target=sent.instance, kind=kind, reason=reason))
+            self._arriving = None  # it stays in the outbox until its sender knows
+            self.deliver(Undelivered(root=sent.source, target=sent.instance, kind=kind, reason=reason, sent=sent.entry))
 
     def _send(self, source: bytes, message: bytes) -> None:
         """Put a message of an instance into the outbox, and on its way."""
@@ -309,7 +310,7 @@ class Kernel:
         root = turn.root
         batch = self._batch
         self._pending.merge(turn)
-        if isinstance(message, Park) and message.sent:
+        if isinstance(message, Park | Undelivered) and message.sent:
             self._pending.engine[outbox_key(message.sent)] = None
         self.history += len(turn.log)
         batch.fired += turn.fired
@@ -428,7 +429,7 @@ class Kernel:
         self._memory.forget(root)
         verdict = self._faults.judge(root, message, error, self._now)
         if verdict.again is not None:
-            self._put_first(root, self._still_sent(verdict.again))
+            self._put_first(root, self._still_sent(message, verdict.again))
             if isinstance(verdict.again, Park) and isinstance(message, Request):
                 self._refuse(message, "fault", f"{message.instance} could not handle it: {error!r}")
         elif verdict.parked is not None:
@@ -436,13 +437,15 @@ class Kernel:
             set_aside(turn, self.get, verdict.parked)
             self._pending.merge(turn)
             self._batch.changes += turn.rare().changes
-            if isinstance(message, Park) and message.sent:
+            if isinstance(message, Park | Undelivered) and message.sent:
                 self._pending.engine[outbox_key(message.sent)] = None
         return 1
 
-    def _still_sent(self, again: KernelMessage) -> KernelMessage:
+    def _still_sent(self, message: KernelMessage, again: KernelMessage) -> KernelMessage:
         """Return what is to be handled next after a fault; what came from another instance stays in the outbox."""
         sent, self._arriving = self._arriving, None
+        if isinstance(message, Undelivered) and isinstance(again, Park):
+            return msgspec.structs.replace(again, sent=message.sent)
         if sent is None:
             return again
         return msgspec.structs.replace(again, sent=sent.entry) if isinstance(again, Park) else sent

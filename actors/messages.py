@@ -93,6 +93,7 @@ class Undelivered(RootMessage, frozen=True, gc=False, kw_only=True):
     target: str
     kind: str
     reason: str
+    sent: int  # its number in the outbox, which it leaves when the sender has been told
 
 
 class Park(RootMessage, frozen=True, gc=False, kw_only=True):

@@ -315,9 +315,8 @@ class Checks:
         accepted = Counter[str]()
         for ledger in self.ledgers.values():
             accepted.update(ledger.accepted)
-        known = {image.header.instance for image in self.images.values()}
         told = {target for ledger in self.ledgers.values() for target in ledger.undelivered}
-        self.letters.check_end(known, told, accepted)
+        self.letters.check_end(told, accepted)
 
     def check_histories(self) -> None:
         """Every history leads back to its `spawned`, and tells as many results as were counted."""
