@@ -74,7 +74,7 @@ def _outputs(request: CompleteRequest, addressee: Addressee) -> object:
     """Return the outputs as Python gives them; an object in JSON may name places, or be the value of the only one."""
     outputs: object = request.outputs
     index = addressee.plan.transition_index.get(TaskId.parse(request.task).transition)
-    if not isinstance(outputs, dict) or request.output or index is None:
-        return outputs
+    if request.output or index is None or not isinstance(outputs, dict):
+        return request.outputs
     given = cast("dict[str, object]", outputs)  # JSON has no other keys
     return Outputs(by_place(given, addressee.plan.transitions[index].output_names))
