@@ -328,10 +328,10 @@ class Runtime:
         transition: str | None = None,
         instance: str | None = None,
     ) -> Iterator[TaskView]:
-        """Yield what is offered to people, as committed: all, or what such a person may decide, instance by instance.
+        """Yield what is offered to people, as committed: all, or what such a person may decide.
 
         `role` and `assignee` leave out what is for others only; `transition` is the path of a manual transition.
-        Only instances that have tasks are looked at, and values are read one by one. Raises `NotFound` for an
+        They come instance by instance, in no particular order, and values are read one by one. Raises `NotFound` for an
         `instance` there is none of.
         """
         found = self.reader.tasks("" if instance is None else self.instance(instance).id)

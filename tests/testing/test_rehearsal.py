@@ -427,3 +427,30 @@ def test_importing_the_tools_brings_no_more_than_a_rehearsal_needs() -> None:
     names = answer.stdout.split()
     assert names[:2] == ["Rehearsal", "RehearsedInstance"]
     assert not {"placet.testing.simulate", "placet.testing.probes", "hypothesis", "pytest", "networkx"} & set(names)
+
+
+# -- people --------------------------------------------------------------------------------------------------------
+
+
+def approving() -> Workflow:
+    workflow = Workflow("approving")
+    asked, yes, no, late = workflow.place("asked", type=int), *workflow.places("yes no late")
+    workflow.approval("boss", asked, approve=yes, reject=no, roles=["boss"], escalate=late, after_s=3600.0)
+    return workflow
+
+
+def test_tasks_are_offered_decided_and_escalated_in_virtual_time() -> None:
+    workflow = approving()
+    rehearsal = Rehearsal(workflow)
+    instances = [rehearsal.spawn(workflow, {"asked": [number]}) for number in range(3)]
+    rehearsal.advance(3599.0)
+    rehearsal.crash()
+    assert {task.value for task in rehearsal.tasks(role="boss")} == {0, 1, 2}
+    assert not list(rehearsal.tasks(role="clerk"))
+    first, second, third = (instance.tasks()[0].id for instance in instances)
+    instances[0].approve(first, by="eva", roles=["boss"])
+    instances[1].reject(second, by="eva", roles=["boss"], value="no")
+    rehearsal.advance(1.0)
+    assert [instance.result() for instance in instances] == [{"yes": [0]}, {"no": ["no"]}, {"late": [2]}]
+    with pytest.raises(RequestRefused, match="its token went another way"):
+        instances[2].approve(third, by="eva", roles=["boss"])

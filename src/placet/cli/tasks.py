@@ -50,7 +50,7 @@ class Person:
 
 def list_tasks(state: Path, wanted: Wanted, *, is_json: bool) -> int:
     """Write a line for each task that waits for somebody."""
-    rows: list[tuple[str, ...]] = []
+    found: list[TaskView] = []
     with opened(state) as store:
         reader = StateReader(store)
         if wanted.id is not None and reader.root(wanted.id) is None:
@@ -60,7 +60,8 @@ def list_tasks(state: Path, wanted: Wanted, *, is_json: bool) -> int:
                 if is_json:
                     say_json(task_face(task))
                 else:
-                    rows.append(_row(task))
+                    found.append(task)
+    rows = [_row(task) for task in sorted(found, key=lambda task: task.offered_at)]
     for line in columns([("TASK", "FOR", "CLAIMED BY", "SINCE", "VALUE"), *rows] if rows else []):
         say(line)
     return COMPLETED
