@@ -40,13 +40,19 @@ class Faults:
         self.past: dict[bytes, tuple[float, ...]] = {}
         self.broken: dict[bytes, str] = {}  # instances that cannot be brought back -> why
 
+    def may_try_again(self, root: bytes, now: float) -> bool:
+        """Count one more restart of an instance; False: its budget is used up, and begins anew."""
+        past = BUDGET.spend(self.past.get(root, ()), now)
+        if past is None:
+            self.past.pop(root, None)
+            return False
+        self.past[root] = past
+        return True
+
     def judge(self, root: bytes, message: KernelMessage, error: Exception, now: float) -> Verdict:
         """Decide what becomes of a message whose turn raised."""
-        past = BUDGET.spend(self.past.get(root, ()), now)
-        if past is not None:
-            self.past[root] = past
+        if self.may_try_again(root, now):
             return Verdict(again=message)
-        self.past.pop(root, None)
         if not isinstance(message, Park):
             return Verdict(again=_parking(root, message, error))
         self.broken[root] = repr(error)

@@ -20,6 +20,7 @@ from placet.actors.marker import Marker, NoMarker
 from placet.actors.memory import Memory
 from placet.actors.messages import (
     ClientMessage,
+    Delivery,
     Due,
     ExecutorAnswer,
     FirstMessage,
@@ -240,7 +241,7 @@ class Kernel:
 
     def _receive(self, sent: Sent) -> int:
         """Handle what another instance sent: once it has had its effect, or can have none, it leaves the outbox."""
-        message = decode_delivery(sent.message)
+        message: Delivery | Spawn | str = decode_delivery(sent.message)
         if isinstance(message, SpawnNamed):
             definition = self._catalog.definitions.get(message.workflow)
             if definition is None:
@@ -393,8 +394,13 @@ class Kernel:
             workflow.settle(turn)
         except Exception as error:  # an actor fault, whatever it is: there is no instance yet to hold it
             self._memory.forget(root)
+            if self._arriving is not None and self._faults.may_try_again(key, self._now):
+                self.deliver(self._arriving)
+                self._arriving = None
+                return 1
             self._refuse(message, "fault", f"{message.instance} could not be spawned: {error!r}")
             return 1
+        self._faults.past.pop(key, None)
         self._merge(workflow, turn, message)
         return 1 + inline - turn.inline_left
 

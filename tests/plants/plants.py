@@ -205,7 +205,6 @@ PLANTS: tuple[Plant, ...] = (
         "after a start token ids go on from the header, although firings hold later ones",
         ("actors/waking.py", "        workflow.serial = max(workflow.serial, firing.serial)\n", ""),
         about=3,
-        is_silent=True,
     ),
     _plant(
         "asleep and forgotten",

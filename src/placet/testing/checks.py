@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from placet.actors.catalog import decode_stored_net, net_key
 from placet.actors.lifecycle import ENDING, InstanceState, Intent
+from placet.actors.messages import Intervention, KernelMessage, Undelivered, decode_message
 from placet.actors.records import Firing, Phase
 from placet.persistence.history import Record, decode_record, walk
 from placet.persistence.keys import HISTORY, LIVE, OUTBOX, tasks_key
@@ -46,6 +47,9 @@ class Checks:
     trimmed: set[int] = field(default_factory=set[int])  # records that were deleted
     fired: int = 0
     copies: Copies = field(default_factory=Copies)
+    set_aside: set[str] = field(
+        default_factory=set[str]
+    )  # targets and reasons of messages that a person can see parked
     _plans: dict[bytes, Plan] = field(default_factory=dict[bytes, Plan])
     _outlooks: dict[bytes, Outlook] = field(default_factory=dict[bytes, Outlook])
 
@@ -190,6 +194,7 @@ class Checks:
         """Only users' functions and planted faults fail here: anything else is an error of the engine's own."""
         for parked in image.parked:
             require(parked.failure.type in _OF_ACTORS, "no faults but planted ones", parked.failure.traceback)
+            self._excuse(decode_message(parked.message))
         failures = [incident.failure for incident in image.guard_incidents]
         failures += [failure for firing in image.firings.values() for failure in firing.failures]
         for failure in failures:
@@ -243,6 +248,13 @@ class Checks:
         everywhere = {token for tokens in image.places.values() for token in tokens}
         everywhere |= {token for firing in image.firings.values() for _, token, _ in firing.tokens}
         require(set(image.delays) <= everywhere, "arrivals are forgotten with their tokens", image.header.instance)
+
+    def _excuse(self, message: KernelMessage) -> None:
+        """A message set aside in an instance, where people can see it, need not arrive."""
+        if isinstance(message, Undelivered):
+            self.set_aside.add(message.target)
+        elif isinstance(message, Intervention):
+            self.set_aside.add(message.why)
 
     def _check_named_values(self, image: Image, before: Image | None) -> None:
         """The state of an instance is what the results that counted made of it."""
@@ -315,8 +327,9 @@ class Checks:
         accepted = Counter[str]()
         for ledger in self.ledgers.values():
             accepted.update(ledger.accepted)
+        known = {image.header.instance for image in self.images.values()}
         told = {target for ledger in self.ledgers.values() for target in ledger.undelivered}
-        self.letters.check_end(told, accepted)
+        self.letters.check_end(known, told | self.set_aside, accepted)
 
     def check_histories(self) -> None:
         """Every history leads back to its `spawned`, and tells as many results as were counted."""

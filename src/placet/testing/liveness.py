@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from placet.actors.lifecycle import Intent
-from placet.actors.messages import Grant, KernelMessage
+from placet.actors.messages import KernelMessage
 from placet.actors.records import Firing, Phase, encode
 from placet.actors.turn import Turn
 from placet.actors.waking import wake
@@ -29,7 +29,7 @@ class Liveness:
         if engine.faulted:
             self._setting.releases.forget_waiting()  # turns are taken again, out of order
         else:
-            self._setting.releases.granted([one.root for one in engine.kernel.handled if isinstance(one, Grant)])
+            self._setting.releases.granted(engine.kernel.granted)
         self._setting.releases.wants(hungry, self._setting.clock.now())
         if engine.kernel.has_work or engine.kernel.draining:
             return

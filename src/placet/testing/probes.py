@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from placet.actors.composite import CompositeActor
 from placet.actors.kernel import Kernel
-from placet.actors.messages import KernelMessage
+from placet.actors.messages import Grant, KernelMessage
 from placet.actors.place import PlaceActor
 from placet.actors.workflow import WorkflowActor
 from placet.testing.store import Crashed
@@ -96,17 +96,22 @@ class ProbedKernel(Kernel):
     """A kernel that says what it handles, and can end its process before any message."""
 
     handled: list[KernelMessage]  # in the order of this batch
+    granted: list[bytes]  # roots whose turn it was to use a slot, in the order of this batch
     ends_at: Callable[[KernelMessage], bool] | None = None  # says before which message the process ends
 
     def begin_batch(self) -> None:
         """Forget the last batch."""
         self.handled = []
+        self.granted = []
 
     def _next(self) -> KernelMessage | None:
+        queued = self.slots.queued
         message = super()._next()
         if message is None or (self.handled and self.handled[-1] is message):  # it calls itself once
             return message
         self.handled.append(message)
+        if isinstance(message, Grant) and self.slots.queued < queued:  # not one that goes on with inline firings
+            self.granted.append(message.root)
         if self.ends_at is not None and self.ends_at(message):
             raise Crashed("between two messages")
         return message

@@ -50,9 +50,10 @@ def draw_setting(seed: int) -> Setting:
     definitions = {name: random_definition(random, name, world, taste) for name in names}
     catalog = Catalog()
     store = FaultyStore()
-    letters = Letters(world)
+    letters = Letters(world, definitions, {})
     executor = SimulatedExecutor(random, slow_s=random.choice((0.5, 5.0, 20.0)), also=letters.also)
     checks = Checks(store, world, definitions, letters)
+    letters.inputs = checks.inputs
     store.committed = checks.committed
     workflows = [(one, catalog.register(one)) for one in definitions.values()]
     return Setting(
