@@ -49,7 +49,7 @@ class Checks:
     copies: Copies = field(default_factory=Copies)
     set_aside: set[str] = field(
         default_factory=set[str]
-    )  # targets and reasons of messages that a person can see parked
+    )  # targets and reasons of messages people see parked
     _plans: dict[bytes, Plan] = field(default_factory=dict[bytes, Plan])
     _outlooks: dict[bytes, Outlook] = field(default_factory=dict[bytes, Outlook])
 
