@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from placet.actors.errors import NotFound
+from placet.actors.errors import no_instance
 from placet.actors.reader import StateReader
 from placet.actors.records import Header
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
-from placet.petri.errors import WrongType
-from placet.petri.expression import PlaceRef
+from placet.petri.place_types import check_type, types_of
 from placet.petri.plan import Plan, TransitionPlan
-from placet.petri.typed import accepts, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +25,7 @@ class Addressee:
         """Return an instance as it is stored. Raises `NotFound`."""
         header = reader.header(instance)
         if header is None:
-            raise NotFound(instance, f"there is no instance {instance}")
+            raise no_instance(instance)
         plan, definition = reader.plan(header), definitions.get(header.workflow)
         return cls(header=header, plan=plan, types=types_of(plan, definition) if definition else {})
 
@@ -55,21 +53,3 @@ class Addressee:
                 check_type(self.plan, self.types, indices[name], value)
             encoded.append((name, encode(value)))
         return tuple(encoded)
-
-
-def types_of(plan: Plan, definition: Definition) -> dict[int, object]:
-    """Return the declared types of a plan's places; a port may be declared by any of its names."""
-    found = {plan.place_index.get(path): declared for path, declared in definition.types.items()}
-    return {index: declared for index, declared in found.items() if index is not None}
-
-
-def check_type(plan: Plan, types: Mapping[int, object], place: int, value: object) -> None:
-    """Raise `WrongType` for a value that a place was not declared for."""
-    declared = types.get(place)
-    if not accepts(declared, value):
-        raise WrongType(plan.places[place].path, name_of(declared), f"a value of type {type(value).__name__}")
-
-
-def place_name(place: PlaceRef | str) -> str:
-    """Return the path of a place that is given as such, or by its path."""
-    return place.name if isinstance(place, PlaceRef) else place

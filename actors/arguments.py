@@ -45,7 +45,7 @@ def check_state(given: object) -> InstanceState:
     """Return the state that `given` is or names. Raises `BadRequest`."""
     found = next((state for state in InstanceState if state == given), None)
     if found is None:
-        raise BadRequest(f"{given!r} is no state of an instance; there are {', '.join(InstanceState)}")
+        raise BadRequest(f"{given!r} is no state of an instance", f"there are {', '.join(InstanceState)}")
     return found
 
 

@@ -1,6 +1,6 @@
 """What an instance begins with: a spawn, or an export of another one."""
 
-from placet.actors.copy_in import bring_in
+from placet.actors.copies.arrival import bring_in
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import FirstMessage, Import, Spawn
 from placet.actors.records import Header
@@ -43,4 +43,5 @@ def _first_header(message: Spawn, now: float) -> Header:
         state=InstanceState.RUNNING,
         spawned_at=now,
         changed_at=now,
+        caller=message.caller,
     )

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 
 from placet.actors.records import Header
 from placet.persistence.keys import NET
 from placet.petri.behaviour import Behaviour, Definition, Source
+from placet.petri.entrance import entrance_of
 from placet.petri.net import Net
 from placet.petri.plan import Plan, make_plan
 from placet.petri.result import prepare
@@ -50,6 +52,29 @@ def stored_net(definition: Definition) -> tuple[bytes, bytes]:
     return hashlib.blake2b(identity, digest_size=12).digest(), _encode(stored)
 
 
+class Registered(NamedTuple):
+    """What a definition is made into once, however many instances are spawned of it."""
+
+    definition: Definition
+    plan: Plan
+    digest: bytes  # of its stored net
+
+
+_registered: dict[int, Registered] = {}  # by id of the definition, which is kept so that the id stays its own
+MOST_REGISTERED: Final = 1_000
+
+
+def registered(definition: Definition) -> Registered:
+    """Return plan and digest of a definition, made when it is first asked for: both take time for a large net."""
+    found = _registered.get(id(definition))
+    if found is None:
+        if len(_registered) >= MOST_REGISTERED:
+            _registered.clear()
+        plan = make_plan(definition.net, definition.behaviours)
+        found = _registered[id(definition)] = Registered(definition, plan, stored_net(definition)[0])
+    return found
+
+
 def encode_stored_net(stored: StoredNet, options: str) -> bytes:
     """Return the bytes of a stored net with other options of its source."""
     return _encode(msgspec.structs.replace(stored, options=options))
@@ -79,6 +104,8 @@ def _functions(behaviour: Behaviour) -> tuple[object, ...]:
 
 def _is_same_code(one: object, other: object) -> bool:
     """Compare functions by their code, which knows file and line: a builder called twice makes two of each closure."""
+    if type(one) is type(other) and hasattr(one, "func"):  # partials, and handlers of pieces
+        return _is_same_code(getattr(one, "func"), getattr(other, "func"))  # noqa: B009
     code = getattr(one, "__code__", None)
     return type(one) is type(other) if code is None else code == getattr(other, "__code__", None)
 
@@ -90,13 +117,18 @@ class Catalog:
         self.definitions: dict[str, Definition] = {}
         self._stored: dict[bytes, bytes] = {}
         self._plans: dict[bytes, Plan] = {}
+        self._entrances: dict[str, Definition] = {}
 
     def register(self, definition: Definition) -> bytes:
-        """Make a definition known and return the digest of its net."""
+        """Make a definition and those it calls known, and return the digest of its net."""
         self.definitions[definition.name] = definition
         digest, data = stored_net(definition)
         self._stored[digest] = data
         self._plans.clear()  # stored nets run with today's handlers
+        self._entrances = {}
+        for callee in definition.callees:
+            if callee.name not in self.definitions:
+                self.register(callee)
         return digest
 
     def adopt(self, digest: bytes, data: bytes) -> None:
@@ -118,4 +150,13 @@ class Catalog:
             definition = self.definitions.get(header.workflow)
             behaviours: Mapping[str, Behaviour] = definition.behaviours if definition else {}
             plan = self._plans[header.net] = prepare(make_plan(decode_stored_net(stored).net, behaviours))
+            for transition in plan.transitions:
+                if transition.behaviour is not None and transition.behaviour.takes_context:
+                    transition.workflows = self.entrances()
         return plan
+
+    def entrances(self) -> Mapping[str, Definition]:
+        """Return what handlers need to know of each registered workflow, by name."""
+        if not self._entrances:
+            self._entrances = {name: entrance_of(definition) for name, definition in self.definitions.items()}
+        return self._entrances

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from placet.actors.turn import Turn
 from placet.petri.agenda import NOT_ENABLED
-from placet.petri.behaviour import INLINE
+from placet.petri.behaviour import IN_KERNEL
 from placet.petri.plan import TransitionPlan
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def oldest(workflow: "WorkflowActor", transition: TransitionPlan) -> int:
     if transition.conditional:
         if not _is_permitted(workflow, transition):
             return NOT_ENABLED
-        match = workflow.matches_of(transition.index).best() if transition.keyed else None
-        if match is not None and (best == NOT_ENABLED or match[0] < best):
-            best = match[0]
+        match = workflow.matches_of(transition.index).oldest() if transition.keyed else None
+        if match is not None and (best == NOT_ENABLED or match < best):
+            best = match
     return best
 
 
@@ -111,12 +111,12 @@ def _is_permitted(workflow: "WorkflowActor", transition: TransitionPlan) -> bool
         held = workflow.place(bound.place).count + workflow.reserved.get(bound.place, 0)
         if held + bound.net > bound.capacity:
             return False
-    return not transition.keyed or workflow.matches_of(transition.index).best() is not None
+    return not transition.keyed or workflow.matches_of(transition.index).oldest() is not None
 
 
 def _may_start(workflow: "WorkflowActor", turn: Turn, executor: str) -> bool:
     """Return whether this turn may start one more firing on `executor`."""
-    if executor == INLINE:
+    if executor in IN_KERNEL:
         return turn.inline_left > 0
     slots = workflow.services.slots
     pool = slots.pools.get(executor)

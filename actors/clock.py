@@ -36,7 +36,7 @@ def wall_s() -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class ClockStart:
     """What an engine's clock found when it started."""
 
     away_s: float  # how long the engine was away, by the wall clock; 0.0 if that went back
@@ -53,7 +53,7 @@ class EngineClock:
     def __init__(self, stamp: Stamp) -> None:
         wall = wall_s()
         passed = wall - stamp.wall_s if stamp.wall_s else 0.0
-        self.start = Start(away_s=max(0.0, passed), went_back_s=max(0.0, -passed))
+        self.start = ClockStart(away_s=max(0.0, passed), went_back_s=max(0.0, -passed))
         begin = stamp.engine_s + self.start.away_s if stamp.engine_s else wall
         self._offset = begin - monotonic_s()
 

@@ -4,21 +4,24 @@ from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
+from placet.actors.calls import call, cancel_child
 from placet.actors.effects import Expire, Start
 from placet.actors.failed_firing import FailedFiring
 from placet.actors.guards import forget_taken
+from placet.actors.lifecycle import ENDING
 from placet.actors.phases import check_phase
 from placet.actors.place import TakenToken
 from placet.actors.records import CRASH_SUSPECT, DEADLINE_PASSED, KEPT_FAILURES, LOST, RUNNING, Failure, Firing, Phase
 from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs, failure_of, pass_through, run_handler
 from placet.persistence.blobs import REF
-from placet.persistence.history import Detail
+from placet.persistence.history import Detail, RecordKind
 from placet.persistence.keys import FIRING, kind_prefix
 from placet.persistence.values import encode
 from placet.petri.behaviour import INLINE, Behaviour
-from placet.petri.plan import CompositePlan, TransitionPlan
-from placet.supervision.losses import ALONE_FROM, Verdict, after_loss
+from placet.petri.net import MANY
+from placet.petri.plan import CompositePlan, TransitionPlan, shares
+from placet.supervision.losses import ALONE_FROM, LossVerdict, after_loss
 
 if TYPE_CHECKING:
     from placet.actors.workflow import WorkflowActor
@@ -88,8 +91,8 @@ class CompositeActor:
                 taken += [place.remove(turn, token) for token in next(matched)]
             else:
                 taken += place.take(turn, arc.queue, arc.weight)
-            if len(place.tokens) < arc.weight:
-                again = False
+            if len(place.tokens) < (arc.weight or 1):
+                again = again and arc.weight == MANY  # there may be a group without members
                 if not place.count:
                     workflow.places[arc.place] = None
         return tuple(taken), again
@@ -112,6 +115,8 @@ class CompositeActor:
     def _start(self, turn: Turn, firing: Firing, transition: TransitionPlan) -> None:
         behaviour = transition.behaviour
         assert behaviour is not None, transition.path
+        if transition.called is not None:
+            self.set_phase(turn, firing, Phase.CALLED)
         timeout_s = behaviour.timeout_s
         if behaviour.deadline_s is not None:
             firing.chosen = firing.chosen or turn.now
@@ -124,6 +129,10 @@ class CompositeActor:
         tokens = firing.tokens
         if transition.single is None or tokens[0][2][0] == REF:
             tokens = self._arguments(firing, transition)
+        if transition.called is not None:
+            turn.inline_left -= 1
+            call(workflow, turn, firing, transition, [value for _, _, value in tokens])
+            return
         if turn.shares:
             turn.shares[transition.executor] = turn.shares.get(transition.executor, 0) - 1
         turn.starts.append(
@@ -139,7 +148,7 @@ class CompositeActor:
             )
         )
         if turn.observed:
-            workflow.progress(turn, "started", transition.path, firing.number, firing.attempt)
+            workflow.progress(turn, RecordKind.STARTED, transition.path, firing.number, firing.attempt)
 
     def _run_inline(self, turn: Turn, firing: Firing, transition: TransitionPlan, *, born: bool) -> None:
         turn.inline_left -= 1
@@ -161,7 +170,7 @@ class CompositeActor:
         tokens = firing.tokens
         if transition.single is None or tokens[0][2][0] == REF:
             tokens = self._arguments(firing, transition)
-        if behaviour.handler is None and len(tokens) == 1:
+        if behaviour.handler is None and len(transition.arguments) == len(tokens) == 1:
             return pass_through(transition, tokens)  # nobody looks into the value
         header, services = workflow.header, workflow.services
         if services.suspects.known and services.suspects.is_guilty(header.instance, transition.path):
@@ -180,9 +189,14 @@ class CompositeActor:
         """Return the tokens taken and read, in the order in which the arcs are written, large values read."""
         if not firing.seen:
             return self.workflow.loaded(firing.tokens)
-        taken, seen = iter(firing.tokens), iter(firing.seen)
+        taken, seen, arcs = iter(firing.tokens), iter(firing.seen), transition.arguments
+        counts = shares(arcs, len(firing.tokens) + len(firing.seen))
         return self.workflow.loaded(
-            tuple(next(seen if arc.reads else taken) for arc in transition.arguments for _ in range(arc.weight))
+            tuple(
+                next(seen if arc.reads else taken)
+                for arc, count in zip(arcs, counts, strict=True)
+                for _ in range(count)
+            )
         )
 
     # -- what came of it -----------------------------------------------------------------------------------
@@ -204,7 +218,7 @@ class CompositeActor:
         produced = [workflow.deposit(turn, targets[position][0], value) for position, value in outputs]
         workflow.fired += 1
         turn.fired += 1
-        workflow.record(turn, "fired", transition.path, firing.number, firing.attempt, consumed, produced)
+        workflow.record(turn, RecordKind.FIRED, transition.path, firing.number, firing.attempt, consumed, produced)
 
     def _conclude(self, turn: Turn, firing: Firing, transition: TransitionPlan) -> list[int]:
         """Let go of what a firing had read and of its tokens' delays; return the tokens it removes by reset arcs."""
@@ -221,7 +235,8 @@ class CompositeActor:
         firing.failures = (*firing.failures, failure)[-KEPT_FAILURES:]
         transition = self.workflow.plan.transitions[firing.transition]
         detail: Detail = {"type": failure.type, "message": failure.message}
-        self.workflow.record(turn, "attempt_failed", transition.path, firing.number, firing.attempt, detail=detail)
+        kind, path = RecordKind.ATTEMPT_FAILED, transition.path
+        self.workflow.record(turn, kind, path, firing.number, firing.attempt, detail=detail)
         if failure.type == CRASH_SUSPECT:
             self.raise_incident(turn, firing)
             return
@@ -279,16 +294,16 @@ class CompositeActor:
         produced = [workflow.deposit(turn, transition.error, encode(failed))]
         consumed = [token for _, token, _ in firing.tokens]
         detail: Detail = {"type": failure.type, "message": failure.message}
-        workflow.record(turn, "error", transition.path, firing.number, firing.attempt, consumed, produced, detail)
+        kind, path = RecordKind.ERROR, transition.path
+        workflow.record(turn, kind, path, firing.number, firing.attempt, consumed, produced, detail)
 
     def raise_incident(self, turn: Turn, firing: Firing) -> None:
         """Leave a firing to a person; its tokens stay with it."""
         self.set_phase(turn, firing, Phase.INCIDENT)
         last = firing.failures[-1]
         path = self.workflow.plan.transitions[firing.transition].path
-        self.workflow.record(
-            turn, "incident", path, firing.number, firing.attempt, detail={"type": last.type, "message": last.message}
-        )
+        detail = {"type": last.type, "message": last.message}
+        self.workflow.record(turn, RecordKind.INCIDENT, path, firing.number, firing.attempt, detail=detail)
 
     def lost(self, turn: Turn, firing: Firing, *, clean: bool) -> None:
         """The engine went while this firing ran: what next depends on how often that has happened."""
@@ -299,12 +314,13 @@ class CompositeActor:
         failure = Failure(type=LOST, message="the engine ended while this attempt ran", attempt=firing.attempt)
         firing.failures = (*firing.failures, _dated(failure, firing.attempt, turn.now))[-KEPT_FAILURES:]
         path = self.workflow.plan.transitions[firing.transition].path
-        self.workflow.record(turn, "lost", path, firing.number, firing.attempt, detail={"losses": firing.losses})
+        detail = {"losses": firing.losses}
+        self.workflow.record(turn, RecordKind.LOST, path, firing.number, firing.attempt, detail=detail)
         verdict = after_loss(firing.losses)
-        if verdict is Verdict.INCIDENT:
+        if verdict is LossVerdict.INCIDENT:
             self.raise_incident(turn, firing)
         else:
-            self.set_phase(turn, firing, Phase.SUSPECT if verdict is Verdict.ALONE else Phase.READY)
+            self.set_phase(turn, firing, Phase.SUSPECT if verdict is LossVerdict.ALONE else Phase.READY)
 
     def due(self, turn: Turn, firing: Firing) -> None:
         """A timer of a firing has come."""
@@ -318,6 +334,13 @@ class CompositeActor:
                 Expire(executor=executor, root=self.workflow.root, number=firing.number, attempt=firing.attempt)
             )
             turn.timers.append((firing.number, 0.0, turn.now + ASK_AGAIN_S, firing.transition))
+        elif firing.phase is Phase.CALLED and firing.due:
+            cancel_child(self.workflow, turn, firing, "it took too long")
+
+    def end_idle(self, turn: Turn, firing: Firing) -> None:
+        """Put back a firing that no longer runs, in an instance that is to end."""
+        if self.workflow.header.intent in ENDING and firing.number in self.firings:
+            self.put_back(turn, [firing])
 
     def put_back(self, turn: Turn, firings: Iterable[Firing]) -> None:
         """Undo the choice of firings that do not run: their tokens return to their places with their age."""
@@ -329,7 +352,7 @@ class CompositeActor:
             for place, token, value in reversed(firing.tokens):  # the youngest first: each then goes to the front
                 self.workflow.restore(turn, place, token, value)
             path = self.workflow.plan.transitions[firing.transition].path
-            self.workflow.record(turn, "put_back", path, firing.number, firing.attempt)
+            self.workflow.record(turn, RecordKind.PUT_BACK, path, firing.number, firing.attempt)
 
     def make_ready(self, turn: Turn, firing: Firing) -> None:
         """Let a firing be started as soon as there is a slot: alone, if it was lost too often."""

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from placet.actors.calls import answer_caller
 from placet.actors.effects import StateChanged
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent, check_move
 from placet.actors.records import Phase
 from placet.actors.turn import Turn
+from placet.persistence.history import RecordKind
 from placet.petri.plan import TransitionPlan
 
 if TYPE_CHECKING:
@@ -26,8 +28,10 @@ def derive(workflow: "WorkflowActor", turn: Turn) -> None:
     if state is not header.state:
         check_move(header.state, state)
         header.state = state
-        if state in TERMINAL and workflow.tasks.open:
-            workflow.tasks.end_all(workflow, turn)
+        if state in TERMINAL:
+            if workflow.tasks.open:
+                workflow.tasks.end_all(workflow, turn)
+            answer_caller(workflow, turn)
         header.changed_at = turn.now
         _record(workflow, turn, state)
         turn.rare().changes.append(
@@ -37,7 +41,7 @@ def derive(workflow: "WorkflowActor", turn: Turn) -> None:
 
 def _state(workflow: "WorkflowActor") -> InstanceState:
     intent, counts = workflow.header.intent, workflow.counts
-    busy = counts[Phase.RUNNING]
+    busy = counts[Phase.RUNNING] + counts[Phase.CALLED]
     if intent is Intent.CANCEL or intent is Intent.FAIL:
         if busy:
             return _S.CANCELLING
@@ -73,11 +77,11 @@ def _is_awake(workflow: "WorkflowActor", state: InstanceState) -> bool:
 
 def _record(workflow: "WorkflowActor", turn: Turn, state: InstanceState) -> None:
     if state in TERMINAL:
-        workflow.note(turn, state.value)
+        workflow.note(turn, RecordKind(state))
     elif state is _S.STUCK:
-        workflow.record(turn, state.value, detail={**lacking(workflow)})
+        workflow.record(turn, RecordKind.STUCK, detail={**lacking(workflow)})
     elif state is _S.WAITING and (unknown := unknown_handlers(workflow)):
-        workflow.note(turn, state.value, reason="no handler in this process for " + ", ".join(unknown))
+        workflow.note(turn, RecordKind.WAITING, reason="no handler in this process for " + ", ".join(unknown))
 
 
 def _can_run_alone(workflow: "WorkflowActor") -> bool:
@@ -134,7 +138,7 @@ def _lacks(workflow: "WorkflowActor", transition: TransitionPlan) -> list[str]:
 def _obstacles(workflow: "WorkflowActor", transition: TransitionPlan) -> Iterator[str]:
     """Yield what keeps a transition from firing that has enough tokens."""
     if transition.keyed and not workflow.matched(transition):
-        yield "no tokens with equal join keys"
+        yield "no group is complete" if transition.takes_many else "no tokens with equal join keys"
     for index, weight in transition.inhibitors:
         if workflow.place(index).count >= weight:
             yield f"inhibited by {workflow.plan.places[index].path}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from placet.actors.answers import Answer
+from placet.persistence.history import RecordKind
 from placet.petri.plan import TransitionPlan
 
 
@@ -50,7 +51,7 @@ class Progress(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A firing of an observed instance moved on: `kind` is as in history, or `started`."""
 
     instance: str
-    kind: str
+    kind: RecordKind
     transition: str
     number: int
     attempt: int

@@ -1,6 +1,6 @@
 """What the engine and its clients raise. Fields for code, `str` for people: what happened; what to do."""
 
-from placet.petri.errors import PlacetError
+from placet.petri.errors import PlacetError, printable
 
 
 class InstanceError(PlacetError):
@@ -21,6 +21,11 @@ class NotFound(InstanceError, LookupError):
     """There is no instance, or no actor, of that address."""
 
     code = "not_found"
+
+
+def no_instance(instance: str) -> NotFound:
+    """Return the error for an id that no instance has."""
+    return NotFound(instance, f"there is no instance {instance}; placet list shows which there are")
 
 
 class SpawnConflict(InstanceError):
@@ -76,6 +81,15 @@ class Busy(PlacetError):
         return f"the engine has {self.queued} messages waiting and takes at most {self.limit}; try again later"
 
 
+class SentTooMuch(Busy):
+    """A handler sends more with one result than is queued at once; its attempt can still return."""
+
+    code = "sent_too_much"
+
+    def __str__(self) -> str:
+        return f"a handler sends at most {self.limit} messages with its result; send the others by another firing"
+
+
 class EngineStopped(PlacetError):
     """The engine is closed, or ended by an error; what was committed is on disk."""
 
@@ -96,6 +110,24 @@ class WaitsForItself(PlacetError):
 
     def __str__(self) -> str:
         return "a guard or inline handler cannot wait for the engine it runs in; run the handler on a thread"
+
+
+class DeclaredPure(PlacetError):
+    """An inline handler used what only handlers with effects may use."""
+
+    code = "declared_pure"
+
+    def __str__(self) -> str:
+        return "an inline handler is declared pure: it has no state, and spawns and tells nothing; use run='thread'"
+
+
+class HandlerReturned(PlacetError):
+    """A context was used after its handler had returned: what goes with the result is settled by then."""
+
+    code = "handler_returned"
+
+    def __str__(self) -> str:
+        return "the handler of this context has returned; spawn, tell and use the state before it does"
 
 
 class InvalidId(PlacetError, ValueError):
@@ -130,12 +162,13 @@ class BadRequest(PlacetError, ValueError):
 
     code = "bad_request"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, remedy: str = "mend it and ask again") -> None:
+        super().__init__(reason, remedy)
         self.reason = reason
+        self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"the request cannot be read: {self.reason}"
+        return f"the request cannot be read: {self.reason}; {self.remedy}"
 
 
 class EngineSilent(PlacetError):
@@ -151,3 +184,17 @@ class EngineSilent(PlacetError):
 
     def __str__(self) -> str:
         return f"the engine of {self.path} (process {self.pid}) does not answer: {self.reason}; try again, or stop it"
+
+
+class OwnError(PlacetError):
+    """A bug of Placet's: what was committed is on disk."""
+
+    code = "internal"
+
+    def __init__(self, reason: str, remedy: str = "please report it") -> None:
+        super().__init__(reason, remedy)
+        self.reason = reason
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return printable(f"an error of Placet's own, {self.reason}; {self.remedy}")

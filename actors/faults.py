@@ -1,8 +1,7 @@
-"""Actor faults: a `receive` that raised. Restart, try the message again, then park it.
+"""Actor faults: a `receive` that raised. What is to be done, `supervision/faults.py` decides; here is what it takes.
 
-A restart never touches tokens: the turn's writes are dropped, and the actors come back from their last
-good state. A message that keeps failing is set aside in its instance, where a person can see it; if even
-that fails, the instance is left alone until the next start, with a record of the reason.
+A message that keeps failing is set aside in its instance, where a person can see it; if even that fails, the
+instance is left alone until the next start, with a record of the reason.
 """
 
 from collections.abc import Callable
@@ -18,16 +17,15 @@ from placet.actors.turn import Turn
 from placet.actors.usercode import failure_of
 from placet.persistence.keys import HEADER, PARKED, entry_key
 from placet.persistence.store import MAX_VALUE_BYTES
-from placet.supervision.budget import RestartBudget
+from placet.supervision.faults import FaultVerdict, after_fault
 
-BUDGET = RestartBudget(limit=2, window_s=5.0)
 _OUTSIDE = 1 << 63  # numbers an instance never gives out itself
 MOST_PARKED_BYTES = MAX_VALUE_BYTES // 2  # of a message that is kept as it is
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What to do after a fault: handle a message next, or set one aside without the help of its instance's actors."""
+class Remedy:
+    """What is to be done: handle a message next, or set one aside without the help of its instance's actors."""
 
     again: KernelMessage | None = None
     parked: Parked | None = None
@@ -41,25 +39,29 @@ class Faults:
         self.broken: dict[bytes, str] = {}  # instances that cannot be brought back -> why
 
     def may_try_again(self, root: bytes, now: float) -> bool:
-        """Count one more restart of an instance; False: its budget is used up, and begins anew."""
-        past = BUDGET.spend(self.past.get(root, ()), now)
-        if past is None:
-            self.past.pop(root, None)
-            return False
-        self.past[root] = past
-        return True
+        """Count one more fault of an instance that is not there yet; False: it has had its restarts."""
+        return self._count(root, now, is_parking=False) is FaultVerdict.RESTART
 
-    def judge(self, root: bytes, message: KernelMessage, error: Exception, now: float) -> Verdict:
-        """Decide what becomes of a message whose turn raised."""
-        if self.may_try_again(root, now):
-            return Verdict(again=message)
+    def remedy(self, root: bytes, message: KernelMessage, error: Exception, now: float) -> Remedy:
+        """Count one more fault of an instance, and return what is to be done about the message whose turn raised."""
+        verdict = self._count(root, now, is_parking=isinstance(message, Park))
+        if verdict is FaultVerdict.RESTART:
+            return Remedy(again=message)
         if not isinstance(message, Park):
-            return Verdict(again=_parking(root, message, error))
+            return Remedy(again=_parking(root, message, error))
         self.broken[root] = repr(error)
         parked = Parked(
             number=_OUTSIDE, kind=message.kind, message=message.message, failure=failure_of(error), actor=message.actor
         )
-        return Verdict(parked=parked)
+        return Remedy(parked=parked)
+
+    def _count(self, root: bytes, now: float, *, is_parking: bool) -> FaultVerdict:
+        verdict, past = after_fault(self.past.get(root, ()), now, is_parking=is_parking)
+        if past:
+            self.past[root] = past
+        else:
+            self.past.pop(root, None)
+        return verdict
 
 
 def set_aside(turn: Turn, get: Callable[[bytes], bytes | None], parked: Parked) -> None:

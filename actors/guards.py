@@ -7,10 +7,10 @@ from placet.actors.records import CRASH_SUSPECT, Failure, GuardIncident, encode
 from placet.actors.turn import Turn
 from placet.actors.usercode import failure_of
 from placet.persistence.blobs import REF
-from placet.persistence.history import Detail
+from placet.persistence.history import Detail, RecordKind
 from placet.persistence.keys import GUARD_INCIDENT, entry_key
 from placet.persistence.values import decode
-from placet.petri.matching import checked_key
+from placet.petri.matching import checked_key, counted_key
 from placet.petri.plan import Gate
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def _ask(
             if gate.plain:
                 place.queues[position][token] = None
             else:
-                place.admit(position, token, None if key is None else checked_key(key(value)))
+                check = counted_key if gate.counted else checked_key
+                place.admit(position, token, None if key is None else check(key(value)))
     except BaseException as error:  # user code may raise anything, `sys.exit()` included
         _raise_incident(workflow, place, gate.transition, token, failure_of(error))
     marker.leave()
@@ -101,4 +102,4 @@ def _raise_incident(workflow: "WorkflowActor", place: "PlaceActor", index: int, 
         "token": token,
         "place": place.plan.path,
     }
-    workflow.record(turn, "incident", workflow.plan.transitions[index].path, incident.number, detail=detail)
+    workflow.record(turn, RecordKind.INCIDENT, workflow.plan.transitions[index].path, incident.number, detail=detail)

@@ -4,16 +4,16 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from msgspec import UNSET
 
-from placet.actors.addressee import place_name
 from placet.actors.answers import Entries, Receipt, encode_answer
 from placet.actors.arguments import check_state
 from placet.actors.clock import monotonic_s
-from placet.actors.copy_out import Exported
-from placet.actors.errors import NotCompleted, NotFound
+from placet.actors.copies.export import Exported
+from placet.actors.engine_client import EngineClient, Told
+from placet.actors.errors import NotCompleted, no_instance
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.messages import (
     MOST_TRIMMED,
@@ -24,7 +24,6 @@ from placet.actors.messages import (
     FreezeToken,
     Inject,
     Inspect,
-    InterventionMessage,
     MoveToken,
     Pause,
     Put,
@@ -39,14 +38,11 @@ from placet.actors.messages import (
 from placet.actors.outputs import encoded_outputs
 from placet.actors.reader import InstanceView
 from placet.actors.records import Header
-from placet.actors.task_request import Approve, Claim, Complete, Reject, TaskRequests, Unclaim
+from placet.actors.task_request import Approve, Claim, Complete, Intervention, Reject, Unclaim
 from placet.actors.task_view import TaskView
 from placet.persistence.history import Record
 from placet.persistence.values import decode
-from placet.petri.expression import PlaceRef
-
-if TYPE_CHECKING:
-    from placet.actors.runtime import Runtime
+from placet.petri.expression import PlaceRef, place_name
 
 _S = InstanceState
 SETTLED = TERMINAL | {_S.STUCK, _S.INCIDENT}  # what `result` stops waiting at
@@ -79,8 +75,8 @@ class InstanceSummary:
 class Instance:
     """One instance, by its id. Cheap to make; safe to use from any thread."""
 
-    def __init__(self, runtime: "Runtime", id: str) -> None:
-        self._runtime = runtime
+    def __init__(self, client: EngineClient, id: str) -> None:
+        self._client = client
         self.id = id
 
     def __repr__(self) -> str:
@@ -89,25 +85,29 @@ class Instance:
     @property
     def state(self) -> InstanceState:
         """Its state, as committed."""
-        header = self._runtime.reader.header(self.id)
+        header = self._client.reader.header(self.id)
         if header is None:
-            raise NotFound(self.id, f"there is no instance {self.id}")
+            raise no_instance(self.id)
         return header.state
 
     def view(self) -> InstanceView:
         """Return everything about it, as committed: header, marking, firings, incidents; values stay encoded."""
-        found = self._runtime.reader.instance(self.id)
+        found = self._client.reader.instance(self.id)
         if found is None:
-            raise NotFound(self.id, f"there is no instance {self.id}")
+            raise no_instance(self.id)
         return found
 
     def marking(self) -> dict[str, list[object]]:
         """Return the values of the free tokens by place path, oldest first."""
         return {place: [decode(value) for value in values] for place, values in self.view().marking.items()}
 
+    def state_values(self) -> dict[str, object]:
+        """Return what handlers keep with it through their context, by name; `state` is how it is."""
+        return {name: decode(value) for name, value in self.view().state_values.items()}
+
     def history(self) -> list[tuple[int, Record]]:
         """Return (sequence, record) for everything that happened to it, oldest first."""
-        return self._runtime.reader.history(self.id)
+        return self._client.reader.history(self.id)
 
     def export_to(self, path: str | os.PathLike[str], *, history: bool = True) -> Exported:
         """Write it, as committed at one moment, to the file `path`, which only this user may read.
@@ -115,26 +115,26 @@ class Instance:
         `Runtime.import_from` makes an instance of it again, in this state or another one. The file is there whole or
         not at all. Raises `CopyExists` and `CopyFailed`.
         """
-        return self._runtime.export(self.id, path, history=history)
+        return self._client.export(self.id, Path(path), history=history)
 
     def trim_history(self, keep: int, timeout_s: float | None = None) -> int:
         """Delete all but the newest `keep` records (at least one) of its history; return how many were deleted.
 
         `timeout_s` bounds the wait for each thousand of them. Raises `WaitTimeout`.
         """
-        doomed = self._runtime.reader.trimmable(self.id, max(1, keep))
+        doomed = self._client.reader.trimmable(self.id, max(1, keep))
         for begin in range(0, len(doomed), MOST_TRIMMED):
             self._trim(tuple(doomed[begin : begin + MOST_TRIMMED]), timeout_s)
         return len(doomed)
 
     def _trim(self, records: tuple[int, ...], timeout_s: float | None) -> None:
-        self._runtime.ask(lambda reply: Trim(instance=self.id, records=records, reply=reply), timeout_s)
+        self._client.ask(lambda reply: Trim(instance=self.id, records=records, reply=reply), timeout_s)
 
     # -- waiting -------------------------------------------------------------------------------------------
 
     def wait_until(self, states: Iterable[InstanceState | str], timeout_s: float | None = None) -> InstanceState:
         """Wait until its state is one of `states` and return it. Raises `WaitTimeout`."""
-        return self._runtime.wait(self._runtime.reached(self.id, _states(states)), timeout_s, self.id)
+        return self._client.wait(self._client.reached(self.id, _states(states)), timeout_s, self.id)
 
     def result(self, timeout_s: float | None = None) -> dict[str, list[object]]:
         """Wait for completion and return the values in its exit places.
@@ -147,7 +147,7 @@ class Instance:
         self, states: Iterable[InstanceState | str], timeout_s: float | None = None
     ) -> InstanceState:
         """`wait_until` for asyncio."""
-        return await self._runtime.wait_async(self._runtime.reached(self.id, _states(states)), timeout_s, self.id)
+        return await self._client.wait_async(self._client.reached(self.id, _states(states)), timeout_s, self.id)
 
     async def result_async(self, timeout_s: float | None = None) -> dict[str, list[object]]:
         """`result` for asyncio."""
@@ -156,13 +156,15 @@ class Instance:
     def _outcome(self, state: InstanceState) -> dict[str, list[object]]:
         if state is _S.COMPLETED:
             return self.marking()
-        raise NotCompleted(self.id, self._runtime.explain(self.id), state.value)
+        raise NotCompleted(self.id, self._client.explain(self.id), state.value)
 
     # -- tasks ---------------------------------------------------------------------------------------------
 
     def tasks(self) -> Iterator[TaskView]:
         """Yield what it offers to people, as committed, oldest first. Raises `NotFound`."""
-        return self._runtime.tasks(instance=self.id)
+        if self._client.reader.root(self.id) is None:
+            raise no_instance(self.id)
+        return self._client.reader.tasks(self.id)
 
     def wait_task(self, transition: str, timeout_s: float | None = None) -> TaskView:
         """Wait until a task of the manual transition with this path is open, and return the oldest.
@@ -173,7 +175,7 @@ class Instance:
         until_s = None if timeout_s is None else monotonic_s() + timeout_s
         while True:
             left_s = None if until_s is None else max(0.0, until_s - monotonic_s())
-            number = self._runtime.wait(self._runtime.offered(self.id, transition), left_s, self.id)
+            number = self._client.wait(self._client.offered(self.id, transition), left_s, self.id)
             if (task := self._offered(transition, number)) is not None:
                 return task
 
@@ -182,17 +184,17 @@ class Instance:
         until_s = None if timeout_s is None else monotonic_s() + timeout_s
         while True:
             left_s = None if until_s is None else max(0.0, until_s - monotonic_s())
-            number = await self._runtime.wait_async(self._runtime.offered(self.id, transition), left_s, self.id)
+            number = await self._client.wait_async(self._client.offered(self.id, transition), left_s, self.id)
             if (task := self._offered(transition, number)) is not None:
                 return task
 
     def _offered(self, transition: str, number: int) -> TaskView | None:
         """Return the task that was offered; None if it has ended since. Raises `NotCompleted` where none will come."""
         if number:
-            return self._runtime.reader.open_task(self.id, number)
+            return self._client.reader.open_task(self.id, number)
         found = next((task for task in self.tasks() if task.transition == transition), None)
         if found is None:
-            raise NotCompleted(self.id, self._runtime.explain(self.id), self.state.value)
+            raise NotCompleted(self.id, self._client.explain(self.id), self.state.value)
         return found
 
     def approve(
@@ -272,7 +274,7 @@ class Instance:
     ) -> Receipt:
         """Put a token into a place fed from outside; a program need not say who it is. Raises as `inject` does."""
         told = Put(place=place_name(place), value=self._value(place, value), by=by, why=why, request_id=request_id)
-        return self.tell(told, timeout_s)
+        return self._tell(told, timeout_s)
 
     def inject(
         self,
@@ -286,7 +288,7 @@ class Instance:
     ) -> Receipt:
         """Put a token into any place. Raises as `tell` does, `WrongType` and `ValueNotEncodable`."""
         told = Inject(place=place_name(place), value=self._value(place, value), by=by, why=why, request_id=request_id)
-        return self.tell(told, timeout_s)
+        return self._tell(told, timeout_s)
 
     def edit_token(
         self,
@@ -299,9 +301,9 @@ class Instance:
         timeout_s: float | None = None,
     ) -> Receipt:
         """Give a free token another value; it keeps its age. Raises as `inject` does."""
-        place = self._runtime.reader.token_place(self.id, token)
+        place = self._client.reader.token_place(self.id, token)
         told = EditToken(token=token, value=self._value(place, value), by=by, why=why, request_id=request_id)
-        return self.tell(told, timeout_s)
+        return self._tell(told, timeout_s)
 
     def move_token(
         self,
@@ -336,25 +338,28 @@ class Instance:
         return self.tell(ThawToken(token=token, by=by, why=why, request_id=request_id), timeout_s)
 
     def _value(self, place: PlaceRef | str, value: object) -> bytes:
-        return self._runtime.addressee(self.id).encoded(place_name(place), value)
+        return self._client.addressee(self.id).encoded(place_name(place), value)
 
     # -- interventions -------------------------------------------------------------------------------------
 
-    def tell(self, message: InterventionMessage | TaskRequests, timeout_s: float | None = None) -> Receipt:
+    def tell(self, message: Intervention, timeout_s: float | None = None) -> Receipt:
         """Send an intervention and return its receipt once it is on disk.
 
         Raises `RequestRefused` with the reason when it no longer applies; `WaitTimeout` leaves open whether it
         has happened: send it again with the same `request_id` to find out.
         """
-        return self._runtime.wait(self.tell_later(message), timeout_s, self.id)
+        return self._tell(message, timeout_s)
 
-    def tell_later(self, message: InterventionMessage | TaskRequests) -> "Future[Receipt]":
+    def _tell(self, message: Told, timeout_s: float | None) -> Receipt:
+        return self._client.wait(self._client.intervene(self.id, message), timeout_s, self.id)
+
+    def tell_later(self, message: Intervention) -> "Future[Receipt]":
         """`tell` without waiting."""
-        return self._runtime.intervene(self.id, message)
+        return self._client.intervene(self.id, message)
 
-    async def tell_async(self, message: InterventionMessage | TaskRequests, timeout_s: float | None = None) -> Receipt:
+    async def tell_async(self, message: Intervention, timeout_s: float | None = None) -> Receipt:
         """`tell` for asyncio."""
-        return await self._runtime.wait_async(self.tell_later(message), timeout_s, self.id)
+        return await self._client.wait_async(self.tell_later(message), timeout_s, self.id)
 
     def pause(
         self, *, by: str, why: str = "", target: str = "", request_id: str = "", timeout_s: float | None = None
@@ -402,7 +407,7 @@ class Instance:
     def _gives_nothing(self, incident: int) -> bool:
         view = self.view()
         path = next((found.transition for found in view.incidents if found.number == incident), "")
-        plan = self._runtime.reader.plan(view.header)
+        plan = self._client.reader.plan(view.header)
         return path in plan.transition_index and not plan.transitions[plan.transition_index[path]].outputs
 
     def fail(
@@ -415,8 +420,8 @@ class Instance:
 class ActorHandle:
     """One place or composite of an instance, by its address."""
 
-    def __init__(self, runtime: "Runtime", instance: str, path: str) -> None:
-        self._runtime = runtime
+    def __init__(self, client: EngineClient, instance: str, path: str) -> None:
+        self._client = client
         self.instance = instance
         self.path = path
 
@@ -428,7 +433,7 @@ class ActorHandle:
     def inspect(self, timeout_s: float | None = None) -> Entries:
         """Return the actor's durable entries: its snapshot. Raises `WaitTimeout`."""
         instance, path = self.instance, self.path
-        answer = self._runtime.ask(lambda reply: Inspect(instance=instance, path=path, reply=reply), timeout_s)
+        answer = self._client.ask(lambda reply: Inspect(instance=instance, path=path, reply=reply), timeout_s)
         assert isinstance(answer, Entries)
         return answer
 
@@ -441,21 +446,21 @@ class ActorHandle:
 
         An actor alone cannot be imported. With `history`, that of its instance comes along.
         """
-        return self._runtime.export(self.instance, path, actor=self.path, history=history)
+        return self._client.export(self.instance, Path(path), actor=self.path, history=history)
 
     def restart(self, timeout_s: float | None = None) -> None:
         """Drop the actor from memory and bring it back from its snapshot; its tokens are as before."""
         instance, path = self.instance, self.path
-        self._runtime.ask(lambda reply: Restart(instance=instance, path=path, reply=reply), timeout_s)
+        self._client.ask(lambda reply: Restart(instance=instance, path=path, reply=reply), timeout_s)
 
     def sleep(self, timeout_s: float | None = None) -> None:
         """Put the actor to sleep: on disk, not in memory, until something needs it."""
         instance, path = self.instance, self.path
-        self._runtime.ask(lambda reply: Sleep(instance=instance, path=path, reply=reply), timeout_s)
+        self._client.ask(lambda reply: Sleep(instance=instance, path=path, reply=reply), timeout_s)
 
     def values(self) -> list[object]:
         """Return the values of a place's free tokens, oldest first."""
-        return Instance(self._runtime, self.instance).marking().get(self.path, [])
+        return Instance(self._client, self.instance).marking().get(self.path, [])
 
 
 def _states(states: Iterable[InstanceState | str]) -> frozenset[InstanceState]:

@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from placet.actors.answers import Answer, Receipt, Refused, decode_answer, encode_answer
+from placet.actors.answers import Answer, Receipt, RefusalCode, Refused, decode_answer, encode_answer
+from placet.actors.calls import cancel_child
 from placet.actors.holds import held_transitions, is_target
 from placet.actors.lifecycle import ENDING, TERMINAL, Intent
 from placet.actors.messages import (
@@ -30,6 +31,7 @@ from placet.actors.task_interventions import TASK_INTERVENTIONS
 from placet.actors.token_interventions import TOKEN_INTERVENTIONS, put
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
+from placet.persistence.history import RecordKind
 from placet.persistence.keys import GUARD_INCIDENT, PARKED, REQUEST, entry_key
 from placet.petri.outputs import positions
 
@@ -43,7 +45,9 @@ def intervene(workflow: WorkflowActor, turn: Turn, message: Intervention) -> Non
         return
     if workflow.header.state in TERMINAL and not isinstance(message, TaskIntervention):
         turn.rare().answer = Refused(
-            instance=message.instance, code="ended", reason=f"{message.instance} is {workflow.header.state.value}"
+            instance=message.instance,
+            code=RefusalCode.ENDED,
+            reason=f"{message.instance} is {workflow.header.state.value}",
         )
         return
     if isinstance(message, Put | TokenIntervention | Inject) and (refused := _ending(workflow, message)):
@@ -65,7 +69,9 @@ def _as_before(answer: Answer) -> Answer:
     return answer
 
 
-def _accept(workflow: WorkflowActor, turn: Turn, message: Intervention, kind: str, **detail: str | int) -> Receipt:
+def _accept(
+    workflow: WorkflowActor, turn: Turn, message: Intervention, kind: RecordKind, **detail: str | int
+) -> Receipt:
     workflow.note(turn, kind, by=message.by, why=message.why, **detail)
     return Receipt(instance=message.instance, at=turn.now)
 
@@ -74,13 +80,13 @@ def _already(turn: Turn, message: Intervention) -> Receipt:
     return Receipt(instance=message.instance, at=turn.now, already=True)
 
 
-def _refuse(message: Intervention, code: str, reason: str) -> Refused:
+def _refuse(message: Intervention, code: RefusalCode, reason: str) -> Refused:
     return Refused(instance=message.instance, code=code, reason=reason)
 
 
 def _ending(workflow: WorkflowActor, message: Intervention) -> Refused | None:
     if workflow.header.intent in ENDING:
-        return _refuse(message, "ending", f"{message.instance} is {workflow.header.state.value}")
+        return _refuse(message, RefusalCode.ENDING, f"{message.instance} is {workflow.header.state.value}")
     return None
 
 
@@ -94,18 +100,20 @@ def _pause(workflow: WorkflowActor, turn: Turn, message: Pause) -> Answer:
     workflow.header.intent = Intent.PAUSE
     for composite in workflow.composites:
         turn.rare().acquitted += [one.number for one in composite.firings.values() if one.phase is Phase.SUSPECT]
-    return _accept(workflow, turn, message, "paused")
+    return _accept(workflow, turn, message, RecordKind.PAUSED)
 
 
 def _hold(workflow: WorkflowActor, turn: Turn, message: Pause) -> Answer:
     header = workflow.header
     if not is_target(workflow.plan, message.target):
-        return _refuse(message, "no_target", f"{message.instance} has nothing called {message.target!r} to pause")
+        return _refuse(
+            message, RefusalCode.NO_TARGET, f"{message.instance} has nothing called {message.target!r} to pause"
+        )
     if message.target in header.held:
         return _already(turn, message)
     header.held = (*header.held, message.target)
     _change_holds(workflow, turn)
-    return _accept(workflow, turn, message, "paused", target=message.target)
+    return _accept(workflow, turn, message, RecordKind.PAUSED, target=message.target)
 
 
 def _release(workflow: WorkflowActor, turn: Turn, message: Resume) -> Answer:
@@ -114,7 +122,7 @@ def _release(workflow: WorkflowActor, turn: Turn, message: Resume) -> Answer:
         return _already(turn, message)
     header.held = tuple(target for target in header.held if target != message.target)
     _change_holds(workflow, turn)
-    return _accept(workflow, turn, message, "resumed", target=message.target)
+    return _accept(workflow, turn, message, RecordKind.RESUMED, target=message.target)
 
 
 def _change_holds(workflow: WorkflowActor, turn: Turn) -> None:
@@ -139,7 +147,7 @@ def _resume(workflow: WorkflowActor, turn: Turn, message: Resume) -> Answer:
     workflow.header.intent = Intent.RUN
     for composite in workflow.composites:
         turn.rare().suspects += [one for one in composite.firings.values() if one.phase is Phase.SUSPECT]
-    return _accept(workflow, turn, message, "resumed")
+    return _accept(workflow, turn, message, RecordKind.RESUMED)
 
 
 def _cancel(workflow: WorkflowActor, turn: Turn, message: Cancel) -> Answer:
@@ -147,17 +155,27 @@ def _cancel(workflow: WorkflowActor, turn: Turn, message: Cancel) -> Answer:
         return _already(turn, message)
     if refused := _ending(workflow, message):
         return refused
-    receipt = _accept(workflow, turn, message, "cancel_requested")
+    receipt = _accept(workflow, turn, message, RecordKind.CANCEL_REQUESTED)
     end(workflow, turn, Intent.CANCEL)
     return receipt
 
 
 def end(workflow: WorkflowActor, turn: Turn, intent: Intent) -> None:
-    """Choose nothing more, and put back the tokens of every firing that does not run."""
+    """Choose nothing more, cancel the children, and put back the tokens of every firing that does not run."""
     workflow.header.intent = intent
+    why = "its caller is cancelled" if intent is Intent.CANCEL else "its caller has failed"
     for composite in workflow.composites:
-        idle = [firing for firing in composite.firings.values() if firing.phase is not Phase.RUNNING]
-        composite.put_back(turn, idle)
+        for firing in composite.firings.values():
+            if firing.phase is Phase.CALLED:
+                cancel_child(workflow, turn, firing, why)
+    put_back_idle(workflow, turn)
+
+
+def put_back_idle(workflow: WorkflowActor, turn: Turn) -> None:
+    """Put back the tokens of every firing that neither runs nor waits for a child."""
+    for composite in workflow.composites:
+        busy = (Phase.RUNNING, Phase.CALLED)
+        composite.put_back(turn, [firing for firing in composite.firings.values() if firing.phase not in busy])
 
 
 Incident = Firing | GuardIncident | Parked
@@ -176,7 +194,9 @@ def find_incident(workflow: WorkflowActor, number: int) -> Incident | None:
 
 def _no_incident(message: RetryIncident | SkipIncident | FailIncident) -> Refused:
     return _refuse(
-        message, "no_incident", f"{message.instance} has no open incident {message.incident}; it may have been settled"
+        message,
+        RefusalCode.NO_INCIDENT,
+        f"{message.instance} has no open incident {message.incident}; it may have been settled",
     )
 
 
@@ -187,7 +207,7 @@ def _retry(workflow: WorkflowActor, turn: Turn, message: RetryIncident) -> Answe
         return refused
     if incident is None:
         return _no_incident(message)
-    receipt = _accept(workflow, turn, message, "retried", incident=message.incident)
+    receipt = _accept(workflow, turn, message, RecordKind.RETRIED, incident=message.incident)
     match incident:
         case Firing():
             incident.failed = incident.losses = 0
@@ -234,12 +254,14 @@ def _skip(workflow: WorkflowActor, turn: Turn, message: SkipIncident) -> Answer:
     if incident is None:
         return _no_incident(message)
     if not isinstance(incident, Firing):
-        return _refuse(message, "not_a_firing", "only a failed firing can be skipped; retry or fail this incident")
+        return _refuse(
+            message, RefusalCode.NOT_A_FIRING, "only a failed firing can be skipped; retry or fail this incident"
+        )
     transition = workflow.plan.transitions[incident.transition]
     outputs = positions(transition, message.outputs)
     if isinstance(outputs, str):
-        return _refuse(message, "wrong_output", outputs)
-    receipt = _accept(workflow, turn, message, "skipped", incident=message.incident)
+        return _refuse(message, RefusalCode.WRONG_OUTPUT, outputs)
+    receipt = _accept(workflow, turn, message, RecordKind.SKIPPED, incident=message.incident)
     composite, _ = workflow.firing(incident.transition, incident.number)
     _drop_parked_result(workflow, turn, incident.number)
     composite.finish(turn, incident, transition, outputs)
@@ -251,7 +273,7 @@ def _fail(workflow: WorkflowActor, turn: Turn, message: FailIncident) -> Answer:
         return refused
     if find_incident(workflow, message.incident) is None:
         return _no_incident(message)
-    receipt = _accept(workflow, turn, message, "fail_requested", incident=message.incident)
+    receipt = _accept(workflow, turn, message, RecordKind.FAIL_REQUESTED, incident=message.incident)
     end(workflow, turn, Intent.FAIL)
     return receipt
 

@@ -11,14 +11,17 @@ from math import inf, nextafter
 import msgspec
 
 from placet.actors.alone import Alone
-from placet.actors.answers import Refused, Spawned
+from placet.actors.answers import RefusalCode, Refused, Spawned
 from placet.actors.beginning import begin, conflict, has_begun
+from placet.actors.calls import called_spawn, not_called
 from placet.actors.catalog import Catalog, net_key
 from placet.actors.effects import Batch, Reply
+from placet.actors.errors import no_instance
 from placet.actors.faults import Faults, set_aside
 from placet.actors.marker import Marker, NoMarker
 from placet.actors.memory import Memory
 from placet.actors.messages import (
+    Call,
     ClientMessage,
     Delivery,
     Due,
@@ -26,10 +29,12 @@ from placet.actors.messages import (
     FirstMessage,
     Grant,
     Import,
+    Intervention,
     KernelMessage,
     Park,
     Recover,
     Request,
+    Return,
     RootMessage,
     RunAlone,
     Sent,
@@ -55,7 +60,7 @@ from placet.actors.waking import wake
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import HEADER, STAMP, address_key, entry_key, outbox_key
 from placet.persistence.store import View
-from placet.petri.behaviour import INLINE
+from placet.petri.behaviour import IN_KERNEL
 from placet.petri.plan import Plan
 
 BUDGET = 1_000  # messages and inline firings a batch
@@ -228,21 +233,23 @@ class Kernel:
 
     # -- turns ---------------------------------------------------------------------------------------------
 
-    def _handle_request(self, message: ClientMessage | Sent) -> int:
+    def _handle_request(self, message: ClientMessage | Return | Sent) -> int:
         if isinstance(message, Sent):
             return self._receive(message)
         if isinstance(message, FirstMessage):
             return self._spawn(message)
         root = self.get(address_key(message.instance))
         if root is None:
-            self._refuse(message, "not_found", f"there is no instance {message.instance}")
+            self._refuse(message, RefusalCode.NOT_FOUND, no_instance(message.instance).reason)
             return 1
         return self._turn(root, message)
 
     def _receive(self, sent: Sent) -> int:
         """Handle what another instance sent: once it has had its effect, or can have none, it leaves the outbox."""
         message: Delivery | Spawn | str = decode_delivery(sent.message)
-        if isinstance(message, SpawnNamed):
+        if isinstance(message, Call):
+            message = called_spawn(message, self._catalog.definitions.get(message.workflow))
+        elif isinstance(message, SpawnNamed):
             definition = self._catalog.definitions.get(message.workflow)
             if definition is None:
                 return 1  # it waits in the outbox for a start that knows the workflow
@@ -269,10 +276,15 @@ class Kernel:
     def _undelivered(self, reason: str) -> None:
         """Tell the sender of the message being handled that it has had no effect."""
         sent = self._arriving
-        if sent is not None:
-            kind = type(decode_delivery(sent.message)).__name__
-            self._arriving = None  # it stays in the outbox until its sender knows
-            self.deliver(Undelivered(root=sent.source, target=sent.instance, kind=kind, reason=reason, sent=sent.entry))
+        if sent is None:
+            return
+        message = decode_delivery(sent.message)
+        if isinstance(message, Call):
+            self._send(sent.source, encode_message(not_called(message, reason)))
+            return
+        self._arriving = None  # it stays in the outbox until its sender knows
+        kind = type(message).__name__
+        self.deliver(Undelivered(root=sent.source, target=sent.instance, kind=kind, reason=reason, sent=sent.entry))
 
     def _send(self, source: bytes, message: bytes) -> None:
         """Put a message of an instance into the outbox, and on its way."""
@@ -282,7 +294,7 @@ class Kernel:
         self._pending.engine[outbox_key(self._sent)] = encode_message(sent)
         self.deliver(sent)
 
-    def _refuse(self, message: Request, code: str, reason: str) -> None:
+    def _refuse(self, message: Request, code: RefusalCode, reason: str) -> None:
         self._undelivered(reason)
         if message.reply:
             answer = Refused(instance=message.instance, code=code, reason=reason)
@@ -358,7 +370,11 @@ class Kernel:
             if transition.behaviour is not None and workflow.is_suspect(firing):
                 self._alone.add((root, firing.number), firing, transition.executor)
         for replay in aside.replays:
-            self.deliver(decode_message(replay))
+            again = decode_message(replay)
+            if isinstance(again, Return | Intervention):
+                self._send(root, replay)  # it must not be lost between this batch and the next
+            else:
+                self.deliver(again)
         for data in aside.sent:
             self._send(root, data)
         if isinstance(aside.answer, Refused):
@@ -368,7 +384,7 @@ class Kernel:
 
     def _queue_for_slots(self, root: bytes, wanted: list[str], turn: Turn) -> None:
         for executor in wanted:
-            if executor != INLINE:
+            if executor not in IN_KERNEL:
                 self.slots.wait(executor, root)
             elif turn.inline_left <= 0 and not self.draining:
                 self.deliver(Grant(root=root))
@@ -398,7 +414,7 @@ class Kernel:
                 self.deliver(self._arriving)
                 self._arriving = None
                 return 1
-            self._refuse(message, "fault", f"{message.instance} could not be spawned: {error!r}")
+            self._refuse(message, RefusalCode.FAULT, f"{message.instance} could not be spawned: {error!r}")
             return 1
         self._faults.past.pop(key, None)
         self._merge(workflow, turn, message)
@@ -408,7 +424,7 @@ class Kernel:
         data = self.get(entry_key(root, 0, HEADER, 0))
         header = decode_header(data) if data else None
         if not has_begun(message, header):
-            self._refuse(message, "conflict", conflict(message))
+            self._refuse(message, RefusalCode.CONFLICT, conflict(message))
         elif message.reply:
             answer = Spawned(instance=message.instance, root=root, already=True)
             self._batch.replies.append(Reply(reply=message.reply, answer=answer))
@@ -433,14 +449,14 @@ class Kernel:
     def _fault(self, root: bytes, message: KernelMessage, error: Exception) -> int:
         """A turn raised: its instance is dropped from memory; the message is tried again, then parked."""
         self._memory.forget(root)
-        verdict = self._faults.judge(root, message, error, self._now)
-        if verdict.again is not None:
-            self._put_first(root, self._still_sent(message, verdict.again))
-            if isinstance(verdict.again, Park) and isinstance(message, Request):
-                self._refuse(message, "fault", f"{message.instance} could not handle it: {error!r}")
-        elif verdict.parked is not None:
+        remedy = self._faults.remedy(root, message, error, self._now)
+        if remedy.again is not None:
+            self._put_first(root, self._still_sent(message, remedy.again))
+            if isinstance(remedy.again, Park) and isinstance(message, Request):
+                self._refuse(message, RefusalCode.FAULT, f"{message.instance} could not handle it: {error!r}")
+        elif remedy.parked is not None:
             turn = Turn(root, self._now, 0, False)
-            set_aside(turn, self.get, verdict.parked)
+            set_aside(turn, self.get, remedy.parked)
             self._pending.merge(turn)
             self._batch.changes += turn.rare().changes
             if isinstance(message, Park | Undelivered) and message.sent:

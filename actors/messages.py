@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from placet.actors.records import Failure
+from placet.actors.records import Caller, Failure
 
 
 class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
@@ -128,6 +128,7 @@ class Spawn(Request, frozen=True, gc=False, kw_only=True):
     tokens: tuple[tuple[int, bytes], ...]  # (place, value)
     inputs: bytes  # fingerprint of the input values: equal for equal values
     incarnation: int
+    caller: Caller | None = None  # whom it returns to
 
 
 class Import(Request, frozen=True, gc=False, kw_only=True):
@@ -152,6 +153,27 @@ class SpawnNamed(Request, frozen=True, gc=False, kw_only=True):
     tokens: tuple[tuple[str, bytes], ...]  # (place, value)
     inputs: bytes  # as in `Spawn`
     incarnation: int
+
+
+class Call(Request, frozen=True, gc=False, kw_only=True):
+    """Create a child instance for a firing of another instance, which waits for its `Return`."""
+
+    workflow: str
+    caller: Caller
+    entries: tuple[str, ...]  # the place for each argument; empty: the entries as declared
+    arguments: tuple[tuple[bytes, ...], ...]  # values of the tokens, an argument each
+    incarnation: int
+
+
+class Return(Request, frozen=True, gc=False, kw_only=True):
+    """A child has ended, or could not begin: `instance` is its parent."""
+
+    transition: int
+    number: int
+    attempt: int
+    child: str
+    exits: tuple[tuple[str, tuple[bytes, ...]], ...] = ()  # (place, values) of all its exits, as declared
+    failure: Failure | None = None  # it did not complete
 
 
 class ActorRequest(Request, frozen=True, gc=False, kw_only=True):
@@ -313,13 +335,14 @@ ActorMessage: TypeAlias = Inspect | Restart | Sleep | Trim
 IncidentMessage: TypeAlias = RetryIncident | SkipIncident | FailIncident
 TokenMessage: TypeAlias = Inject | EditToken | MoveToken | DropToken | FreezeToken | ThawToken
 TaskMessage: TypeAlias = Decide | Claim | Unclaim
+PlainMessage: TypeAlias = Pause | Resume | Cancel | IncidentMessage | MoveToken | DropToken | FreezeToken | ThawToken
 InterventionMessage: TypeAlias = Put | Pause | Resume | Cancel | IncidentMessage | TokenMessage | TaskMessage
 FirstMessage: TypeAlias = Spawn | Import  # what an instance begins with: there is none yet to receive it
 ClientMessage: TypeAlias = FirstMessage | ActorMessage | InterventionMessage
-KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage | Sent
+KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage | Return | Sent
 
 encode_message = msgspec.msgpack.Encoder().encode
 decode_message = msgspec.msgpack.Decoder(KernelMessage).decode
 
-Delivery: TypeAlias = SpawnNamed | InterventionMessage
+Delivery: TypeAlias = SpawnNamed | Call | Return | InterventionMessage
 decode_delivery = msgspec.msgpack.Decoder(Delivery).decode

@@ -12,9 +12,10 @@ _P = Phase
 
 PHASE_MOVES: Mapping[Phase, frozenset[Phase]] = {
     _P.READY: frozenset({_P.RUNNING, _P.BACKOFF, _P.INCIDENT}),  # the last two: an inline handler failed at once
-    _P.RUNNING: frozenset({_P.READY, _P.BACKOFF, _P.INCIDENT, _P.SUSPECT}),
+    _P.RUNNING: frozenset({_P.READY, _P.BACKOFF, _P.INCIDENT, _P.SUSPECT, _P.CALLED}),
     _P.BACKOFF: frozenset({_P.READY, _P.SUSPECT}),
     _P.INCIDENT: frozenset({_P.READY}),
+    _P.CALLED: frozenset({_P.READY, _P.BACKOFF, _P.INCIDENT}),  # the first: in a copy, which nobody answers
     _P.SUSPECT: frozenset({_P.RUNNING, _P.BACKOFF, _P.INCIDENT}),  # the last two: likewise
 }
 

@@ -5,9 +5,11 @@ Works on any view of a store, beside a running engine or without one, and never 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import takewhile
 from typing import TypeAlias
 
+from placet.actors.calls import child_id
 from placet.actors.catalog import StoredNet, decode_stored_net, net_key
 from placet.actors.records import (
     Failure,
@@ -19,6 +21,7 @@ from placet.actors.records import (
     decode_guard_incident,
     decode_header,
     decode_parked,
+    decode_state,
     decode_task,
 )
 from placet.actors.recovery import survey
@@ -33,6 +36,7 @@ from placet.persistence.keys import (
     HEADER,
     LIVE,
     PARKED,
+    STATE,
     TASK,
     TASKS,
     TOKEN,
@@ -47,12 +51,20 @@ from placet.petri.plan import Plan, make_plan
 Values: TypeAlias = dict[str, list[bytes]]  # encoded values by place path, oldest first
 
 
+class IncidentKind(StrEnum):
+    """What failed for good. A member's value is what clients get: it stays as it is."""
+
+    FIRING = "firing"
+    GUARD = "guard"
+    MESSAGE = "message"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """Something that failed for good and waits for a person."""
 
     number: int
-    kind: str  # `firing`, `guard` or `message`
+    kind: IncidentKind
     transition: str  # path; "" where no transition is concerned
     failures: tuple[Failure, ...]  # oldest first
     inputs: tuple[tuple[str, bytes], ...]  # (place path, encoded value) of the tokens that wait
@@ -69,6 +81,7 @@ class FiringView:
     losses: int
     since: float  # engine seconds
     due: float  # engine seconds; 0.0 is none
+    child: str = ""  # id of the instance it called and waits for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +97,7 @@ class InstanceView:
     tasks: tuple[TaskView, ...] = ()  # open ones, oldest first
     tokens: dict[str, list[int]] = field(default_factory=dict[str, list[int]])  # their ids, as in `marking`
     frozen: tuple[int, ...] = ()  # tokens that nothing may take
+    state_values: dict[str, bytes] = field(default_factory=dict[str, bytes])  # what handlers keep, by name, encoded
 
     @property
     def paused_parts(self) -> tuple[str, ...]:
@@ -147,6 +161,7 @@ class StateReader:
         firings: list[Firing] = []
         incidents: list[Incident] = []
         tasks: list[Task] = []
+        state: list[tuple[str, bytes]] = []
         for key, value in entries[1:]:
             actor, kind, number = split_entry(key)
             if kind == TOKEN:
@@ -157,6 +172,8 @@ class StateReader:
                 frozen.append(number)
             elif kind == TASK:
                 tasks.append(decode_task(value))
+            elif kind == STATE:
+                state.append(decode_state(value))
             elif kind == FIRING:
                 firings.append(decode_firing(value))
             elif kind in (GUARD_INCIDENT, PARKED):
@@ -167,11 +184,12 @@ class StateReader:
             fired=max([header.fired, *(firing.fired for firing in firings)]),
             last=max([header.link, *(firing.link for firing in firings)]),
             marking=marking,
-            firings=tuple(_firing_view(plan, firing) for firing in firings),
+            firings=tuple(_firing_view(header, plan, firing) for firing in firings),
             incidents=tuple(sorted(incidents, key=lambda incident: incident.number)),
             tasks=tuple(_task_views(header, plan, tasks, marking, tokens)),
             tokens=tokens,
             frozen=tuple(frozen),
+            state_values=dict(sorted(state)),
         )
 
     def tasks(self, instance: str = "") -> Iterator[TaskView]:
@@ -258,7 +276,7 @@ class StateReader:
     def _firing_incident(self, root: bytes, plan: Plan, firing: Firing) -> Incident:
         return Incident(
             number=firing.number,
-            kind="firing",
+            kind=IncidentKind.FIRING,
             transition=plan.transitions[firing.transition].path,
             failures=firing.failures,
             inputs=tuple((plan.places[place].path, self.value(root, value)) for place, _, value in firing.tokens),
@@ -267,13 +285,15 @@ class StateReader:
     def _other_incident(self, root: bytes, plan: Plan, kind: int, value: bytes) -> Incident:
         if kind == PARKED:
             parked = decode_parked(value)
-            return Incident(number=parked.number, kind="message", transition="", failures=(parked.failure,), inputs=())
+            return Incident(
+                number=parked.number, kind=IncidentKind.MESSAGE, transition="", failures=(parked.failure,), inputs=()
+            )
         guard = decode_guard_incident(value)
         stored = self._view.get(entry_key(root, FIRST_PLACE + guard.place, TOKEN, guard.token))
         inputs = ((plan.places[guard.place].path, self.value(root, stored)),) if stored else ()
         return Incident(
             number=guard.number,
-            kind="guard",
+            kind=IncidentKind.GUARD,
             transition=plan.transitions[guard.transition].path,
             failures=(guard.failure,),
             inputs=inputs,
@@ -293,10 +313,13 @@ def _task_views(
             yield task_view(header.instance, plan, task, values[task.token])
 
 
-def _firing_view(plan: Plan, firing: Firing) -> FiringView:
+def _firing_view(header: Header, plan: Plan, firing: Firing) -> FiringView:
+    path = plan.transitions[firing.transition].path
+    is_called = firing.phase is Phase.CALLED
     return FiringView(
         number=firing.number,
-        transition=plan.transitions[firing.transition].path,
+        transition=path,
+        child=child_id(header.instance, path, firing.number, firing.attempt) if is_called else "",
         phase=firing.phase,
         attempt=firing.attempt,
         losses=firing.losses,

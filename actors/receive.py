@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from placet.actors.answers import Entries, Receipt, Refused
+from placet.actors.answers import Entries, Receipt, RefusalCode, Refused
+from placet.actors.calls import returned
 from placet.actors.composite import CompositeActor
 from placet.actors.delays import OF_A_TOKEN
-from placet.actors.interventions import INTERVENTIONS, end, intervene
+from placet.actors.interventions import INTERVENTIONS, intervene, put_back_idle
 from placet.actors.lifecycle import ENDING, TERMINAL, Intent
 from placet.actors.messages import (
     MOST_TRIMMED,
@@ -20,6 +21,7 @@ from placet.actors.messages import (
     Park,
     Recover,
     Restart,
+    Return,
     RunAlone,
     Sleep,
     Trim,
@@ -30,7 +32,7 @@ from placet.actors.records import RUNNING, STATE_CONFLICT, Failure, Firing, Park
 from placet.actors.slots import SLICE_S
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
-from placet.persistence.history import decode_record
+from placet.persistence.history import RecordKind, decode_record
 from placet.persistence.keys import FIRST_PLACE, PARKED, entry_key, history_key, split_entry
 from placet.petri.behaviour import INLINE
 
@@ -43,7 +45,7 @@ def _running(
     if firing is not None and firing.attempt == message.attempt and firing.phase is Phase.RUNNING:
         return composite, firing
     path = workflow.plan.transitions[message.transition].path
-    workflow.record(turn, "stale", path, message.number, message.attempt)
+    workflow.record(turn, RecordKind.STALE, path, message.number, message.attempt)
     return None
 
 
@@ -56,7 +58,7 @@ def _done(workflow: WorkflowActor, turn: Turn, message: Done) -> None:
     elif message.puts and (name := workflow.state.conflict(message.puts)):
         reason = f"the state {name!r} of the instance was not as expected when the result came"
         composite.fail(turn, firing, Failure(type=STATE_CONFLICT, message=reason, types=(STATE_CONFLICT,)))
-        _end_idle(workflow, turn, composite, firing)
+        composite.end_idle(turn, firing)
     else:
         composite.finish(turn, firing, transition, message.outputs)
         if message.puts:
@@ -71,13 +73,7 @@ def _failed(workflow: WorkflowActor, turn: Turn, message: Failed) -> None:
         return
     composite, firing = found
     composite.fail(turn, firing, message.failure, message.retry_after_s)
-    _end_idle(workflow, turn, composite, firing)
-
-
-def _end_idle(workflow: WorkflowActor, turn: Turn, composite: CompositeActor, firing: Firing) -> None:
-    """Put back a firing that no longer runs, in an instance that is to end."""
-    if workflow.header.intent in ENDING and firing.number in composite.firings:
-        composite.put_back(turn, [firing])
+    composite.end_idle(turn, firing)
 
 
 def _withdrawn(workflow: WorkflowActor, turn: Turn, message: Withdrawn) -> None:
@@ -100,7 +96,7 @@ def _due(workflow: WorkflowActor, turn: Turn, message: Due) -> None:
 
 
 def _undelivered(workflow: WorkflowActor, turn: Turn, message: Undelivered) -> None:
-    workflow.note(turn, "undelivered", target=message.target, message=message.kind, reason=message.reason)
+    workflow.note(turn, RecordKind.UNDELIVERED, target=message.target, message=message.kind, reason=message.reason)
 
 
 def _grant(workflow: WorkflowActor, turn: Turn, _message: Grant) -> None:
@@ -116,7 +112,7 @@ def _recover(workflow: WorkflowActor, turn: Turn, message: Recover) -> None:
             elif firing.phase is Phase.SUSPECT:
                 turn.rare().suspects.append(firing)
     if ending:
-        end(workflow, turn, workflow.header.intent)
+        put_back_idle(workflow, turn)
 
 
 def _run_alone(workflow: WorkflowActor, turn: Turn, message: RunAlone) -> None:
@@ -136,7 +132,8 @@ def _run_alone(workflow: WorkflowActor, turn: Turn, message: RunAlone) -> None:
 
 def _park(workflow: WorkflowActor, turn: Turn, message: Park) -> None:
     if workflow.header.state in TERMINAL:  # nobody could settle it there, and no token waits for it
-        workflow.note(turn, "dropped", message=message.kind, actor=message.actor, reason=message.failure.message)
+        reason = message.failure.message
+        workflow.note(turn, RecordKind.DROPPED, message=message.kind, actor=message.actor, reason=reason)
         return
     parked = Parked(
         number=workflow.next_serial(),
@@ -156,7 +153,7 @@ def _park(workflow: WorkflowActor, turn: Turn, message: Park) -> None:
     workflow.parked[parked.number] = parked
     turn.born[entry_key(workflow.root, 0, PARKED, parked.number)] = encode(parked)
     detail = {"message": message.kind, "actor": message.actor, "type": message.failure.type}
-    workflow.note(turn, "parked", **detail, reason=message.failure.message)
+    workflow.note(turn, RecordKind.PARKED, **detail, reason=message.failure.message)
 
 
 # -- one actor of an instance --------------------------------------------------------------------------------
@@ -171,7 +168,7 @@ def _actor_index(workflow: WorkflowActor, path: str) -> int | None:
 
 def _no_actor(message: ActorRequest) -> Refused:
     return Refused(
-        instance=message.instance, code="no_actor", reason=f"{message.instance} has no actor {message.path!r}"
+        instance=message.instance, code=RefusalCode.NO_ACTOR, reason=f"{message.instance} has no actor {message.path!r}"
     )
 
 
@@ -210,7 +207,7 @@ def _restart(workflow: WorkflowActor, turn: Turn, message: Restart) -> None:
         workflow.place(index - FIRST_PLACE)
     else:
         turn.rare().forget = True
-    workflow.note(turn, "restarted", actor=message.path)
+    workflow.note(turn, RecordKind.RESTARTED, actor=message.path)
     turn.rare().answer = Receipt(instance=message.instance, at=turn.now)
 
 
@@ -235,6 +232,7 @@ RECEIVERS: Mapping[type[Message], Callable[[WorkflowActor, Turn, Any], None]] = 
     Due: _due,
     Grant: _grant,
     Recover: _recover,
+    Return: returned,
     Undelivered: _undelivered,
     RunAlone: _run_alone,
     Park: _park,

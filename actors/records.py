@@ -21,6 +21,7 @@ class Phase(IntEnum):
     BACKOFF = 2  # failed, and will be tried again when due
     INCIDENT = 3  # failed for good: waits for a person
     SUSPECT = 4  # lost with its engine too often: waits to be run alone
+    CALLED = 5  # a child instance works on it
 
 
 class Failure(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -32,6 +33,15 @@ class Failure(msgspec.Struct, array_like=True, frozen=True, gc=False):
     attempt: int = 0
     at: float = 0.0
     types: tuple[str, ...] = ()  # qualified names of the exception's classes, most special first
+
+
+class Caller(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The firing that called an instance, and waits for what it returns."""
+
+    instance: str
+    transition: int
+    number: int
+    attempt: int
 
 
 class Header(msgspec.Struct, array_like=True, gc=False):
@@ -52,6 +62,7 @@ class Header(msgspec.Struct, array_like=True, gc=False):
     link: int = 0  # last history record; firing records may hold a later one
     fired: int = 0  # results counted; firing records may hold a later one
     held: tuple[str, ...] = ()  # paths and tags of what is paused in it
+    caller: Caller | None = None  # the firing of another instance that it is a child of
 
 
 class Firing(msgspec.Struct, array_like=True, gc=False):

@@ -70,7 +70,7 @@ def _note_header(key: bytes, header: Header, found: Found) -> None:
 
 def _note_firing(key: bytes, value: bytes, found: Found) -> None:
     firing = decode_firing(value)
-    if firing.phase is Phase.BACKOFF:
+    if firing.phase is Phase.BACKOFF or (firing.phase is Phase.CALLED and firing.due):
         found.timers.append(((key[:10], firing.number), firing.due, firing.transition))
     elif firing.phase is Phase.RUNNING:
         found.suspected = found.suspected or firing.losses + 1 >= ALONE_FROM

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from placet.actors.errors import no_instance
 from placet.actors.lifecycle import InstanceState
 from placet.actors.reader import InstanceView, StateReader
 from placet.persistence.history import Record
@@ -11,7 +12,7 @@ def explain(reader: StateReader, instance: str) -> str:
     """Return one line about an instance that is not completed."""
     view = reader.instance(instance)
     if view is None:
-        return f"there is no instance {instance}"
+        return str(no_instance(instance))
     state = view.header.state
     if state is InstanceState.INCIDENT and view.incidents:
         first = view.incidents[0]

@@ -1,56 +1,49 @@
 """The embedded runtime: workflows in this process, their state in one directory, no server."""
 
-import asyncio
 import atexit
 import os
 import random
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, InvalidStateError
-from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import ExitStack, suppress
+from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from placet.actors.addressee import Addressee
-from placet.actors.answers import Answer, Receipt, Refused, Spawned
+from placet.actors.answers import Answer, Receipt, RefusalCode, Refused, Spawned
 from placet.actors.arguments import check_state, check_text, chosen_id
-from placet.actors.backups import BackedUp, backup
 from placet.actors.catalog import Catalog, is_same
-from placet.actors.control import ControlServer
-from placet.actors.control_desk import ControlDesk
-from placet.actors.copy_out import Exported, export
-from placet.actors.copy_request import import_message
+from placet.actors.control.desk import ControlDesk
+from placet.actors.control.server import ControlServer
+from placet.actors.copies.backup import BackedUp, backup
+from placet.actors.copies.export import Exported
+from placet.actors.copies.import_request import import_message
 from placet.actors.effects import Progress
 from placet.actors.engine import Engine, Health
+from placet.actors.engine_client import EngineClient
 from placet.actors.errors import (
-    EngineStopped,
     NotFound,
     RequestRefused,
     SpawnConflict,
     UnknownWorkflow,
-    WaitTimeout,
+    no_instance,
 )
 from placet.actors.executors.hybrid import HybridExecutor
 from placet.actors.executors.portable import check_portable
 from placet.actors.executors.roster import Bounds, executors_for
 from placet.actors.inputs import fingerprint
 from placet.actors.instance import ActorHandle, Instance, InstanceSummary
-from placet.actors.lifecycle import TERMINAL, InstanceState
+from placet.actors.lifecycle import InstanceState
 from placet.actors.loading import load_stored, record_options
 from placet.actors.marker_file import MarkerFile
-from placet.actors.messages import ClientMessage, InterventionMessage, Put, Spawn
-from placet.actors.reader import StateReader
-from placet.actors.report import explain
-from placet.actors.spawning import Tokens, entry_values
-from placet.actors.task_request import TaskRequest, TaskRequests, to_task_message
+from placet.actors.messages import Spawn
+from placet.actors.spawning import Definable, Tokens, entry_values
+from placet.actors.task_request import Intervention
 from placet.actors.task_view import TaskView
-from placet.actors.task_watch import next_offered
-from placet.actors.visit import accepted
 from placet.persistence.lmdb_store import LIMIT_BYTES
 from placet.persistence.state import open_state
 from placet.persistence.store import Store
@@ -63,16 +56,7 @@ if TYPE_CHECKING:
     from placet.actors.executors.base import RunningHandler
     from placet.actors.executors.hybrid import Placement
 
-T = TypeVar("T")
 _random = random.Random()  # seeded by the system; incarnations need to differ, not to be secret
-
-
-class Definable(Protocol):
-    """Anything with a definition: `placet.Workflow`."""
-
-    def definition(self) -> Definition:
-        """Return the finished, checked definition."""
-        ...
 
 
 class Runtime:
@@ -106,29 +90,30 @@ class Runtime:
         self._grace_s = grace_s
         self._pid = os.getpid()
         self._closing = threading.Lock()
-        self._closed = threading.Event()  # the store is let go of
         self._engine: Engine | None = None
         self._catalog = Catalog()
         self._digests: dict[str, bytes] = {}
         self._plans: dict[str, Plan] = {}
         for workflow in workflows:
-            self._register(workflow.definition())
+            definition = workflow.definition()
+            for one in (*definition.callees, definition):
+                self._register(one)
         with ExitStack() as undo:
             state = open_state(self.path, limit_bytes=limit_bytes, full=check)
             undo.callback(self._let_go, state.close)
-            undo.callback(self._closed.set)
             marker = MarkerFile(self.path)
             undo.callback(self._let_go, marker.close)
             record_options(state.store, self._catalog, self._digests.values())
             self.unknown = load_stored(state.store, self._catalog)
-            self.engine = self._engine = self._make_engine(state.store, marker, bounds)
-            self._store, self._reader = state.store, StateReader(state.store)
-            self.control = ControlServer(self.path, ControlDesk(self).answer) if control else None
-            self.engine.start()
+            engine = self._engine = self._make_engine(state.store, marker, bounds)
+            self._client = EngineClient(engine, state.store, self._catalog.definitions, self.unknown)
+            undo.callback(self._client.close)
+            self._control = ControlServer(self.path, ControlDesk(self._client).answer) if control else None
+            engine.start()
             undo.callback(self._end_engine)
-            if self.control is not None:
-                self.control.start()
-                undo.callback(self.control.close)
+            if self._control is not None:
+                self._control.start()
+                undo.callback(self._control.close)
             self._undo = undo.pop_all()
         atexit.register(self.close)  # a program that forgets to close must not look like one that crashed
 
@@ -161,7 +146,7 @@ class Runtime:
 
     def close(self) -> None:
         """Stop cleanly: nothing is lost, and what runs on after the grace is run again at the next start."""
-        self.engine.refuse_own_thread()
+        self._client.engine.refuse_own_thread()
         atexit.unregister(self.close)
         if os.getpid() == self._pid:  # a forked child has neither the engine's thread nor a right to its files
             with self._closing:  # who comes second waits
@@ -170,25 +155,15 @@ class Runtime:
     def _end_engine(self) -> None:
         """Stop the engine. The store is let go of after it, never beneath it: an interrupt only ends the grace."""
         try:
-            self.engine.stop(self._grace_s)
+            self._client.engine.stop(self._grace_s)
         except BaseException:  # Ctrl-C once more
-            self.engine.stop(0.0)
+            self._client.engine.stop(0.0)
             raise
 
     def _let_go(self, close: Callable[[], None]) -> None:
         """Close what the engine uses, unless it goes on: a second interrupt leaves it to the end of the process."""
         if self._engine is None or self._engine.is_over:
             close()
-
-    @property
-    def reader(self) -> StateReader:
-        """What looks at committed state. Raises `EngineStopped` once the runtime is closed."""
-        self._refuse_closed()
-        return self._reader
-
-    def _refuse_closed(self) -> None:
-        if self._closed.is_set():
-            raise EngineStopped("the runtime is closed; open it again to look at its state")
 
     # -- spawning ------------------------------------------------------------------------------------------
 
@@ -203,14 +178,14 @@ class Runtime:
         for a place that is no entry, `Busy` and `WaitTimeout` (then it may or may not exist: spawn it again with the
         same id).
         """
-        self.engine.refuse_own_thread()
-        return self.wait(self.spawn_later(workflow, tokens, id=id), timeout_s, id)
+        self._client.engine.refuse_own_thread()
+        return self._client.wait(self.spawn_later(workflow, tokens, id=id), timeout_s, id)
 
     async def spawn_async(
         self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = "", timeout_s: float | None = None
     ) -> Instance:
         """`spawn` for asyncio."""
-        return await self.wait_async(self.spawn_later(workflow, tokens, id=id), timeout_s, id)
+        return await self._client.wait_async(self.spawn_later(workflow, tokens, id=id), timeout_s, id)
 
     def spawn_later(
         self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = ""
@@ -234,15 +209,15 @@ class Runtime:
             inputs=fingerprint((self._plans[name].places[place].path, value) for place, value in values),
             incarnation=_random.getrandbits(32),
         )
-        return self.engine.ask(
+        return self._client.engine.ask(
             lambda reply: msgspec.structs.replace(message, reply=reply), lambda answer: self._spawned(instance, answer)
         )
 
     def _spawned(self, instance: str, answer: Answer) -> Instance:
         match answer:
             case Spawned():
-                return Instance(self, instance)
-            case Refused(code="conflict"):
+                return Instance(self._client, instance)
+            case Refused(code=RefusalCode.CONFLICT):
                 raise SpawnConflict(instance, answer.reason)
             case Refused():
                 raise RequestRefused(instance, answer.reason, answer.code, answer.by, answer.at)
@@ -261,13 +236,13 @@ class Runtime:
         Raises `BadCopy`, `SpawnConflict` where the id exists, `InvalidId`, `BadRequest`, and `WaitTimeout` (then it may
         or may not exist).
         """
-        self.engine.refuse_own_thread()
+        self._client.engine.refuse_own_thread()
         message = import_message(Path(path), id, by, why)
-        asked = self.engine.ask(
+        asked = self._client.engine.ask(
             lambda reply: msgspec.structs.replace(message, reply=reply),
             lambda answer: self._spawned(message.instance, answer),
         )
-        return self.wait(asked, timeout_s, message.instance)
+        return self._client.wait(asked, timeout_s, message.instance)
 
     def backup(self, path: str | os.PathLike[str], progress: "Callable[[int, int], None] | None" = None) -> BackedUp:
         """Copy the whole state, as committed at one moment, to the file `path`; instances go on meanwhile.
@@ -276,15 +251,12 @@ class Runtime:
         `progress` is told (bytes copied, bytes to copy, roughly). Raises `CopyExists`, `CopyFailed`, and `StoreDamaged`
         where the state itself is found damaged.
         """
-        self.engine.refuse_own_thread()
-        self._refuse_closed()
-        return backup(self._store, self.path, Path(path), progress)
+        self._client.engine.refuse_own_thread()
+        return backup(self._client.store, self.path, Path(path), progress)
 
     def export(self, instance: str, path: str | os.PathLike[str], *, actor: str = "", history: bool = True) -> Exported:
         """Write an instance, or one place or composite of it, to a file; see `Instance.export_to`."""
-        self._refuse_closed()
-        with self._store.frozen() as view:
-            return export(view, instance, Path(path), path=actor, history=history)
+        return self._client.export(instance, Path(path), actor=actor, history=history)
 
     # -- finding -------------------------------------------------------------------------------------------
 
@@ -293,22 +265,31 @@ class Runtime:
 
         Raises `NotFound`, and `BadRequest` for an address that is no text.
         """
-        instance, _, path = check_text("an address", address).partition("/")
-        header = self.reader.header(instance)
+        instance, path = self._split(check_text("an address", address))
+        header = self._client.reader.header(instance)
         if header is None:
-            raise NotFound(instance, f"there is no instance {instance}")
+            raise no_instance(instance)
         if not path:
-            return Instance(self, instance)
-        plan = self.reader.plan(header)
+            return Instance(self._client, instance)
+        plan = self._client.reader.plan(header)
         if path not in plan.place_index and path not in plan.composite_index:
             raise NotFound(instance, f"{instance} has no place or composite {path!r}")
-        return ActorHandle(self, instance, path)
+        return ActorHandle(self._client, instance, path)
+
+    def _split(self, address: str) -> tuple[str, str]:
+        """Return (instance, path of the actor in it) of an address: the children of calls have ids with a `/`."""
+        parts = address.split("/")
+        for count in range(len(parts), 1, -1):
+            instance = "/".join(parts[:count])
+            if self._client.reader.root(instance) is not None:
+                return instance, "/".join(parts[count:])
+        return parts[0], "/".join(parts[1:])
 
     def instance(self, id: str) -> Instance:
         """Return the handle of an instance. Raises `NotFound`, and `BadRequest` for an id that is no text."""
-        if self.reader.root(check_text("an id", id)) is None:
-            raise NotFound(id, f"there is no instance {id}")
-        return Instance(self, id)
+        if self._client.reader.root(check_text("an id", id)) is None:
+            raise no_instance(id)
+        return Instance(self._client, id)
 
     def list(self, state: InstanceState | str | None = None) -> Iterator[InstanceSummary]:
         """Yield a summary of every instance, or of those in one state, as committed.
@@ -317,7 +298,9 @@ class Runtime:
         """
         wanted = None if state is None else check_state(state)
         # All at once: each open view of the store keeps a place of which there are few.
-        return iter([InstanceSummary.of(h) for h in self.reader.headers() if wanted is None or h.state is wanted])
+        return iter(
+            [InstanceSummary.of(h) for h in self._client.reader.headers() if wanted is None or h.state is wanted]
+        )
 
     # -- waiting and telling -------------------------------------------------------------------------------
 
@@ -334,86 +317,21 @@ class Runtime:
         They come instance by instance, in no particular order, and values are read one by one. Raises `NotFound` for an
         `instance` there is none of.
         """
-        found = self.reader.tasks("" if instance is None else self.instance(instance).id)
+        found = self._client.reader.tasks("" if instance is None else self.instance(instance).id)
         return (task for task in found if transition in (None, task.transition) and task.is_for(role, assignee))
 
-    def offered(self, instance: str, transition: str) -> "Future[int]":
-        """Return a future of the number of the next task of a manual transition; see `task_watch.next_offered`."""
-        return self.engine.outlive(next_offered(self.engine, self.reader, instance, transition))
-
-    def addressee(self, instance: str) -> Addressee:
-        """Return what is known of an instance to those who send it values. Raises `NotFound`."""
-        return Addressee.of(instance, self.reader, self._catalog.definitions)
-
-    def tell(
-        self, address: str, message: InterventionMessage | TaskRequests, timeout_s: float | None = None
-    ) -> Receipt:
+    def tell(self, address: str, message: Intervention, timeout_s: float | None = None) -> Receipt:
         """Send an intervention to an instance; see `Instance.tell`."""
-        self.engine.refuse_own_thread()
-        return self.wait(self.intervene(address, message), timeout_s, address)
+        self._client.engine.refuse_own_thread()
+        return self._client.wait(self.tell_later(address, message), timeout_s, address)
 
-    def intervene(self, instance: str, message: InterventionMessage | TaskRequests) -> "Future[Receipt]":
+    def tell_later(self, address: str, message: Intervention) -> "Future[Receipt]":
         """`tell` without waiting."""
-        if not message.by and not isinstance(message, Put):
-            raise ValueError("an intervention needs `by`: who does it")
-        if isinstance(message, TaskRequest):
-            message = to_task_message(message, instance, self.addressee(instance), self.reader)
-        addressed = msgspec.structs.replace(message, instance=instance)
-        return self.engine.ask(
-            lambda reply: msgspec.structs.replace(addressed, reply=reply), lambda answer: accepted(instance, answer)
-        )
-
-    def ask(self, make: Callable[[int], ClientMessage], timeout_s: float | None = None) -> Answer:
-        """Send a message and return the answer. Raises `RequestRefused`."""
-        answer = self.wait(self.engine.ask(make, lambda answer: answer), timeout_s, make(0).instance)
-        if isinstance(answer, Refused):
-            raise RequestRefused(answer.instance, answer.reason, answer.code, answer.by, answer.at)
-        return answer
-
-    def reached(self, instance: str, states: frozenset[InstanceState]) -> "Future[InstanceState]":
-        """Return a future of the first of `states` the instance is in; it ends with the engine. Raises `NotFound`."""
-        future: Future[InstanceState] = Future()
-
-        def offer(state: InstanceState) -> None:
-            if state in states or state in TERMINAL:
-                with suppress(InvalidStateError):  # the engine's thread and this one may both offer
-                    future.set_result(state)
-
-        reader = self.reader
-        undo = self.engine.changes.add(instance, lambda change: offer(InstanceState(change.state)))
-        future.add_done_callback(lambda _: undo())
-        header = reader.header(instance)
-        if header is None:
-            undo()
-            raise NotFound(instance, f"there is no instance {instance}")
-        offer(header.state)
-        return self.engine.outlive(future)
-
-    def wait(self, future: "Future[T]", timeout_s: float | None, instance: str) -> T:
-        """Wait for a future of this runtime. Raises `WaitTimeout`; what it stands for goes on; `WaitsForItself`."""
-        self.engine.refuse_own_thread()
-        try:
-            return future.result(timeout_s)
-        except FutureTimeout as error:
-            if future.done():
-                raise
-            future.cancel()
-            raise _too_late(instance, timeout_s) from error
-
-    async def wait_async(self, future: "Future[T]", timeout_s: float | None, instance: str) -> T:
-        """`wait` for asyncio."""
-        limit = asyncio.timeout(timeout_s)
-        try:
-            async with limit:
-                return await asyncio.wrap_future(future)
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise _too_late(instance, timeout_s) from error
+        return self._client.intervene(address, message)
 
     def explain(self, instance: str) -> str:
         """Return in a few words why an instance has not completed."""
-        return explain(self.reader, instance)
+        return self._client.explain(instance)
 
     # -- watching ------------------------------------------------------------------------------------------
 
@@ -422,31 +340,41 @@ class Runtime:
 
         It is called on the engine's thread: it must be quick and must not raise.
         """
-        undo = self.engine.steps.add(instance, listener)
-        self.engine.kernel.observed.add(instance)
+        undo = self._client.engine.steps.add(instance, listener)
+        self._client.engine.kernel.observed.add(instance)
 
         def stop() -> None:
             undo()
-            if not self.engine.steps.has(instance):
-                self.engine.kernel.observed.discard(instance)
+            if not self._client.engine.steps.has(instance):
+                self._client.engine.kernel.observed.discard(instance)
 
         return stop
 
     @property
     def health(self) -> Health:
         """How the engine is."""
-        return self.engine.health
+        return self._client.engine.health
+
+    @property
+    def problem(self) -> str:
+        """Why the engine is not well: what made it halt or end; "" while it runs."""
+        return self._client.engine.problem
+
+    @property
+    def control_problem(self) -> str:
+        """Why commands cannot reach it through `DIR/control.sock`; "" where they can, or need not."""
+        return self._control.problem if self._control is not None else ""
 
     def placements(self) -> "Sequence[Placement]":
         """Return where the handlers of transitions with run="hybrid" run now, and why; by path."""
-        executors = self.engine.executors.values()
+        executors = self._client.engine.executors.values()
         return [placement for one in executors if isinstance(one, HybridExecutor) for placement in one.placements()]
 
     def running(self) -> "Sequence[RunningHandler]":
         """Return the handlers that run now, longest first."""
-        found = [handler for executor in self.engine.executors.values() for handler in executor.running()]
-        return sorted(found, key=lambda handler: -handler.since_s)
+        return self._client.running()
 
 
-def _too_late(instance: str, timeout_s: float | None) -> WaitTimeout:
-    return WaitTimeout(instance, f"{instance or 'the new instance'}: not within {timeout_s} s; it goes on")
+def client_of(runtime: Runtime) -> EngineClient:
+    """Return what a runtime asks its engine through: for Placet's own commands, desks and tests, not for users."""
+    return runtime._client

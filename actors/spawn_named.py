@@ -1,15 +1,13 @@
 """A spawn asked for by the name of a workflow, as handlers do, made into one of what is registered today."""
 
-from placet.actors.catalog import stored_net
+from placet.actors.catalog import registered
 from placet.actors.messages import Spawn, SpawnNamed
 from placet.petri.behaviour import Definition
-from placet.petri.plan import make_plan
 
 
 def named_spawn(message: SpawnNamed, definition: Definition) -> Spawn | str:
     """Return the spawn, or what is wrong with it."""
-    plan = make_plan(definition.net, definition.behaviours)
-    digest, _ = stored_net(definition)
+    _, plan, digest = registered(definition)
     tokens: list[tuple[int, bytes]] = []
     for path, value in message.tokens:
         index = plan.place_index.get(path)

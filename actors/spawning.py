@@ -1,16 +1,25 @@
 """The tokens a client spawns an instance with, checked against the entries of its workflow."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from placet.actors.addressee import check_type, place_name, types_of
+from placet.actors.answers import RefusalCode
 from placet.actors.errors import NotFound, RequestRefused
 from placet.petri.behaviour import Definition
-from placet.petri.expression import PlaceRef
+from placet.petri.expression import PlaceRef, place_name
+from placet.petri.place_types import check_type, types_of
 from placet.petri.plan import Plan
 
 Values: TypeAlias = Sequence[object]
 Tokens: TypeAlias = Mapping[PlaceRef | str, Values] | Mapping[PlaceRef, Values] | Mapping[str, Values]
+
+
+class Definable(Protocol):
+    """Anything with a definition: `placet.Workflow`."""
+
+    def definition(self) -> Definition:
+        """Return the finished, checked definition."""
+        ...
 
 
 def entry_values(plan: Plan, workflow: Definition, instance: str, tokens: Tokens) -> list[tuple[int, object]]:
@@ -40,4 +49,6 @@ def _check_room(plan: Plan, place: int, instance: str, values: list[tuple[int, o
     capacity, given = plan.places[place].capacity, sum(1 for index, _ in values if index == place)
     if capacity and given > capacity:
         path = plan.places[place].path
-        raise RequestRefused(instance, f"{path} holds {capacity} tokens at most, and {given} were given", "full")
+        raise RequestRefused(
+            instance, f"{path} holds {capacity} tokens at most, and {given} were given", RefusalCode.FULL
+        )

@@ -1,4 +1,4 @@
-"""User code that was found running in the kernel when its process had died: twice, and it is not run again."""
+"""User code that was found running in the kernel when its process had died: twice, and it waits for a person."""
 
 import hashlib
 
@@ -43,12 +43,12 @@ class Suspects:
         return suspect.found
 
     def is_guilty(self, instance: str, path: str) -> bool:
-        """True when this must not run again until a person says so."""
+        """True when it was found running in a dead process twice: it is an incident, not run, until `clear`."""
         suspect = self.known.get((instance, marked_path(instance, path)))
         return suspect is not None and suspect.found >= GUILTY_AT
 
     def clear(self, instance: str, path: str) -> None:
-        """Forget: a person wants it tried again."""
+        """Forget: a person wants it tried again, or it has run to its end and the process has outlived it."""
         key = (instance, marked_path(instance, path))
         if self.known.pop(key, None) is not None:
             self._unsaved.add(key)

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from placet.actors.answers import Answer, Receipt, Refused
+from placet.actors.answers import Answer, Receipt, RefusalCode, Refused
 from placet.actors.lifecycle import ENDING, Intent
 from placet.actors.messages import Claim, Decide, Intervention, TaskIntervention, Unclaim
 from placet.actors.records import Task, decode_task
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.blobs import is_ref
+from placet.persistence.history import RecordKind
 from placet.persistence.keys import TASK, entry_key
 from placet.petri.outputs import positions
 from placet.petri.plan import TransitionPlan
@@ -27,7 +28,7 @@ def _decide(workflow: WorkflowActor, turn: Turn, message: Decide) -> Answer:
     if not isinstance(outputs, str) and message.output and any(name != output for name, _ in message.outputs):
         outputs = f"{transition.path} is decided for {output}, and values are given for another place; name one"
     if isinstance(outputs, str):
-        return Refused(instance=message.instance, code="wrong_output", reason=outputs)
+        return Refused(instance=message.instance, code=RefusalCode.WRONG_OUTPUT, reason=outputs)
     if refused := _no_room(workflow, transition, message, {transition.outputs[position][0] for position, _ in outputs}):
         return refused
     before = len(workflow.tasks.open)
@@ -41,7 +42,7 @@ def _decide(workflow: WorkflowActor, turn: Turn, message: Decide) -> Answer:
     workflow.fired += 1
     turn.fired += 1
     told = {"by": message.by, "why": message.why, "output": output}
-    workflow.record(turn, "fired", transition.path, task.number, 1, (task.token,), produced, told)
+    workflow.record(turn, RecordKind.FIRED, transition.path, task.number, 1, (task.token,), produced, told)
     return Receipt(instance=message.instance, at=turn.now)
 
 
@@ -58,7 +59,7 @@ def _no_room(workflow: WorkflowActor, transition: TransitionPlan, message: Decid
         if bound.place in places and held + bound.net > bound.capacity:
             path = workflow.plan.places[bound.place].path
             reason = f"{path} holds {bound.capacity} tokens at most; decide when there is room again"
-            return Refused(instance=message.instance, code="full", reason=reason)
+            return Refused(instance=message.instance, code=RefusalCode.FULL, reason=reason)
     return None
 
 
@@ -81,7 +82,7 @@ def _claim(workflow: WorkflowActor, turn: Turn, message: Claim) -> Answer:
         return refused
     if task.claimed_by == message.by:
         return Receipt(instance=message.instance, at=turn.now, already=True)
-    return _set_claim(workflow, turn, task, message, "claimed", message.by)
+    return _set_claim(workflow, turn, task, message, RecordKind.CLAIMED, message.by)
 
 
 def _unclaim(workflow: WorkflowActor, turn: Turn, message: Unclaim) -> Answer:
@@ -90,11 +91,11 @@ def _unclaim(workflow: WorkflowActor, turn: Turn, message: Unclaim) -> Answer:
         return _too_late(workflow, message)
     if not task.claimed_by:
         return Receipt(instance=message.instance, at=turn.now, already=True)
-    return _set_claim(workflow, turn, task, message, "unclaimed", "")
+    return _set_claim(workflow, turn, task, message, RecordKind.UNCLAIMED, "")
 
 
 def _set_claim(
-    workflow: WorkflowActor, turn: Turn, task: Task, message: TaskIntervention, kind: str, by: str
+    workflow: WorkflowActor, turn: Turn, task: Task, message: TaskIntervention, kind: RecordKind, by: str
 ) -> Receipt:
     task.claimed_by = by
     workflow.tasks.write(workflow, turn, task)
@@ -108,16 +109,16 @@ def _too_late(workflow: WorkflowActor, message: TaskIntervention) -> Answer:
     data = workflow.services.get(entry_key(workflow.root, 0, TASK, message.task))
     if data is None:
         reason = f"{message.instance} has no task {message.task}"
-        return Refused(instance=message.instance, code="no_task", reason=reason)
+        return Refused(instance=message.instance, code=RefusalCode.NO_TASK, reason=reason)
     task = decode_task(data)
     if task.ended != "decided":
         reason = f"task {message.task} is no longer offered: its token went another way"
-        return Refused(instance=message.instance, code="withdrawn", reason=reason, at=task.at)
+        return Refused(instance=message.instance, code=RefusalCode.WITHDRAWN, reason=reason, at=task.at)
     transition = workflow.plan.transitions[task.transition]
     if isinstance(message, Decide) and (task.by, task.output) == (message.by, _output(transition, message)):
         return Receipt(instance=message.instance, at=task.at, already=True)
     reason = f"task {message.task} was decided by {task.by}" + (f": {task.output}" if task.output else "")
-    return Refused(instance=message.instance, code="decided", reason=reason, by=task.by, at=task.at)
+    return Refused(instance=message.instance, code=RefusalCode.DECIDED, reason=reason, by=task.by, at=task.at)
 
 
 def _is_paused(workflow: WorkflowActor, transition: TransitionPlan, message: Decide) -> Refused | None:
@@ -127,7 +128,7 @@ def _is_paused(workflow: WorkflowActor, transition: TransitionPlan, message: Dec
         paused = message.instance
     if not paused:
         return None
-    return Refused(instance=message.instance, code="paused", reason=f"{paused} is paused; resume it first")
+    return Refused(instance=message.instance, code=RefusalCode.PAUSED, reason=f"{paused} is paused; resume it first")
 
 
 def _may_not(
@@ -136,16 +137,16 @@ def _may_not(
     manual = transition.manual
     if workflow.header.intent in ENDING:
         reason = f"{message.instance} is {workflow.header.state.value}"
-        return Refused(instance=message.instance, code="ending", reason=reason)
+        return Refused(instance=message.instance, code=RefusalCode.ENDING, reason=reason)
     if task.claimed_by and task.claimed_by != message.by:
         reason = f"task {task.number} is claimed by {task.claimed_by}"
-        return Refused(instance=message.instance, code="claimed", reason=reason, by=task.claimed_by)
+        return Refused(instance=message.instance, code=RefusalCode.CLAIMED, reason=reason, by=task.claimed_by)
     if manual is not None and manual.assignees and message.by not in manual.assignees:
         reason = f"task {task.number} is for {', '.join(manual.assignees)}"
-        return Refused(instance=message.instance, code="not_assigned", reason=reason)
+        return Refused(instance=message.instance, code=RefusalCode.NOT_ASSIGNED, reason=reason)
     if manual is not None and manual.roles and not set(manual.roles) & set(message.roles):
         reason = f"task {task.number} is for people with the role {' or '.join(manual.roles)}"
-        return Refused(instance=message.instance, code="not_in_role", reason=reason)
+        return Refused(instance=message.instance, code=RefusalCode.NOT_IN_ROLE, reason=reason)
     return None
 
 

@@ -7,13 +7,14 @@ from typing import TypeAlias, TypeVar, assert_never
 import msgspec
 
 from placet.actors import messages
-from placet.actors.addressee import Addressee, place_name
+from placet.actors.addressee import Addressee
+from placet.actors.answers import RefusalCode
 from placet.actors.errors import BadRequest, RequestRefused
-from placet.actors.messages import Decide, TaskMessage
+from placet.actors.messages import Decide, PlainMessage, TaskMessage
 from placet.actors.outputs import Outputs
 from placet.actors.reader import StateReader
 from placet.actors.task_id import TaskId
-from placet.petri.expression import PlaceRef
+from placet.petri.expression import PlaceRef, place_name
 from placet.petri.plan import TransitionPlan
 
 APPROVED, REJECTED = 0, 1  # positions among the outputs of an approval
@@ -70,6 +71,8 @@ class Unclaim(TaskRequest):
 
 
 TaskRequests: TypeAlias = Approve | Reject | Complete | Claim | Unclaim
+# What a person tells an instance. Where a value belongs to it (`put`, `inject`, `edit_token`) a method encodes it.
+Intervention: TypeAlias = TaskRequests | PlainMessage
 M = TypeVar("M", messages.Claim, messages.Unclaim)
 
 
@@ -81,7 +84,7 @@ def to_task_message(request: TaskRequests, instance: str, addressee: Addressee, 
     """
     task = TaskId.parse(request.task)
     if task.instance != instance:
-        raise BadRequest(f"{request.task} is no task of {instance}; send it to {task.instance}")
+        raise BadRequest(f"{request.task} is no task of {instance}", f"send it to {task.instance}")
     transition = _transition(task, addressee, reader)
     match request:
         case Approve():
@@ -102,7 +105,9 @@ def _transition(task: TaskId, addressee: Addressee, reader: StateReader) -> Tran
     index = addressee.plan.transition_index.get(task.transition)
     known = reader.task(task.instance, task.number)
     if index is None or known is None or known.transition != index:
-        raise RequestRefused(task.instance, f"there is no task {task}; placet tasks lists those that wait", "no_task")
+        raise RequestRefused(
+            task.instance, f"there is no task {task}; placet tasks lists those that wait", RefusalCode.NO_TASK
+        )
     return addressee.plan.transitions[index]
 
 
@@ -117,7 +122,7 @@ def _chosen(
     names = transition.output_names
     if not is_approval(transition):
         reason = f"{transition.path} is no approval: it is completed, not approved or rejected"
-        raise RequestRefused(task.instance, reason, "no_approval")
+        raise RequestRefused(task.instance, reason, RefusalCode.NO_APPROVAL)
     values = () if request.value is msgspec.UNSET else ((names[position], request.value),)
     return _decided(request, task, names[position], addressee.outputs(transition, values))
 
@@ -134,7 +139,7 @@ def _completed(request: Complete, task: TaskId, addressee: Addressee, transition
         values = tuple((name, given) for name in ((output,) if output else names))
     if transition.choice and not output:
         reason = f"{transition.path} gives to one of {', '.join(names)}; say which as the output"
-        raise RequestRefused(task.instance, reason, "wrong_output")
+        raise RequestRefused(task.instance, reason, RefusalCode.WRONG_OUTPUT)
     return _decided(request, task, output, addressee.outputs(transition, values))
 
 

@@ -5,9 +5,10 @@ from contextlib import suppress
 
 from placet.actors.effects import Progress, StateChanged
 from placet.actors.engine import Engine
-from placet.actors.errors import NotFound
+from placet.actors.errors import NotFound, no_instance
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.reader import StateReader
+from placet.persistence.history import RecordKind
 
 HOPELESS = TERMINAL | {InstanceState.STUCK, InstanceState.INCIDENT}  # what a wait for a task ends at
 
@@ -20,7 +21,7 @@ def next_offered(engine: Engine, reader: StateReader, instance: str, transition:
     """
     header = reader.header(instance)
     if header is None:
-        raise NotFound(instance, f"there is no instance {instance}")
+        raise no_instance(instance)
     plan = reader.plan(header)
     if transition not in plan.transition_index or plan.transitions[plan.transition_index[transition]].manual is None:
         manual = ", ".join(one.path for one in plan.transitions if one.manual is not None) or "none"
@@ -32,7 +33,7 @@ def next_offered(engine: Engine, reader: StateReader, instance: str, transition:
             future.set_result(number)
 
     def step(progress: Progress) -> None:
-        if progress.kind == "offered" and progress.transition == transition:
+        if progress.kind is RecordKind.OFFERED and progress.transition == transition:
             settle(progress.number)
 
     def change(changed: StateChanged) -> None:

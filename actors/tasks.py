@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from placet.actors.lifecycle import TERMINAL
 from placet.actors.records import Task, encode
 from placet.actors.turn import Turn
+from placet.persistence.history import RecordKind
 from placet.persistence.keys import TASK, entry_key, pack_id, tasks_key
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ class Tasks:
         self.load(task)
         turn.born[entry_key(workflow.root, 0, TASK, task.number)] = encode(task)
         path = workflow.plan.transitions[task.transition].path
-        workflow.record(turn, "offered", path, task.number)
+        workflow.record(turn, RecordKind.OFFERED, path, task.number)
         if not turn.observed:  # always told: who waits for a task may have begun to while this turn was under way
-            workflow.progress(turn, "offered", path, task.number, 0)
+            workflow.progress(turn, RecordKind.OFFERED, path, task.number, 0)
 
     def end(self, workflow: "WorkflowActor", turn: Turn, task: Task, how: str) -> None:
         """Close a task; its entry stays."""
@@ -80,7 +81,7 @@ class Tasks:
         del self._numbers[task.transition, task.token]
         self.write(workflow, turn, task)
         if how == "withdrawn":
-            workflow.record(turn, how, workflow.plan.transitions[task.transition].path, task.number)
+            workflow.record(turn, RecordKind.WITHDRAWN, workflow.plan.transitions[task.transition].path, task.number)
 
     def end_all(self, workflow: "WorkflowActor", turn: Turn) -> None:
         """The instance is over: nobody is asked any more."""

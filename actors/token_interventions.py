@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from placet.actors.answers import Answer, Receipt, Refused
+from placet.actors.answers import Answer, Receipt, RefusalCode, Refused
 from placet.actors.messages import (
     DropToken,
     EditToken,
@@ -19,6 +19,7 @@ from placet.actors.place import PlaceActor
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.blobs import is_ref
+from placet.persistence.history import RecordKind
 
 
 def put(workflow: WorkflowActor, turn: Turn, message: Put) -> Answer:
@@ -27,11 +28,11 @@ def put(workflow: WorkflowActor, turn: Turn, message: Put) -> Answer:
     if place is None or not place.plan.external:
         outside = ", ".join(one.path for one in workflow.plan.places if one.external) or "none"
         reason = f"{message.instance} takes no tokens into {message.place!r}; places fed from outside: {outside}"
-        return Refused(instance=message.instance, code="not_external", reason=reason)
+        return Refused(instance=message.instance, code=RefusalCode.NOT_EXTERNAL, reason=reason)
     if refused := _full(message.instance, workflow, place):
         return refused
     token = workflow.deposit(turn, place.plan.index, message.value)
-    return _accept(workflow, turn, message, "put", produced=(token,), place=place.plan.path, token=token)
+    return _accept(workflow, turn, message, RecordKind.PUT, produced=(token,), place=place.plan.path, token=token)
 
 
 def _inject(workflow: WorkflowActor, turn: Turn, message: Inject) -> Answer:
@@ -41,7 +42,7 @@ def _inject(workflow: WorkflowActor, turn: Turn, message: Inject) -> Answer:
     if refused := _full(message.instance, workflow, place):
         return refused
     token = workflow.deposit(turn, place.plan.index, message.value)
-    return _accept(workflow, turn, message, "injected", produced=(token,), place=place.plan.path, token=token)
+    return _accept(workflow, turn, message, RecordKind.INJECTED, produced=(token,), place=place.plan.path, token=token)
 
 
 def _edit(workflow: WorkflowActor, turn: Turn, message: EditToken) -> Answer:
@@ -54,7 +55,7 @@ def _edit(workflow: WorkflowActor, turn: Turn, message: EditToken) -> Answer:
         workflow.discard(turn, old)
     place.replace(turn, message.token, workflow.stored(turn, message.token, message.value))
     workflow.dirty += place.plan.consumers
-    return _accept(workflow, turn, message, "edited", place=place.plan.path, token=message.token)
+    return _accept(workflow, turn, message, RecordKind.EDITED, place=place.plan.path, token=message.token)
 
 
 def _move(workflow: WorkflowActor, turn: Turn, message: MoveToken) -> Answer:
@@ -70,7 +71,9 @@ def _move(workflow: WorkflowActor, turn: Turn, message: MoveToken) -> Answer:
     value = workflow.remove(turn, place.plan.index, message.token)
     workflow.deposit(turn, target.plan.index, value, message.token)
     target.sort_in(message.token)
-    return _accept(workflow, turn, message, "moved", token=message.token, source=place.plan.path, place=message.place)
+    return _accept(
+        workflow, turn, message, RecordKind.MOVED, token=message.token, source=place.plan.path, place=message.place
+    )
 
 
 def _drop(workflow: WorkflowActor, turn: Turn, message: DropToken) -> Answer:
@@ -82,7 +85,7 @@ def _drop(workflow: WorkflowActor, turn: Turn, message: DropToken) -> Answer:
         workflow.discard(turn, value)
     consumed = (message.token,)
     return _accept(
-        workflow, turn, message, "dropped_token", consumed=consumed, place=place.plan.path, token=message.token
+        workflow, turn, message, RecordKind.DROPPED_TOKEN, consumed=consumed, place=place.plan.path, token=message.token
     )
 
 
@@ -95,7 +98,7 @@ def _freeze(workflow: WorkflowActor, turn: Turn, message: FreezeToken) -> Answer
     workflow.settle_guards(turn, place.plan.index, message.token)
     place.freeze(turn, message.token)
     workflow.frozen += 1
-    return _accept(workflow, turn, message, "frozen", place=place.plan.path, token=message.token)
+    return _accept(workflow, turn, message, RecordKind.FROZEN, place=place.plan.path, token=message.token)
 
 
 def _thaw(workflow: WorkflowActor, turn: Turn, message: ThawToken) -> Answer:
@@ -107,7 +110,7 @@ def _thaw(workflow: WorkflowActor, turn: Turn, message: ThawToken) -> Answer:
     place.thaw(turn, message.token)
     workflow.frozen -= 1
     workflow.dirty += place.plan.consumers
-    return _accept(workflow, turn, message, "thawed", place=place.plan.path, token=message.token)
+    return _accept(workflow, turn, message, RecordKind.THAWED, place=place.plan.path, token=message.token)
 
 
 def _place(workflow: WorkflowActor, path: str) -> PlaceActor | None:
@@ -128,23 +131,27 @@ def _full(instance: str, workflow: WorkflowActor, place: PlaceActor) -> Refused 
     capacity = place.plan.capacity
     if not capacity or place.count + workflow.reserved.get(place.plan.index, 0) < capacity:
         return None
-    return Refused(instance=instance, code="full", reason=f"{place.plan.path} holds {capacity} tokens at most")
+    return Refused(
+        instance=instance, code=RefusalCode.FULL, reason=f"{place.plan.path} holds {capacity} tokens at most"
+    )
 
 
 def _no_place(message: Intervention, path: str) -> Refused:
-    return Refused(instance=message.instance, code="no_place", reason=f"{message.instance} has no place {path!r}")
+    return Refused(
+        instance=message.instance, code=RefusalCode.NO_PLACE, reason=f"{message.instance} has no place {path!r}"
+    )
 
 
 def _not_free(message: TokenIntervention) -> Refused:
     reason = f"token {message.token} is in no place of {message.instance}; a firing may have taken it"
-    return Refused(instance=message.instance, code="not_free", reason=reason)
+    return Refused(instance=message.instance, code=RefusalCode.NOT_FREE, reason=reason)
 
 
 def _accept(
     workflow: WorkflowActor,
     turn: Turn,
     message: Intervention,
-    kind: str,
+    kind: RecordKind,
     *,
     consumed: tuple[int, ...] = (),
     produced: tuple[int, ...] = (),

@@ -1,35 +1,27 @@
 """Where Placet calls its users' functions: guards and handlers. Whatever they raise becomes a `Failure`.
 
-This is the only place besides the adapters with broad excepts: user code may raise anything.
+User code may raise anything, `sys.exit()` included, so every call of it stands in a broad except; the executors, which
+call handlers on threads, loops and processes of their own, have theirs for the same reason.
 """
 
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
+from placet.actors.context import Context
+from placet.actors.notes import PURE, Notes
 from placet.actors.records import Failure
 from placet.persistence.errors import ValueTooLarge
 from placet.persistence.store import MAX_VALUE_BYTES
 from placet.persistence.type_name import qualified_name
 from placet.persistence.values import decode, encode
-from placet.petri.plan import TransitionPlan
+from placet.petri.plan import TransitionPlan, shares
 from placet.petri.result import passed_through
 
 TRACEBACK_CHARACTERS = 8_000
 
 Outputs: TypeAlias = tuple[tuple[int, bytes], ...]  # (position among the transition's outputs, value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a handler may know about its firing; it gets one if it has a parameter named `context`."""
-
-    instance: str
-    firing_id: str  # the same for every attempt of this firing, and for no other: an idempotency key
-    attempt: int  # 1 for the first
-    item: int | None = None  # with run="parallel": which item of the list this call is for, from 0 on
 
 
 def firing_id(instance: str, incarnation: int, number: int) -> str:
@@ -67,37 +59,33 @@ def run_handler(
     number: int,
     attempt: int,
 ) -> Outputs | Failure:
-    """Call a transition's handler on the tokens' values and return the encoded outputs, or why it failed."""
+    """Call a handler declared pure on the tokens' values and return the encoded outputs, or why it failed."""
+    behaviour = transition.behaviour
+    context: Context | None = None
+    if behaviour is not None and behaviour.takes_context:
+        context = context_of(transition, instance, firing_id(instance, incarnation, number), attempt, PURE)
     try:
-        return encoded_outputs(transition, _called(transition, tokens, instance, incarnation, number, attempt))
+        return encoded_outputs(transition, call_handler(transition, tokens, context))
     except BaseException as error:  # user code may raise anything, `sys.exit()` included
         return failure_of(error, attempt=attempt)
 
 
-async def await_handler(
-    transition: TransitionPlan,
-    tokens: Sequence[tuple[int, int, bytes]],
-    instance: str,
-    incarnation: int,
-    number: int,
-    attempt: int,
-) -> Outputs | Failure:
-    """`run_handler` for an `async def`. One that is cancelled has failed, like one that raises."""
-    try:
-        called = _called(transition, tokens, instance, incarnation, number, attempt)
-        return encoded_outputs(transition, await cast("Awaitable[object]", called))
-    except BaseException as error:  # as above; a cancellation has done its work when it has come out of the handler
-        return failure_of(error, attempt=attempt)
+def context_of(transition: TransitionPlan, instance: str, firing: str, attempt: int, notes: Notes) -> Context:
+    """Return the context of one call of a handler."""
+    return Context(
+        instance=instance,
+        firing_id=firing,
+        attempt=attempt,
+        transition=transition.path,
+        tags=transition.tags,
+        notes=notes,
+    )
 
 
-def _called(
-    transition: TransitionPlan,
-    tokens: Sequence[tuple[int, int, bytes]],
-    instance: str,
-    incarnation: int,
-    number: int,
-    attempt: int,
+def call_handler(
+    transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]], context: Context | None
 ) -> object:
+    """Return what a handler returns. Raises what it raises, and whatever loading the values raises."""
     behaviour = transition.behaviour
     assert behaviour is not None, transition.path
     assert behaviour.handler is not None, transition.path
@@ -105,10 +93,9 @@ def _called(
         arguments = [decode(tokens[0][2])]
     else:
         arguments = decoded_arguments(transition, tokens)
-    if not behaviour.takes_context:
+    if context is None:
         return behaviour.handler(*arguments)
-    identity = firing_id(instance, incarnation, number)
-    return behaviour.handler(*arguments, context=Context(instance=instance, firing_id=identity, attempt=attempt))
+    return behaviour.handler(*arguments, context=context)
 
 
 def encoded_outputs(transition: TransitionPlan, returned: object) -> Outputs:
@@ -132,15 +119,15 @@ def decoded_arguments(transition: TransitionPlan, tokens: Sequence[tuple[int, in
         return values
     grouped: list[list[object]] = []
     begin = 0
-    for arc in transition.arguments:
-        grouped.append(values[begin : begin + arc.weight])
-        begin += arc.weight
+    for count in shares(transition.arguments, len(values)):
+        grouped.append(values[begin : begin + count])
+        begin += count
     return transition.to_arguments(grouped)
 
 
 def pass_through(transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]]) -> Outputs | Failure:
     """Return the outputs of a transition without a handler: its input, or a tuple of its inputs, to every output."""
-    if len(tokens) == 1:
+    if len(transition.arguments) == len(tokens) == 1:
         value = tokens[0][2]  # as it is: nobody looks into it
     else:
         try:

@@ -17,6 +17,7 @@ from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.blobs import BLOB_ACTOR
 from placet.persistence.errors import StoreDamaged
+from placet.persistence.history import RecordKind
 from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, STATE, TASK, split_entry
 
 
@@ -28,7 +29,8 @@ def spawn(
     produced = tuple(range(workflow.serial + 1, workflow.serial + 1 + len(tokens)))
     workflow.serial += len(tokens)
     detail = {"workflow": header.workflow, "version": header.version}
-    workflow.record(turn, "spawned", produced=produced, detail={**detail})  # first: a guard may raise at a deposit
+    # First: a guard may raise at a deposit.
+    workflow.record(turn, RecordKind.SPAWNED, produced=produced, detail={**detail})
     for token, (place, value) in zip(produced, tokens, strict=True):
         workflow.deposit(turn, place, value, token)
     return workflow

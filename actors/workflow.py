@@ -20,7 +20,7 @@ from placet.actors.tasks import Tasks
 from placet.actors.turn import Turn
 from placet.persistence.blobs import INLINE_BYTES, REF, chunk_keys, decode_ref, is_ref, join, split
 from placet.persistence.errors import ValueTooLarge
-from placet.persistence.history import encode_record
+from placet.persistence.history import RecordKind, encode_record
 from placet.persistence.keys import (
     FIRST_PLACE,
     FROZEN,
@@ -259,8 +259,7 @@ class WorkflowActor:
 
     def matched(self, transition: TransitionPlan) -> list[list[int]]:
         """Return the tokens that match and are to be taken, a list a keyed input; without keys there is none."""
-        best = self.matches_of(transition.index).best() if transition.keyed else None
-        return best[1] if best else []
+        return (self.matches_of(transition.index).best() if transition.keyed else None) or []
 
     def loaded(self, tokens: tuple[TakenToken, ...]) -> tuple[TakenToken, ...]:
         """Return tokens with their values, large ones read from their chunks."""
@@ -288,7 +287,7 @@ class WorkflowActor:
     def record(
         self,
         turn: Turn,
-        kind: str,
+        kind: RecordKind,
         transition: str = "",
         number: int = 0,
         attempt: int = 0,
@@ -304,11 +303,11 @@ class WorkflowActor:
         if turn.observed:
             self.progress(turn, kind, transition, number, attempt)
 
-    def note(self, turn: Turn, kind: str, **detail: str | int | float | bool) -> None:
+    def note(self, turn: Turn, kind: RecordKind, **detail: str | int | float | bool) -> None:
         """Append a record about the instance itself to the history."""
         self.record(turn, kind, detail=detail or None)
 
-    def progress(self, turn: Turn, kind: str, transition: str, number: int, attempt: int) -> None:
+    def progress(self, turn: Turn, kind: RecordKind, transition: str, number: int, attempt: int) -> None:
         """Tell those who follow this instance of a step."""
         turn.rare().progress.append(
             Progress(instance=self.header.instance, kind=kind, transition=transition, number=number, attempt=attempt)
@@ -366,9 +365,11 @@ class WorkflowActor:
             self.tasks.settle(self, turn)
         if header.intent is RUN and (
             header.state is LIVE
+            and header.awake
             and counts[RUNNING]
             and self._stored is not None
-            and not (counts[INCIDENT] or self.guard_incidents or self.parked or header.held)
+            and header.held is self._stored[3]
+            and not (counts[INCIDENT] or self.guard_incidents or self.parked)
         ):  # the common case: it ran, and it runs
             self._write_firings(turn)
             return

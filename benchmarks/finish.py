@@ -5,6 +5,7 @@ import threading
 from benchmarks.setting import PATIENCE_S
 from placet import InstanceState, Runtime
 from placet.actors.effects import StateChanged
+from placet.actors.runtime import client_of
 
 
 class Finish:
@@ -19,7 +20,7 @@ class Finish:
 
     def expect(self, instance: str) -> None:
         """Count this instance; before it is spawned."""
-        self._runtime.engine.changes.add(instance, self._changed)
+        client_of(self._runtime).engine.changes.add(instance, self._changed)
 
     def _changed(self, change: StateChanged) -> None:
         if change.state == self._state.value:
@@ -30,5 +31,5 @@ class Finish:
     def wait(self) -> None:
         """Return once all that are wanted have come. Raises `TimeoutError`."""
         if not self._all.wait(PATIENCE_S):
-            problem = self._runtime.engine.problem or "no error"
+            problem = self._runtime.problem or "no error"
             raise TimeoutError(f"{self._reached} of {self._wanted} are {self._state.value}: {problem}")

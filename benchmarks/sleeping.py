@@ -67,7 +67,7 @@ def populate(state: Path, count: int, starts: int) -> None:
 
 
 def _pause(runtime: Runtime, instance: str) -> "Future[Receipt]":
-    return runtime.intervene(instance, Pause(instance=instance, by="benchmark", why="to sleep"))
+    return runtime.tell_later(instance, Pause(instance=instance, by="benchmark", why="to sleep"))
 
 
 def _in_turn(count: int, ask: "Callable[[int], Future[Instance]] | Callable[[int], Future[Receipt]]") -> None:

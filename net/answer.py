@@ -5,7 +5,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from placet.actors.control_answer import checked, error_face
+from placet.actors.control.answer import checked, error_face
 from placet.actors.errors import (
     BadRequest,
     Busy,

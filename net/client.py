@@ -4,34 +4,26 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator
-from concurrent.futures import TimeoutError as FutureTimeout
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from placet.actors.answers import Receipt
 from placet.actors.arguments import check_state, check_text, chosen_id
-from placet.actors.errors import WaitTimeout
 from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import InterventionMessage
-from placet.actors.runtime import Definable
-from placet.actors.spawning import Tokens
-from placet.actors.task_request import TaskRequests
+from placet.actors.spawning import Definable, Tokens
+from placet.actors.task_request import Intervention
 from placet.net.address import NetAddress, parse_address
-from placet.net.answer import Done, InstanceFound, Listed, decode_net_answer
+from placet.net.answer import InstanceFound, Listed
 from placet.net.courier import Courier
-from placet.net.errors import NodeUnreachable, TooLarge
+from placet.net.errors import NodeUnreachable
 from placet.net.keyring import load_keyring
+from placet.net.node_client import NodeClient
 from placet.net.plain import check_plain
 from placet.net.preflight import PATIENCE_S, knock
 from placet.net.remote import RemoteInstance
-from placet.net.request import FindRequest, ListRequest, NetRequest, SpawnRequest, encode_net_request
-from placet.net.telling import to_request
+from placet.net.request import FindRequest, ListRequest, SpawnRequest
 from placet.petri.expression import PlaceRef
-
-ANSWER_S = 30.0  # how long a request without a time-out of its own waits
-MOST_REQUEST_BYTES = 32 << 20
-T = TypeVar("T")
 
 
 def connect(address: str, *, key_file: str | os.PathLike[str], timeout_s: float = PATIENCE_S) -> "Client":
@@ -50,10 +42,10 @@ class Client:
     """
 
     def __init__(self, node: NetAddress, key_file: str, timeout_s: float) -> None:
-        self.node = node
         keyring = load_keyring(key_file)
         knock(node, keyring, key_file, timeout_s)
         self._courier = Courier(NetAddress(host=_own_host(node), port=0), node, keyring)
+        self._node = NodeClient(node, self._courier)
 
     def __enter__(self) -> Self:
         return self
@@ -80,8 +72,8 @@ class Client:
         name = workflow if isinstance(workflow, str) else workflow.definition().name
         instance = chosen_id(id, f"{check_text('a workflow', name)}-{secrets.token_hex(6)}")
         request = SpawnRequest(instance=instance, workflow=name, tokens=_plain_tokens(tokens or {}))
-        self.ask(request, InstanceFound, instance, timeout_s, f"spawn it again with id {instance!r} to find out")
-        return RemoteInstance(self, instance)
+        self._node.ask(request, InstanceFound, instance, timeout_s, f"spawn it again with id {instance!r} to find out")
+        return RemoteInstance(self._node, instance)
 
     def find(self, address: str, timeout_s: float | None = None) -> RemoteInstance:
         """Return the handle of an instance, by its id or the address of anything in it.
@@ -89,8 +81,8 @@ class Client:
         Raises `NotFound`, `BadRequest` and `WaitTimeout`.
         """
         request = FindRequest(address=check_text("an address", address))
-        found = self.ask(request, InstanceFound, address.partition("/")[0], timeout_s)
-        return RemoteInstance(self, found.instance)
+        found = self._node.ask(request, InstanceFound, address.partition("/")[0], timeout_s)
+        return RemoteInstance(self._node, found.instance)
 
     def instance(self, id: str, timeout_s: float | None = None) -> RemoteInstance:
         """Return the handle of an instance by its id. Raises as `find` does."""
@@ -101,47 +93,14 @@ class Client:
     ) -> Iterator[InstanceSummary]:
         """Yield a summary of every instance, or of those in one state. Raises `BadRequest` and `WaitTimeout`."""
         wanted = None if state is None else check_state(state)
-        return iter(self.ask(ListRequest(state=wanted), Listed, "", timeout_s).instances)
+        return iter(self._node.ask(ListRequest(state=wanted), Listed, "", timeout_s).instances)
 
-    def tell(
-        self, address: str, message: InterventionMessage | TaskRequests, timeout_s: float | None = None
-    ) -> Receipt:
+    def tell(self, address: str, message: Intervention, timeout_s: float | None = None) -> Receipt:
         """Send an intervention to an instance; see `Instance.tell`. It has its effect once, however often it is sent.
 
         Raises `NotFound`, `RequestRefused` and `WaitTimeout`.
         """
-        if not message.by:
-            raise ValueError("an intervention needs `by`: who does it")
-        request = to_request(check_text("an address", address), message)
-        again = f"tell it again with request_id {request.request_id!r} to find out"
-        done = self.ask(request, Done, address, timeout_s, again)
-        return Receipt(instance=done.id, at=done.at, already=done.already)
-
-    # -- asking ----------------------------------------------------------------------------------------------------
-
-    def ask(self, request: NetRequest, kind: type[T], instance: str, timeout_s: float | None, otherwise: str = "") -> T:
-        """Send a request and return its answer as `kind`; `otherwise` says what to do when that is not known.
-
-        Raises the error that is the answer, `WaitTimeout`, `TooLarge`, `BadRequest` and `NodeUnreachable`.
-        """
-        line = encode_net_request(request)
-        if len(line) > MOST_REQUEST_BYTES:
-            raise TooLarge(len(line), MOST_REQUEST_BYTES)
-        limit_s = ANSWER_S if timeout_s is None else timeout_s
-        pending = self._courier.ask(line)
-        try:
-            answer = pending.answer.result(limit_s)
-        except FutureTimeout as error:
-            if pending.answer.done():
-                raise
-            pending.answer.cancel()
-            known = (
-                "the node may have carried it out" if pending.may_have_arrived else "it was not sent: nothing is done"
-            )
-            remedy = (otherwise or "ask again") if pending.may_have_arrived else "try again"
-            reason = f"no answer of the node at {self.node} within {limit_s:g} s; {known}; {remedy}"
-            raise WaitTimeout(instance, reason) from error
-        return decode_net_answer(kind, instance, answer)
+        return self._node.tell(address, message, timeout_s)
 
 
 def _plain_tokens(tokens: Tokens) -> dict[str, list[object]]:

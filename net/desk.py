@@ -9,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias, TypeVar, assert_never
 
 from placet.actors.clock import monotonic_s
-from placet.actors.control_desk import ControlDesk
-from placet.actors.errors import NotFound
+from placet.actors.control.desk import ControlDesk
+from placet.actors.errors import OwnError, no_instance
 from placet.actors.instance import Instance
 from placet.actors.lifecycle import InstanceState
-from placet.actors.runtime import Runtime
+from placet.actors.runtime import Runtime, client_of
 from placet.net.answer import (
     InstanceFound,
     Listed,
@@ -47,7 +47,8 @@ class NetDesk:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._control = ControlDesk(runtime)
+        self._client = client_of(runtime)
+        self._control = ControlDesk(self._client)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="placet-desk")
         self._lock = threading.Lock()
         self._waits: list[tuple[float, Future[InstanceState]]] = []  # (until when, what for)
@@ -75,7 +76,7 @@ class NetDesk:
         except PlacetError as error:
             reply(encode_error(error))
         except Exception as error:  # a bug of ours: whoever asked is told, and the next request is served
-            reply(encode_error(_own(error)))
+            reply(encode_error(OwnError(repr(error))))
 
     def _carry_out(self, line: bytes, reply: Reply) -> None:
         request = decode_net_request(line)
@@ -94,7 +95,7 @@ class NetDesk:
         _when_done(spawned, reply, _found)
 
     def _wait(self, request: WaitRequest, reply: Reply) -> None:
-        reached = self._runtime.reached(request.instance, frozenset(request.states))
+        reached = self._client.reached(request.instance, frozenset(request.states))
         _when_done(reached, reply, lambda state: StateSeen(state=state))
         until_s = monotonic_s() + min(request.patience_s, LONGEST_WAIT_S)
         with self._lock:
@@ -108,14 +109,14 @@ class NetDesk:
                 self._runtime.find(request.address)
                 return InstanceFound(instance=request.address.partition("/")[0])
             case ShowRequest():
-                view = self._runtime.reader.instance(request.instance)
+                view = self._client.reader.instance(request.instance)
                 if view is None:
-                    raise _unknown(request.instance)
-                return Shown(view=view, reason=self._runtime.explain(request.instance))
+                    raise no_instance(request.instance)
+                return Shown(view=view, reason=self._client.explain(request.instance))
             case HistoryRequest():
-                if self._runtime.reader.root(request.instance) is None:
-                    raise _unknown(request.instance)
-                return Told(records=self._runtime.reader.history(request.instance))
+                if self._client.reader.root(request.instance) is None:
+                    raise no_instance(request.instance)
+                return Told(records=self._client.reader.history(request.instance))
             case _:
                 assert_never(request)
 
@@ -131,31 +132,10 @@ def _when_done(future: "Future[T]", reply: Reply, make: Callable[[T], NetAnswer]
         if error is None:
             reply(encode_net_answer(make(done.result())))
         else:
-            reply(encode_error(error if isinstance(error, PlacetError) else _own(error)))
+            reply(encode_error(error if isinstance(error, PlacetError) else OwnError(repr(error))))
 
     future.add_done_callback(answer)
 
 
 def _found(instance: Instance) -> NetAnswer:
     return InstanceFound(instance=instance.id)
-
-
-def _unknown(instance: str) -> NotFound:
-    return NotFound(instance, f"there is no instance {instance}")
-
-
-class _OwnError(PlacetError):
-    """A bug of Placet's, told to whoever asked."""
-
-    code = "internal"
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"an error of Placet's own, {self.reason}; please report it"
-
-
-def _own(error: BaseException) -> _OwnError:
-    return _OwnError(repr(error))

@@ -11,7 +11,8 @@ from typing import cast
 
 from placet.actors.engine import Health
 from placet.actors.errors import Busy
-from placet.actors.runtime import Definable, Runtime
+from placet.actors.runtime import Runtime
+from placet.actors.spawning import Definable
 from placet.net.answer import encode_error
 from placet.net.desk import NetDesk
 from placet.net.messages import Answers, Ask, Asks, Begun, EngineConfig, NotBegun, Peer, Told
@@ -86,7 +87,7 @@ class EngineHost:
         if self._desk is not None:
             self._desk.tick()
         if self._runtime is not None and self._runtime.health is Health.FAILED:
-            sys.stderr.write(f"placet: {self._runtime.engine.problem}\n")
+            sys.stderr.write(f"placet: {self._runtime.problem}\n")
             os._exit(ENDED)
 
     def close(self) -> None:

@@ -90,7 +90,7 @@ class NodeFailed(NetworkError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"the node has stopped: {self.reason}"
+        return f"the node has stopped: {self.reason}; start it again once that is mended"
 
 
 class TooLarge(NetworkError):

@@ -1,7 +1,6 @@
 """The handle of an instance on a node: the verbs of `Instance`, from another process."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from placet.actors.answers import Receipt
 from placet.actors.arguments import check_state
@@ -12,7 +11,6 @@ from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import (
     Cancel,
     FailIncident,
-    InterventionMessage,
     Pause,
     Resume,
     RetryIncident,
@@ -20,14 +18,12 @@ from placet.actors.messages import (
 )
 from placet.actors.outputs import encoded_outputs
 from placet.actors.reader import InstanceView
-from placet.actors.task_request import TaskRequests
+from placet.actors.task_request import Intervention
 from placet.net.answer import Shown, StateSeen, Told
+from placet.net.node_client import NodeClient
 from placet.net.request import HistoryRequest, ShowRequest, WaitRequest
 from placet.persistence.history import Record
 from placet.persistence.values import decode
-
-if TYPE_CHECKING:
-    from placet.net.client import Client
 
 ROUND_S = 20.0  # a wait is asked anew after so long
 
@@ -38,7 +34,7 @@ class RemoteInstance:
     Every method may raise `NotFound`, `WaitTimeout` and `NodeUnreachable`.
     """
 
-    def __init__(self, client: "Client", id: str) -> None:
+    def __init__(self, client: NodeClient, id: str) -> None:
         self._client = client
         self.id = id
 
@@ -111,7 +107,7 @@ class RemoteInstance:
 
     # -- interventions ---------------------------------------------------------------------------------------------
 
-    def tell(self, message: InterventionMessage | TaskRequests, timeout_s: float | None = None) -> Receipt:
+    def tell(self, message: Intervention, timeout_s: float | None = None) -> Receipt:
         """Send an intervention and return its receipt once it is on disk; see `Client.tell`."""
         return self._client.tell(self.id, message, timeout_s)
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from placet.actors.control_base import ControlRequest
-from placet.actors.control_request import AnyRequest
+from placet.actors.control.base import ControlRequest
+from placet.actors.control.request import AnyRequest
 from placet.actors.errors import BadRequest
 from placet.actors.lifecycle import InstanceState
 

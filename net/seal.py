@@ -63,7 +63,7 @@ class SealBroken(PlacetError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"the connection is closed: {self.reason}"
+        return f"the connection is closed: {self.reason}; connect again, with the key of the other side"
 
 
 class Stage(Enum):

@@ -5,8 +5,7 @@ from typing import assert_never
 
 from msgspec import UNSET
 
-from placet.actors.addressee import place_name
-from placet.actors.control_request import (
+from placet.actors.control.request import (
     CancelRequest,
     FailRequest,
     PauseRequest,
@@ -15,7 +14,7 @@ from placet.actors.control_request import (
     RetryRequest,
     SkipRequest,
 )
-from placet.actors.control_tasks import (
+from placet.actors.control.tasks import (
     AboutTasks,
     ApproveRequest,
     ClaimRequest,
@@ -27,19 +26,28 @@ from placet.actors.errors import BadRequest
 from placet.actors.messages import (
     Cancel,
     FailIncident,
-    InterventionMessage,
     Pause,
     Resume,
     RetryIncident,
     SkipIncident,
 )
 from placet.actors.outputs import Outputs
-from placet.actors.task_request import Approve, Claim, Complete, Reject, TaskRequest, TaskRequests, Unclaim
+from placet.actors.task_request import (
+    Approve,
+    Claim,
+    Complete,
+    Intervention,
+    Reject,
+    TaskRequest,
+    TaskRequests,
+    Unclaim,
+)
 from placet.net.plain import check_plain
 from placet.persistence.values import decode
+from placet.petri.expression import place_name
 
 
-def to_request(instance: str, message: InterventionMessage | TaskRequests) -> PersonalRequests:
+def to_request(instance: str, message: Intervention) -> PersonalRequests:
     """Return the request for an intervention, with a `request_id` of its own where it has none.
 
     Raises `ValueNotEncodable` for values that are not plain.
@@ -63,7 +71,7 @@ def to_request(instance: str, message: InterventionMessage | TaskRequests) -> Pe
             check_plain(output)
             return SkipRequest(instance=instance, by=by, why=why, request_id=request_id, incident=number, output=output)
         case _:
-            raise BadRequest(f"a {type(message).__name__} cannot be sent to a node yet; use the commands on its host")
+            raise BadRequest(f"a {type(message).__name__} cannot be sent to a node yet", "use the commands on its host")
 
 
 def _about_task(instance: str, said: TaskRequests) -> AboutTasks:

@@ -53,9 +53,9 @@ def back_up(
         try:
             probe(folder, full=True)
         except StoreDamaged as error:
-            found = str(error).removeprefix(f"{folder}: ").rpartition("; ")[0]
+            what = f"{state} cannot be copied, something in it is damaged: {error.what}"
             remedy = f"check {state} (Runtime(…, check=True)), and keep the backups there are"
-            raise StoreDamaged(f"{state} cannot be copied, something in it is damaged: {found}; {remedy}") from error
+            raise StoreDamaged(what, remedy) from error
         size_bytes = (folder / DATA).stat().st_size
         publish(folder / DATA, target)
     note_backup(state, target)
@@ -72,7 +72,7 @@ def _copy(source: Copyable, data: Path, target: Path, progress: Progress | None)
                 progress(os.fstat(descriptor).st_size, source.used_bytes())
             copied.result()
     except StoreFailed as error:
-        raise CopyFailed(str(target), str(error).rpartition("; ")[0], "make room, or choose another place") from error
+        raise CopyFailed(str(target), error.what, "make room, or choose another place") from error
     finally:
         os.close(descriptor)
 
@@ -94,4 +94,4 @@ def check_backup(folder: Path, name: Path) -> None:
     try:
         probe(folder, full=True)
     except StoreDamaged as error:
-        raise BadCopy(str(name), str(error).removeprefix(f"{folder}: ").rpartition("; ")[0]) from error
+        raise BadCopy(str(name), error.what) from error

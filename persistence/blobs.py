@@ -51,7 +51,7 @@ def is_ref(value: bytes) -> bool:
 def decode_ref(value: bytes) -> BlobRef:
     """Return the reference stored as `value`. Raises `StoreDamaged`."""
     if len(value) != _reference.size or not is_ref(value):
-        raise StoreDamaged(f"{value[:32]!r} is no reference to a large value; restore the last good backup")
+        raise StoreDamaged(f"{value[:32]!r} is no reference to a large value")
     _, number, size = _reference.unpack(value)
     return BlobRef(number, size)
 
@@ -74,7 +74,7 @@ def join(view: Gets, root: bytes, value: bytes) -> bytes:
     reference = decode_ref(value)
     whole = b"".join(_chunks(view, root, reference))
     if len(whole) != reference.size:
-        raise StoreDamaged(f"a large value has {len(whole)} of {reference.size} bytes; restore the last good backup")
+        raise StoreDamaged(f"a large value has {len(whole)} of {reference.size} bytes")
     return whole
 
 
@@ -89,5 +89,5 @@ def _chunks(view: Gets, root: bytes, reference: BlobRef) -> Iterator[bytes]:
     for key in chunk_keys(root, reference):
         chunk = view.get(key)
         if chunk is None:
-            raise StoreDamaged(f"a chunk of a large value is missing ({key.hex()}); restore the last good backup")
+            raise StoreDamaged(f"a chunk of a large value is missing ({key.hex()})")
         yield chunk

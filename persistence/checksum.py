@@ -26,4 +26,4 @@ _KINDS = {
 def damaged(path: str, key: bytes) -> StoreDamaged:
     """Return the error for a value whose checksum does not match, in the state at `path`."""
     kind = _KINDS.get(key[:1], "entry of unknown kind")
-    return StoreDamaged(f"{path}: {kind} {key.hex()} does not match its checksum; {remedy(Path(path))}")
+    return StoreDamaged(f"{kind} {key.hex()} does not match its checksum", remedy(Path(path)), path)

@@ -1,6 +1,9 @@
 """What can go wrong with what is on disk. Fields for code, `str` for people; nothing of LMDB leaks."""
 
-from placet.petri.errors import PlacetError
+from placet.petri.errors import PlacetError, printable
+
+RECOVER = "start again to recover what is committed"
+RESTORE = "restore the last good backup"
 
 
 class StoreError(PlacetError):
@@ -25,15 +28,39 @@ class StoreFull(StoreError):
 
 
 class StoreFailed(StoreError):
-    """An I/O error: what is on disk after it is known only to a fresh process that recovers."""
+    """An I/O error: what is on disk after it is known only to a fresh process that recovers.
+
+    `what` happened, at `path`, where it is known.
+    """
 
     code = "store_failed"
 
+    def __init__(self, what: str, remedy: str = RECOVER, path: str = "") -> None:
+        super().__init__(what, remedy, path)
+        self.what = what
+        self.remedy = remedy
+        self.path = path
+
+    def __str__(self) -> str:
+        return _located(self.path, self.what, self.remedy)
+
 
 class StoreDamaged(StoreError):
-    """The file is not what was written: truncated, a bad header, or a checksum that does not match."""
+    """The file is not what was written: truncated, a bad header, or a checksum that does not match.
+
+    `what` was found, at `path`, where it is known; nothing was changed.
+    """
 
     code = "store_damaged"
+
+    def __init__(self, what: str, remedy: str = RESTORE, path: str = "") -> None:
+        super().__init__(what, remedy, path)
+        self.what = what
+        self.remedy = remedy
+        self.path = path
+
+    def __str__(self) -> str:
+        return _located(self.path, self.what, self.remedy)
 
 
 class StoreInUse(StoreError):
@@ -149,3 +176,7 @@ class ValueNotLoadable(PlacetError):
 
     def __str__(self) -> str:
         return f"a stored value of type {self.type_name} cannot be loaded ({self.reason}); make its type importable"
+
+
+def _located(path: str, what: str, remedy: str) -> str:
+    return printable(f"{path}: {what}; {remedy}" if path else f"{what}; {remedy}")

@@ -23,7 +23,7 @@ def read_format(view: View) -> int | None:
     if stored is None:
         return None
     if not stored.isdigit():
-        raise StoreDamaged(f"the format record is {stored!r}, not a number; restore the last good backup")
+        raise StoreDamaged(f"the format record is {stored!r}, not a number")
     return int(stored)
 
 

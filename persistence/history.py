@@ -5,6 +5,7 @@ sequence of an instance's newest record stands in its header.
 """
 
 from collections.abc import Iterator
+from enum import StrEnum
 from itertools import islice
 from typing import TypeAlias
 
@@ -17,13 +18,55 @@ from placet.persistence.store import View
 Detail: TypeAlias = dict[str, str | int | float | bool]
 
 
+class RecordKind(StrEnum):
+    """What can happen to an instance. A member's value is what is stored: it stays as it is."""
+
+    SPAWNED = "spawned"
+    IMPORTED = "imported"
+    STARTED = "started"  # told to who follows an instance, and not recorded
+    FIRED = "fired"
+    CALLED = "called"
+    ATTEMPT_FAILED = "attempt_failed"
+    LOST = "lost"
+    PUT_BACK = "put_back"
+    STALE = "stale"
+    ERROR = "error"
+    INCIDENT = "incident"
+    RETRIED = "retried"
+    SKIPPED = "skipped"
+    FAIL_REQUESTED = "fail_requested"
+    CANCEL_REQUESTED = "cancel_requested"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    OFFERED = "offered"
+    CLAIMED = "claimed"
+    UNCLAIMED = "unclaimed"
+    WITHDRAWN = "withdrawn"
+    PUT = "put"
+    INJECTED = "injected"
+    EDITED = "edited"
+    MOVED = "moved"
+    DROPPED_TOKEN = "dropped_token"
+    FROZEN = "frozen"
+    THAWED = "thawed"
+    RESTARTED = "restarted"
+    PARKED = "parked"
+    DROPPED = "dropped"
+    UNDELIVERED = "undelivered"
+    WAITING = "waiting"
+    STUCK = "stuck"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
     """One thing that happened to one instance."""
 
     root: bytes  # prefix of the instance, as `keys.root_prefix` makes it
     link: int  # sequence of the instance's record before this one; 0: there is none
     at: float  # engine time, seconds
-    kind: str  # `spawned`, `fired`, …
+    kind: str  # a `RecordKind`; one that is not known, of a later Placet, can still be read past
     transition: str = ""  # path, where a transition is concerned
     firing: int = 0
     attempt: int = 0
@@ -44,7 +87,7 @@ def decode_record(data: bytes) -> Record:
     try:
         return _decoder.decode(data)
     except msgspec.MsgspecError as error:
-        raise StoreDamaged(f"a history record cannot be read ({error}); restore the last good backup") from error
+        raise StoreDamaged(f"a history record cannot be read ({error})") from error
 
 
 def walk(view: View, last: int) -> Iterator[tuple[int, Record]]:
@@ -56,7 +99,7 @@ def walk(view: View, last: int) -> Iterator[tuple[int, Record]]:
     while sequence and (data := view.get(history_key(sequence))) is not None:
         record = decode_record(data)
         if record.link >= sequence or root not in (None, record.root):
-            raise StoreDamaged(f"history record {sequence} is linked wrongly; restore the last good backup")
+            raise StoreDamaged(f"history record {sequence} is linked wrongly")
         yield sequence, record
         root, sequence = record.root, record.link
 

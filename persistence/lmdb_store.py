@@ -234,7 +234,7 @@ class LmdbStore:
             with QuickSwitching(), self._environment.begin(write=True) as transaction:
                 number = transaction.id()
                 if number - self._last > 1:
-                    raise StoreFailed(f"{self._path}: another process has written to it; find out which, and stop it")
+                    raise StoreFailed("another process has written to it", "find out which, and stop it", self._path)
                 for key in deletes:
                     transaction.delete(key)
                 with closing(transaction.cursor()) as cursor:
@@ -319,7 +319,7 @@ def _open_environment(path: str, map_bytes: int, *, readonly: bool) -> lmdb.Envi
 
 def _not_opened(error: lmdb.Error, path: str, map_bytes: int) -> StoreError:
     if isinstance(error, lmdb.MemoryError):
-        return StoreFailed(f"{path}: {map_bytes} bytes of address space cannot be reserved; lift the limit on it")
+        return StoreFailed(f"{map_bytes} bytes of address space cannot be reserved", "lift the limit on it", path)
     if isinstance(error, lmdb.ReadonlyError) or _errno(error) in (errno.EACCES, errno.EROFS, errno.EPERM):
         return StateUnusable(path, "this user may not write there; change its permissions or choose another path")
     if _is_full(error):
@@ -329,8 +329,8 @@ def _not_opened(error: lmdb.Error, path: str, map_bytes: int) -> StoreError:
 
 def _translated(error: lmdb.Error, path: str) -> StoreError:
     if isinstance(error, _DAMAGE):
-        return StoreDamaged(f"{path}: {error}; {remedy(Path(path))}")
-    return StoreFailed(f"{path}: {error}; start again to recover what is committed")
+        return StoreDamaged(str(error), remedy(Path(path)), path)
+    return StoreFailed(str(error), path=path)
 
 
 def _errno(error: lmdb.Error) -> int:

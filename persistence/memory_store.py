@@ -101,7 +101,7 @@ class MemoryStore:
 
     def _refuse_closed(self) -> None:
         if self._is_closed:
-            raise StoreFailed("the store is closed; open it again")
+            raise StoreFailed("the store is closed", "open it again")
 
 
 def _after(prefix: bytes) -> bytes | None:

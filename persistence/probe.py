@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet.persistence.directory import DATA, is_initialised
-from placet.persistence.errors import StoreDamaged, StoreError
+from placet.persistence.errors import StoreDamaged, StoreError, StoreFailed
 from placet.persistence.last_backup import remedy
 from placet.persistence.lmdb_store import LmdbReader
 
@@ -142,9 +142,7 @@ def _walk_values(reader: LmdbReader) -> None:
 
 
 def _verdict(directory: Path, found: str) -> StoreDamaged:
-    prefix, what_to_do = f"{directory}: ", remedy(directory)
-    text = found.removeprefix(prefix).removesuffix(f"; {what_to_do}")  # the child says it too
-    return StoreDamaged(f"{prefix}{text}; {what_to_do}")
+    return StoreDamaged(found, remedy(directory), str(directory))
 
 
 def main(arguments: list[str]) -> int:
@@ -154,7 +152,8 @@ def main(arguments: list[str]) -> int:
     try:
         walk(Path(path), with_values=mode == "values")
     except StoreError as error:
-        print(error, flush=True)  # noqa: T201
+        found = error.what if isinstance(error, StoreDamaged | StoreFailed) else str(error)
+        print(found, flush=True)  # noqa: T201
         return 1
     print("intact", flush=True)  # noqa: T201
     return 0

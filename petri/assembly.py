@@ -1,6 +1,9 @@
 """Makes a checked, immutable definition of what a builder has declared."""
 
+from functools import partial
+
 from placet.petri.behaviour import PARALLEL, PARALLEL_THREADS, Behaviour, Definition, Source
+from placet.petri.calling import check_calls
 from placet.petri.declaration import TransitionDraft, WorkflowDraft
 from placet.petri.location import Site
 from placet.petri.net import Composite, Net, net_version
@@ -14,13 +17,15 @@ def assemble(draft: WorkflowDraft, source: Source) -> Definition:
         for transition in part.transitions:
             _check_finished(part, transition)
     check_depth(draft.name, _depth(draft))  # before anything goes down the levels by recursion
-    net = _net(draft, {})
+    known: dict[int, Net] = {}
+    net = _net(draft, known)
     check_size(net)  # before anything is laid out by path
     behaviours: dict[str, Behaviour] = {}
     locations: dict[str, str] = {}
     types: dict[str, object] = {}
     _collect(draft, "", behaviours, locations, types)
     check_net(net, locations)
+    check_calls(draft, partial(_net, known=known))
     version = _version(draft, net)
     return Definition(name=draft.name, version=version, net=net, behaviours=behaviours, types=types, source=source)
 
@@ -41,7 +46,7 @@ def _check_finished(workflow: WorkflowDraft, draft: TransitionDraft) -> None:
     if not draft.name:
         raise draft.site.error("it has no handler and no name", "decorate a function with it, or give it a name")
     if draft.handler is None:
-        if draft.flow.choice and draft.manual is None:
+        if draft.flow.choice and draft.manual is None and draft.called is None:
             problem = f"nobody chooses: `{draft.flow}` has no handler"
             raise draft.site.error(problem, "decorate a function that returns one of the outputs, as in `a(value)`")
     elif draft.run in (PARALLEL, PARALLEL_THREADS):

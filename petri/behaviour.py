@@ -19,6 +19,8 @@ PARALLEL = "parallel"  # runs once an item of its first argument, in worker proc
 PARALLEL_THREADS = "parallel_threads"  # likewise, on threads
 HYBRID = "hybrid"  # runs on threads, or in worker processes, by how its calls turn out
 PERSON = "person"  # is offered to people
+CALL = "call"  # calls a child instance
+IN_KERNEL = frozenset({INLINE, CALL})  # what takes no slot of an executor
 
 
 class RetryPolicy(Protocol):
@@ -68,3 +70,4 @@ class Definition:
     behaviours: Mapping[str, Behaviour] = field(default_factory=dict[str, Behaviour])  # by path, such as `fulfil/pack`
     types: Mapping[str, object] = field(default_factory=dict[str, object])  # declared types of places, by path
     source: Source = Source()
+    callees: tuple["Definition", ...] = ()  # the workflows it calls, and those they call

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from placet.petri.behaviour import INLINE, PERSON, Behaviour, Guard, Handler, Key, RetryPolicy
+from placet.petri.behaviour import CALL, INLINE, PERSON, Behaviour, Guard, Handler, Key, RetryPolicy
 from placet.petri.expression import Flow, Owner, PlaceRef
 from placet.petri.location import Location, Site, identity_of
-from placet.petri.net import Arc, Manual, Place, Scalar, Transition
+from placet.petri.net import Arc, Called, Manual, Place, Scalar, Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,8 @@ class TransitionDraft:
     properties: tuple[tuple[str, Scalar], ...]
     location: str
     manual: Manual | None = None
+    called: Called | None = None
+    callee: "WorkflowDraft | None" = None  # what is called, where it is known by more than its name
     handler: Handler | None = None
     takes_context: bool = False
 
@@ -85,6 +87,7 @@ class TransitionDraft:
             delay_s=self.delay_s,
             error=self.error,
             manual=self.manual,
+            called=self.called,
             category=self.category,
             properties=self.properties,
         )
@@ -99,10 +102,10 @@ class TransitionDraft:
             takes_context=self.takes_context,
             guards=self.guards,
             keys=self.keys,
-            run=PERSON if self.manual else self.run if self.handler else INLINE,
+            run=PERSON if self.manual else CALL if self.called else self.run if self.handler else INLINE,
             retry=self.retry,
-            timeout_s=self.timeout_s if self.handler else None,
-            deadline_s=self.deadline_s if self.handler else None,
+            timeout_s=self.timeout_s if self.handler or self.called else None,
+            deadline_s=self.deadline_s if self.handler or self.called else None,
             types=types if any(declared is not None for declared in types) else (),
         )
 

@@ -115,7 +115,7 @@ def flows(picture: Picture, marking: Tokens | None = None) -> dict[str, tuple[st
 
 
 def _written(line: Line, path: str, count: int) -> str:
-    weight, mark = f"{line.weight}×" if line.weight > 1 else "", "?" if line.guarded else ""
+    weight, mark = f"{line.weight or 'n'}×" if line.weight != 1 else "", "?" if line.guarded else ""
     return f"{weight}{printable(path)}{_WRITTEN[line.kind]}{mark}{f' ({count})' if count else ''}"
 
 

@@ -5,12 +5,12 @@ incrementally instead; these say what it must agree with.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
 from placet.petri.behaviour import Guard, Key
-from placet.petri.matching import JoinKey, checked_key
+from placet.petri.matching import JoinKey, checked_key, count_of, counted_key
 from placet.petri.plan import InputArc, Plan, TransitionPlan
 
 Marking: TypeAlias = Mapping[int, Sequence[tuple[int, object]]]  # (token id, value) by index of the place
@@ -47,7 +47,7 @@ def _obstacles(plan: Plan, transition: TransitionPlan, marking: Marking, reserve
     for arc in wanting:
         yield _lack(plan, arc, marking)
     if transition.keyed and not wanting and not _match(transition, marking):
-        yield "no tokens with equal join keys"
+        yield "no group is complete" if transition.takes_many else "no tokens with equal join keys"
     for place, weight in transition.inhibitors:
         if len(marking.get(place, ())) >= weight:
             yield f"inhibited by `{plan.places[place].path}`"
@@ -59,27 +59,26 @@ def _obstacles(plan: Plan, transition: TransitionPlan, marking: Marking, reserve
 
 def _match(transition: TransitionPlan, marking: Marking) -> bool:
     """Return whether some join key has enough tokens on every keyed input."""
+    check = counted_key if transition.takes_many else checked_key
     counts = [
-        (Counter(_keys(arc.key, _passing_values(arc, marking))), arc.weight)
+        (Counter(_keys(arc.key, check, _passing_values(arc, marking))), arc.weight)
         for arc in transition.inputs
         if arc.keyed and arc.key is not None
     ]
-    first, weight = counts[0]
-    return any(
-        count >= weight and all(other[key] >= needed for other, needed in counts[1:]) for key, count in first.items()
-    )
+    keys = next(found for found, weight in counts if weight)
+    return any(all(found[key] >= (weight or count_of(key)) for found, weight in counts) for key in keys)
 
 
-def _keys(key: Key, values: Iterable[object]) -> Iterator[JoinKey]:
+def _keys(key: Key, check: Callable[[object], JoinKey], values: Iterable[object]) -> Iterator[JoinKey]:
     for value in values:
         with suppress(Exception):  # a user's function may raise anything; a token without a key matches none
-            yield checked_key(key(value))
+            yield check(key(value))
 
 
 def effects(transition: TransitionPlan) -> list[Effect]:
     """Return what a firing can do to the counts: one effect, or one an output where it is a choice.
 
-    What reset arcs remove is not in it. An error arc is one more effect.
+    What reset arcs remove is not in it, nor what arcs for many tokens take and give. An error arc is one more effect.
     """
     alternatives = [[output] for output in transition.outputs] if transition.choice else [list(transition.outputs)]
     if transition.error >= 0:

@@ -55,6 +55,20 @@ class OutputError(PlacetError):
         return printable(f"transition `{self.transition}` {self.problem}; return {self.expected}")
 
 
+class MapError(PlacetError, TypeError):
+    """A map was given what is no list, or a token between its steps is none of its pieces: a failure of the firing."""
+
+    code = "map"
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem, remedy)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return printable(f"{self.problem}; {self.remedy}")
+
+
 class WrongType(PlacetError, TypeError):
     """A value is not of the type its place was declared with; nothing was done."""
 

@@ -9,12 +9,11 @@ from typing import NamedTuple, NoReturn, TypeGuard
 
 from placet.petri.errors import DefinitionError
 from placet.petri.location import caller
-from placet.petri.net import CONSUME, INHIBIT, READ, RESET
+from placet.petri.net import CONSUME, INHIBIT, MANY, MOST_TOKENS, READ, RESET
 from placet.petri.output import Output
 
 FORK = "&"
 CHOICE = "|"
-MOST_TOKENS = 1_000_000  # of one arc: a firing takes and gives them in one piece
 
 
 _WEIGHT = f"a whole number from 1 to {MOST_TOKENS:,}"
@@ -70,6 +69,14 @@ class PlaceRef:
         """Return a reset arc: when a result of the transition counts, all tokens are removed from this place."""
         return _special(self, RESET, 1)
 
+    def many(self) -> "Bundle":
+        """Return an arc for as many tokens as there are, which need not be known when the net is made.
+
+        As an output: one token for each value of the list that the handler returns. As an input: all tokens with one
+        join key, a tuple whose last part says how many there are; the handler gets a list.
+        """
+        return Bundle((Term(self, MANY),))
+
     def consumed(self) -> "Flow":
         """Return a flow without outputs: the transition takes the token and gives none."""
         return _sink(_bundle(self))
@@ -79,6 +86,11 @@ class PlaceRef:
 
     def __str__(self) -> str:
         return self.name
+
+
+def place_name(place: PlaceRef | str) -> str:
+    """Return the path of a place that is given as such, or by its path."""
+    return place.name if isinstance(place, PlaceRef) else place
 
 
 class Term(NamedTuple):
@@ -160,6 +172,8 @@ def _written(term: Term) -> str:
     place, weight, kind = term
     if kind != CONSUME:
         return f"{place.name}.{kind}({'' if weight == 1 else weight})"
+    if weight == MANY:
+        return f"{place.name}.many()"
     return place.name if weight == 1 else f"{place.name} * {weight}"
 
 

@@ -13,7 +13,8 @@ from math import gcd
 from typing import TypeAlias
 
 from placet.petri.enabling import Counts, Effect, effects
-from placet.petri.plan import Plan
+from placet.petri.net import MANY
+from placet.petri.plan import Plan, TransitionPlan
 
 Invariant: TypeAlias = dict[int, int]  # weight by index of the place; never 0
 _Row: TypeAlias = dict[int, int]  # sparse; columns of C first, then one a place
@@ -25,7 +26,7 @@ def place_invariants(plan: Plan) -> list[Invariant]:
     Every other invariant is a rational combination of these. The first weight of each is above 0.
     """
     columns = [effect for transition in plan.transitions for effect in effects(transition)]
-    columns += [{place: 1} for transition in plan.transitions for place in transition.resets]  # any number may go
+    columns += [{place: 1} for transition in plan.transitions for place in _variable(transition)]
     matrix = _Matrix(columns, len(plan.places))
     for column in range(len(columns)):
         matrix.eliminate(column)
@@ -33,6 +34,12 @@ def place_invariants(plan: Plan) -> list[Invariant]:
         _reduce(row)
     vectors = [{key - len(columns): value for key, value in sorted(row.items())} for row in matrix.rows.values()]
     return sorted((_positive(vector) for vector in vectors), key=lambda vector: list(vector.items()))
+
+
+def _variable(transition: TransitionPlan) -> list[int]:
+    """Return the places of which a firing takes, or to which it gives, any number of tokens."""
+    taken = [arc.place for arc in transition.inputs if arc.weight == MANY]
+    return [*transition.resets, *taken, *(place for place, weight in transition.outputs if weight == MANY)]
 
 
 def weigh(invariant: Invariant, counts: Counts) -> int:

@@ -2,7 +2,9 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
 
@@ -14,13 +16,16 @@ _MAIN = ("__main__", "__mp_main__")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """One line of a user's code."""
+    """One line of a user's code, or one node of a file that is no code."""
 
     file: str = ""
     line: int = 0
     module: str = ""
+    path: str = ""  # of a node in JSON, such as `$.places[2]`
 
     def __str__(self) -> str:
+        if self.path:
+            return f"{self.file} at `{self.path}`" if self.file else f"`{self.path}`"
         return f"{self.file}:{self.line}" if self.file else ""
 
 
@@ -38,8 +43,24 @@ class Site:
         return DefinitionError(problem, remedy, where, self.location)
 
 
+_written: ContextVar[Location | None] = ContextVar("written", default=None)
+
+
+@contextmanager
+def written_at(location: Location | None) -> Generator[None]:
+    """Have what is declared meanwhile be located there, since it is read from a file; None: by the stack again."""
+    token = _written.set(location)
+    try:
+        yield
+    finally:
+        _written.reset(token)
+
+
 def caller() -> Location:
-    """Return the innermost line of the stack that is not this package's own."""
+    """Return the innermost line of the stack that is not this package's own, or where `written_at` says."""
+    written = _written.get()
+    if written is not None:
+        return written
     frame: FrameType | None = inspect.currentframe()
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
@@ -66,13 +87,14 @@ def identity_of(function: Callable[..., object]) -> str:
     target: object = getattr(function, "func", function)  # functools.partial
     if not hasattr(target, "__qualname__"):
         target = type(target)
-    module = str(getattr(target, "__module__", ""))
-    if module in _MAIN:
-        module = _script_name(module)
+    module = module_name(str(getattr(target, "__module__", "")))
     return f"{module}:{getattr(target, '__qualname__', '')}"
 
 
-def _script_name(module: str) -> str:
+def module_name(module: str) -> str:
+    """Return the name a module is imported by: of a script that is run, the name of its file."""
+    if module not in _MAIN:
+        return module
     file = getattr(sys.modules.get(module), "__file__", None)
     if not isinstance(file, str):
         return "__main__"

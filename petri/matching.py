@@ -2,14 +2,17 @@
 
 A transition whose inputs have keys is enabled where some key has enough tokens on every keyed input. The
 oldest such token decides which key comes first. Adding, removing and finding the best key cost O(log n) in
-the number of complete keys, whatever the number of tokens.
+the number of complete keys, whatever the number of tokens. Of an input of weight `MANY` as many tokens are enough
+as the last part of the key says.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from heapq import heappop, heappush
 from itertools import count, islice
 from typing import TypeAlias, cast
+
+from placet.petri.net import MANY, MOST_TOKENS
 
 JoinKey: TypeAlias = Hashable  # text, a number, bytes, None or a tuple of such: see `checked_key`
 _SIMPLE = (str, int, float, bytes, bool, type(None))
@@ -22,6 +25,21 @@ def checked_key(value: object) -> JoinKey:
     if type(value) is tuple:
         return tuple(checked_key(part) for part in cast("tuple[object, ...]", value))
     raise TypeError(f"a join key is text, a number, bytes, None or a tuple of such, not {type(value).__name__}")
+
+
+def counted_key(value: object) -> JoinKey:
+    """Return a join key that says how many tokens belong together. Raises `TypeError` for one that does not."""
+    key = checked_key(value)
+    count = count_of(key)
+    if not 0 <= count <= MOST_TOKENS:
+        raise TypeError(f"the key must be a tuple that ends with how many there are, not {value!r:.80}")
+    return key
+
+
+def count_of(key: JoinKey) -> int:
+    """Return how many tokens belong together, as their key says; -1 where it says nothing."""
+    last = cast("tuple[object, ...]", key)[-1] if isinstance(key, tuple) and key else None
+    return last if type(last) is int else -1
 
 
 class Matches:
@@ -58,22 +76,31 @@ class Matches:
             del self._queues[key]
         self._judge(key, queues)
 
-    def best(self) -> tuple[int, list[list[int]]] | None:
-        """Return (oldest token, tokens by keyed input) of the match that comes first, or None."""
+    def oldest(self) -> int | None:
+        """Return the oldest token of the match that comes first, or None without one."""
         while self._heap:
             oldest, _, key = self._heap[0]
             if self._complete.get(key) == oldest:
-                queues = self._queues[key]
-                pairs = zip(queues, self._weights, strict=True)
-                return oldest, [list(islice(queue, weight)) for queue, weight in pairs]
+                return oldest
             heappop(self._heap)
         return None
 
+    def best(self) -> list[list[int]] | None:
+        """Return the tokens, by keyed input, of the match that comes first, or None without one."""
+        if self.oldest() is None:
+            return None
+        key = self._heap[0][2]
+        pairs = zip(self._queues[key], self._needed(key), strict=True)
+        return [list(islice(queue, weight)) for queue, weight in pairs]
+
+    def _needed(self, key: JoinKey) -> Iterable[int]:
+        return [weight or count_of(key) for weight in self._weights] if MANY in self._weights else self._weights
+
     def _judge(self, key: JoinKey, queues: list[OrderedDict[int, None]]) -> None:
-        if any(len(queue) < weight for queue, weight in zip(queues, self._weights, strict=True)):
+        if any(len(queue) < weight for queue, weight in zip(queues, self._needed(key), strict=True)):
             self._complete.pop(key, None)
             return
-        oldest = min(next(iter(queue)) for queue in queues)
+        oldest = min(next(iter(queue)) for queue in queues if queue)
         if self._complete.get(key) != oldest:
             self._complete[key] = oldest
             heappush(self._heap, (oldest, next(self._numbers), key))

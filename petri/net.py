@@ -12,6 +12,8 @@ import msgspec
 Scalar: TypeAlias = str | int | float | bool
 
 CONSUME, READ, INHIBIT, RESET = "consume", "read", "inhibit", "reset"  # kinds of input arcs
+MOST_TOKENS = 1_000_000  # of one arc: a firing takes and gives them in one piece
+MANY = 0  # the weight of an arc for as many tokens as there are
 
 
 # Fields at their defaults are left out of the stored form: a field that comes later changes no version of a net.
@@ -34,6 +36,8 @@ class Arc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `weight`, >= 1, is how many tokens one firing takes, gives or reads; the transition with an inhibitor arc of
     weight n is not enabled while the place holds n tokens or more. A reset arc empties the place and has none.
+    An output of weight `MANY` gives a token for each value of the list that the handler returns. An input of
+    weight `MANY` has a join key, a tuple whose last part says how many tokens of that key are taken.
     """
 
     place: str
@@ -50,6 +54,18 @@ class Manual(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     assignees: tuple[str, ...] = ()
 
 
+class Called(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The workflow that each firing of a transition starts as a child instance of its own, and waits for.
+
+    `entries` names the child's place for each argument, `exits` its place for each output; empty: its entries, or
+    exits, in the order in which it declares them.
+    """
+
+    workflow: str
+    entries: tuple[str, ...] = ()
+    exits: tuple[str, ...] = ()
+
+
 class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A transition: takes tokens from its inputs, runs its handler, gives tokens to its outputs."""
 
@@ -61,6 +77,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     priority: int = 0  # higher goes first within an instance
     delay_s: float = 0.0  # how long a token waits in a place before this may take it
     manual: Manual | None = None  # it is offered to people, a task for each token, and never fires by itself
+    called: Called | None = None  # it has no handler: each firing calls a child instance
     error: str = ""  # place that gets a `FailedFiring` for a firing that failed for good; "" makes it an incident
     category: str = ""
     properties: tuple[tuple[str, Scalar], ...] = ()

@@ -8,3 +8,9 @@ class Output(msgspec.Struct, frozen=True):
 
     place: str  # name within the transition's own net
     value: object
+
+
+class Branches(msgspec.Struct, frozen=True):
+    """A value for each output of a fork, in written order: for handlers that know no names of places."""
+
+    values: tuple[object, ...]

@@ -1,5 +1,6 @@
 """Outputs that a person gives for a transition, checked against its arcs."""
 
+from placet.petri.net import MANY
 from placet.petri.plan import TransitionPlan
 
 
@@ -19,6 +20,6 @@ def positions(
     if transition.choice and len(filled) != 1:
         return f"{transition.path} gives to exactly one of {', '.join(names)}; name one"
     for name in filled if transition.choice else names:
-        if counts[name] != weights[name]:
+        if weights[name] not in (counts[name], MANY):
             return f"{transition.path} gives {weights[name]} to {name}, not {counts[name]}; name each output"
     return tuple((names.index(name), value) for name, value in outputs)

@@ -52,7 +52,7 @@ class Line:
     @property
     def label(self) -> str:
         """What stands beside it; empty for an arc that moves any one token."""
-        words = [str(self.weight)] * (self.weight > 1) + ["guard"] * self.guarded + ["key"] * self.keyed
+        words = [str(self.weight or "n")] * (self.weight != 1) + ["guard"] * self.guarded + ["key"] * self.keyed
         return ", ".join(words + ["error"] * (self.kind == ERROR))
 
 

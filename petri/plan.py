@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from placet.petri.behaviour import INLINE, PERSON, Behaviour, Guard, Key
-from placet.petri.net import CONSUME, INHIBIT, READ, RESET, Composite, Manual, Net, Place, Transition
+from placet.petri.behaviour import CALL, INLINE, PERSON, Behaviour, Definition, Guard, Key
+from placet.petri.net import CONSUME, INHIBIT, MANY, READ, RESET, Called, Composite, Manual, Net, Place, Transition
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class InputArc:
     """An input of a planned transition, of one that is taken or read."""
 
     place: int
-    weight: int
+    weight: int  # `MANY`: as many as the join key says
     guard: Guard | None = None
     guarded: bool = False
     key: Key | None = None
@@ -38,6 +38,7 @@ class Gate(NamedTuple):
     plain: bool  # neither key nor delay
     match: int = -1  # position among the keyed inputs of the transition
     manual: bool = False  # what enters its queue becomes a task
+    counted: bool = False  # the key says how many tokens are taken together
 
 
 class Bound(NamedTuple):
@@ -68,6 +69,7 @@ class TransitionPlan:
     inhibitors: tuple[tuple[int, int], ...] = ()  # (place, tokens from which on it is not enabled)
     resets: tuple[int, ...] = ()  # places it empties
     manual: Manual | None = None  # a task for each token, and it never fires by itself
+    called: Called | None = None  # each firing is a child instance
     bounds: tuple[Bound, ...] = ()  # outputs with a capacity
     keyed: bool = False  # some of its inputs match by key
     conditional: bool = False  # more than enough tokens is asked for: reads, inhibitors, bounds, keys or a person
@@ -76,8 +78,14 @@ class TransitionPlan:
     error: int = -1  # place for firings that failed for good
     output_names: tuple[str, ...] = ()  # the outputs as the transition's own net calls them
     tags: tuple[str, ...] = ()  # its category and the names of its properties
+    workflows: Mapping[str, Definition] = field(default_factory=dict[str, Definition])  # entrances its handler may use
     to_arguments: Callable[[Sequence[Sequence[object]]], list[object]] | None = None  # set by `result.prepare`
     to_deposits: Callable[[object], list[tuple[int, object]]] | None = None  # likewise
+
+    @property
+    def takes_many(self) -> bool:
+        """True when the join key says how many tokens one of the inputs takes."""
+        return any(arc.weight == MANY for arc in self.inputs)
 
     @property
     def plain_inputs(self) -> bool:
@@ -127,6 +135,12 @@ class Plan:
     composite_index: dict[str, int] = field(default_factory=dict[str, int])
     unknown: list[int] = field(default_factory=list[int])  # transitions without a behaviour today
     external: bool = False  # some place is fed from outside
+
+
+def shares(arcs: Sequence[InputArc], tokens: int) -> list[int]:
+    """Return how many of all the `tokens` that a firing has are of each arc."""
+    rest = tokens - sum(arc.weight for arc in arcs)
+    return [arc.weight if arc.weight != MANY else rest for arc in arcs]
 
 
 def make_plan(net: Net, behaviours: Mapping[str, Behaviour]) -> Plan:
@@ -215,7 +229,8 @@ def _add_transition(
         behaviour=behaviour,
         manual=transition.manual,
         tags=_tags(transition),
-        executor=PERSON if transition.manual else behaviour.run if behaviour and behaviour.handler else INLINE,
+        called=transition.called,
+        executor=_executor(transition, behaviour),
         keyed=any(arc.keyed for arc in inputs),
     )
     if len(inputs) == 1 and inputs[0].weight == 1 and not reads and not planned.keyed:
@@ -224,6 +239,14 @@ def _add_transition(
         planned.behaviour = None  # its guard is not known today: it must not fire without
     plan.transitions.append(planned)
     plan.transition_index[path] = planned.index
+
+
+def _executor(transition: Transition, behaviour: Behaviour | None) -> str:
+    if transition.manual:
+        return PERSON
+    if transition.called:
+        return CALL
+    return behaviour.run if behaviour and behaviour.handler else INLINE
 
 
 def _arguments(transition: Transition, local: dict[str, int], behaviour: Behaviour | None) -> tuple[InputArc, ...]:
@@ -295,6 +318,7 @@ def _gate(transition: TransitionPlan, arc: InputArc) -> Gate | None:
         known=(arc.guard is not None or not arc.guarded) and (arc.key is not None or not arc.keyed),
         plain=not (arc.keyed or delay_s or transition.manual),
         manual=transition.manual is not None,
+        counted=arc.keyed and transition.takes_many,
         match=sum(other.keyed for other in transition.inputs[: transition.inputs.index(arc)]) if arc.keyed else -1,
     )
 

@@ -8,7 +8,8 @@ from reprlib import Repr
 from typing import NoReturn, TypeAlias, TypeGuard
 
 from placet.petri.errors import OutputError
-from placet.petri.output import Output
+from placet.petri.net import MANY, MOST_TOKENS
+from placet.petri.output import Branches, Output
 from placet.petri.plan import Plan, TransitionPlan
 from placet.petri.typed import accepts, name_of
 
@@ -31,7 +32,7 @@ def outputs_of(transition: TransitionPlan, returned: object) -> Deposits:
 
     No output: what is returned does not count. One output: the value, or `b(value)`. A fork: a tuple of one
     `b(value)` for each output, or one plain value that all get. A choice: one `b(value)`. An output of weight
-    n takes a list or tuple of n values, each of which becomes a token.
+    n takes a list or tuple of n values, each of which becomes a token; one of weight `MANY`, of any number.
     """
     return compile_outputs(transition)(returned)
 
@@ -56,7 +57,7 @@ def compile_arguments(transition: TransitionPlan) -> ToArguments:
         return lambda values_by_arc: [values_by_arc[0][0]]
     if set(weights) == {1}:
         return lambda values_by_arc: [values[0] for values in values_by_arc]
-    many = tuple(weight > 1 for weight in weights)
+    many = tuple(weight != 1 for weight in weights)
     return lambda values_by_arc: [
         list(values) if several else values[0] for several, values in zip(many, values_by_arc, strict=True)
     ]
@@ -127,6 +128,9 @@ class _Shape:
         return self._tokens(self._position(returned), returned.value)
 
     def of_fork(self, returned: object) -> Deposits:
+        if type(returned) is Branches and len(returned.values) == len(self._names):
+            pairs = enumerate(returned.values)
+            return [token for position, value in pairs for token in self._tokens(position, value)]
         branches = _branches(returned)
         if branches is None:
             return [token for position in range(len(self._names)) for token in self._tokens(position, returned)]
@@ -156,21 +160,24 @@ class _Shape:
         if weight == 1:
             return [(position, value)]
         if not _is_several(value):
-            self._refuse(f"returned {_shown(value)} for `{self._names[position]}`, which takes {weight} tokens")
-        if len(value) != weight:
+            count = "any number of" if weight == MANY else weight
+            self._refuse(f"returned {_shown(value)} for `{self._names[position]}`, which takes {count} tokens")
+        if len(value) > MOST_TOKENS:
+            self._refuse(f"returned {len(value)} values for `{self._names[position]}`, {MOST_TOKENS} is the limit")
+        if weight not in (len(value), MANY):
             self._refuse(f"returned {len(value)} values for `{self._names[position]}`, which takes {weight} tokens")
         return [(position, one) for one in value]
 
     def _describe(self, choice: bool) -> str:
         calls = [
-            f"{name}(value)" if weight == 1 else f"{name}([{weight} values])"
+            f"{name}(value)" if weight == 1 else f"{name}([{weight or 'any'} values])"
             for name, weight in zip(self._names, self._weights, strict=True)
         ]
         if choice:
             return "one of " + _listed(calls, "or")
         if len(calls) > 1:
             return f"`({', '.join(calls)})`, or one value for all"
-        return "a value" if self._weights == (1,) else f"a list of {self._weights[0]} values" if calls else ""
+        return "a value" if self._weights == (1,) else f"a list of {self._weights[0] or 'any'} values" if calls else ""
 
     def _refuse(self, problem: str) -> NoReturn:
         raise OutputError(self._path, problem, self._expected)

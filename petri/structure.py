@@ -1,12 +1,14 @@
 """Checks of a whole net: arcs, ports, size, and that everything in it can be reached."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from placet.petri.location import Site
-from placet.petri.net import CONSUME, INHIBIT, READ, RESET, Arc, Composite, Net, Transition
+from placet.petri.net import CONSUME, INHIBIT, MANY, READ, RESET, Arc, Composite, Net, Transition
 from placet.petri.plan import Plan, TransitionPlan, make_plan
 
+_LIKE_A_CHILD = re.compile(r"\.[0-9]+$")  # as in `order-17/fulfil.41`
 MAX_NODES = 32_000  # places, and composites: an actor's number has two bytes, half of them for places
 MAX_DEPTH = 100  # nested composites; each level costs a few frames of Python's stack
 
@@ -93,7 +95,28 @@ def _check_transition(transition: Transition, names: set[str], site: Site) -> No
         ("outputs", transition.outputs),
     ):
         _check_arcs(side, arcs, names, site)
+    _check_many(transition, site)
     _check_error(transition, names, site)
+
+
+def _check_many(transition: Transition, site: Site) -> None:
+    """Raise for arcs that take or give many tokens where nothing says how many."""
+    taken = [arc for arc in transition.inputs if arc.weight == MANY]
+    given = [arc for arc in transition.outputs if arc.weight == MANY]
+    if (taken or given) and (transition.manual or transition.called):
+        raise site.error("it takes or gives many tokens, and has no handler", "do that in a transition beside it")
+    keyed = [arc for arc in transition.inputs if arc.keyed and arc.weight != MANY]
+    for arc in taken:
+        if arc.kind != CONSUME or not arc.keyed:
+            problem = f"nothing says how many tokens of `{arc.place}` it takes"
+            raise site.error(problem, "give it a join key that ends with how many there are")
+    if len(taken) > 1:
+        raise site.error("it takes many tokens of two places", "take many of one, and join the other before")
+    if taken and not keyed:
+        problem = f"it takes many tokens of `{taken[0].place}` and nothing with them"
+        raise site.error(problem, "join them with a token of the same key, which tells of groups without members")
+    if given and not transition.handler:
+        raise site.error(f"nobody makes the tokens for `{given[0].place}`", "give it a handler that returns a list")
 
 
 def _check_error(transition: Transition, names: set[str], site: Site) -> None:
@@ -108,7 +131,7 @@ def _check_arcs(side: str, arcs: tuple[Arc, ...], names: set[str], site: Site) -
             raise site.error(f"unknown place `{arc.place}` among the {side}", "declare it, or mend the name")
         if arc.place in seen:
             raise site.error(f"place `{arc.place}` is twice among the {side}", "give its arc a weight instead")
-        if arc.weight < 1:
+        if arc.weight < 1 and arc.weight != MANY:
             raise site.error(
                 f"the arc of `{arc.place}` has weight {arc.weight}", "a weight is a whole number from 1 on"
             )
@@ -116,6 +139,8 @@ def _check_arcs(side: str, arcs: tuple[Arc, ...], names: set[str], site: Site) -
 
 
 def _check_ports(composite: Composite, outer: set[str], site: Site) -> None:
+    if _LIKE_A_CHILD.search(composite.name):
+        raise site.error("its name ends as the ids of called children do", "end it with no dot and digits")
     inner = {place.name for place in composite.net.places}
     for end, name in _unknown_ports(composite, inner, outer):
         raise site.error(f"a port names `{name}`, which is no place of the {end} workflow", "mend the name")
@@ -151,6 +176,11 @@ def _check_reach(plan: Plan, locations: Locations) -> None:
             site = _site(plan.net, "transition", one.path, locations)
             problem = f"its error place `{plan.places[one.error].path}` has a capacity"
             raise site.error(problem, "a failure must always find room: leave the capacity out")
+        full = next((place for place, weight in one.outputs if weight == MANY and plan.places[place].capacity), None)
+        if full is not None:
+            site = _site(plan.net, "transition", one.path, locations)
+            problem = f"it gives many tokens to `{plan.places[full].path}`, which has a capacity"
+            raise site.error(problem, "nobody knows beforehand how many: leave the capacity out")
     places, transitions = reachable(plan)
     for planned in plan.transitions:
         if planned.index not in transitions:

@@ -1,15 +1,18 @@
 """The builder: a workflow written down as places, arrows and decorated functions."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 from placet.petri.assembly import assemble
 from placet.petri.behaviour import INLINE, PERSON, Definition, Guard, Handler, Key, RetryPolicy, Source
 from placet.petri.declaration import CompositeDraft, PlaceDraft, TransitionDraft, WorkflowDraft
 from placet.petri.expression import Bundle, Flow, Owner, PlaceRef, Term
 from placet.petri.location import Site, caller, variable_of
-from placet.petri.net import Manual, Scalar
+from placet.petri.mapping import EachOptions, declare_map
+from placet.petri.net import Called, Manual, Scalar
+from placet.petri.steps import step_name, step_names
 from placet.petri.validation import (
     check_capacity,
     check_flow,
@@ -55,6 +58,8 @@ class Workflow:
         self.declared = WorkflowDraft(name=name, version=version, owner=Owner(name), location=location)
         self._source = source
         self._finished: tuple[int, Definition] | None = None
+        self._whole: tuple[Definition, tuple[Definition, ...], Definition] | None = None
+        self._parts: list[Workflow] = []  # composites, fused and called
 
     @property
     def name(self) -> str:
@@ -165,6 +170,18 @@ class Workflow:
         self.declared.changes += 1
         return TransitionDecorator(self.declared, draft)
 
+    def map(
+        self, name: str, flow: Flow, each: Handler, *, guard: Guard | None = None, **options: Unpack[EachOptions]
+    ) -> None:
+        """Declare a map along `a >> b`: a list in `a` becomes a list in `b`, with `each` called on every item.
+
+        Each item is a firing of its own, called `name`: one that is done is not done again, and one that fails is
+        retried, or waits for a person, by itself. When all are there, their results are given in the order of the
+        items; an empty list gives an empty list. `guard` decides which lists may be taken; `run`, `retry`,
+        `timeout_s`, `deadline_s`, `priority`, `category` and `properties` are as in `transition`.
+        """
+        declare_map(self, name, flow, each, guard, options)
+
     def task(
         self,
         flow: Flow,
@@ -210,6 +227,74 @@ class Workflow:
                 ),
             )
         )
+
+    def call(
+        self,
+        flow: Flow,
+        name: str,
+        workflow: "Workflow | str",
+        *,
+        entries: Sequence[str] = (),
+        exits: Sequence[str] = (),
+        guard: Guard | Mapping[PlaceRef, Guard] | None = None,
+        key: Key | Mapping[PlaceRef, Key] | None = None,
+        retry: RetryPolicy | None = None,
+        timeout_s: float | None = None,
+        deadline_s: float | None = None,
+        delay_s: float = 0.0,
+        error: PlaceRef | None = None,
+        priority: int = 0,
+        category: str = "",
+        properties: Mapping[str, Scalar] | None = None,
+    ) -> None:
+        """Declare a called composite: each firing starts a child instance of `workflow` and waits for what it returns.
+
+        The child has an id below its parent's, such as `order-17/fulfil.41`, and a life of its own. The values of
+        the inputs go to its entry places, and what is in its exit places at the end goes to the outputs, both in
+        the order of declaration unless `entries` and `exits` name others. `workflow` may be this one, or the name
+        of one that is registered where the child runs. A child that fails or is cancelled fails the attempt;
+        `timeout_s` cancels the child. All else is as in `transition`.
+        """
+        site = _site(self.declared, f"transition `{name}`")
+        callee = workflow.name if isinstance(workflow, Workflow) else workflow
+        check_name(callee, site)
+        called = Called(
+            workflow=callee,
+            entries=checked_texts(entries, "entries", site),
+            exits=checked_texts(exits, "exits", site),
+        )
+        self.transition(
+            flow,
+            name,
+            guard=guard,
+            key=key,
+            retry=retry,
+            timeout_s=timeout_s,
+            deadline_s=deadline_s,
+            delay_s=delay_s,
+            error=error,
+            priority=priority,
+            category=category,
+            properties=properties,
+        )
+        draft = self.declared.transitions[-1]
+        draft.called = called
+        if isinstance(workflow, Workflow):
+            draft.callee = workflow.declared
+            self._parts.append(workflow)
+
+    @property
+    def callees(self) -> "tuple[Workflow, ...]":
+        """The workflows that this one calls, and those that they call; each once, itself not among them."""
+        found: dict[int, Workflow] = {}
+        waiting = [self]
+        while waiting:
+            for part in waiting.pop()._parts:
+                if id(part) not in found:
+                    found[id(part)] = part
+                    waiting.append(part)
+        called = {id(one.callee) for part in (self, *found.values()) for one in part.declared.transitions if one.callee}
+        return tuple(part for part in found.values() if part is not self and id(part.declared) in called)
 
     def approval(
         self,
@@ -268,6 +353,7 @@ class Workflow:
         )
         checked = checked_properties(properties, site)
         _claim(self.declared, name, site)
+        self._parts.append(inner)
         self.declared.composites.append(
             CompositeDraft(
                 name=name,
@@ -282,8 +368,17 @@ class Workflow:
     def definition(self) -> Definition:
         """Return the checked, immutable workflow. Raises `DefinitionError` for the first mistake found.
 
-        The same object is returned until the builder, or a workflow inside it, changes.
+        The same object is returned until the builder, or a workflow inside it or called by it, changes.
         """
+        own = self._own_definition()
+        callees = tuple(callee._own_definition() for callee in self.callees)
+        if not callees:
+            return own
+        if self._whole is None or self._whole[0] is not own or self._whole[1] != callees:
+            self._whole = own, callees, replace(own, callees=callees)
+        return self._whole[2]
+
+    def _own_definition(self) -> Definition:
         changes = sum(part.changes for part in self.declared.parts().values())
         if self._finished is None or self._finished[0] != changes:
             self._finished = changes, assemble(self.declared, self._source or self._found_source())
@@ -353,20 +448,7 @@ def _stepwise(name: str, version: str, steps: Sequence[Handler]) -> tuple[Workfl
     if not steps:
         raise _site(workflow.declared).error("no steps", "give at least one function")
     workflow.places("start done")
-    names: list[str] = []
-    taken = {"start", "done", "fork", "join"}
-    for number, step in enumerate(steps, 1):
-        label = _step_name(step, f"step_{number}")
-        while taken & {label, f"{label}_todo", f"{label}_done"}:
-            label = f"{label}_{number}"
-        taken |= {label, f"{label}_todo", f"{label}_done"}
-        names.append(label)
-    return workflow, names
-
-
-def _step_name(step: object, otherwise: str) -> str:
-    name = getattr(step, "__name__", "")
-    return name if isinstance(name, str) and name.isidentifier() else otherwise
+    return workflow, step_names(steps, {"start", "done", "fork", "join"})
 
 
 def _site(workflow: WorkflowDraft, node: str = "") -> Site:
@@ -389,7 +471,7 @@ def _attach(workflow: WorkflowDraft, draft: TransitionDraft, handler: Handler, n
     takes_context = check_handler(handler, draft.flow.arguments, draft.site)
     run = chosen_executor(draft.run or None, handler, draft.site)
     if not draft.name:
-        chosen = _step_name(handler, "") if name is None else name
+        chosen = step_name(handler, "") if name is None else name
         if not chosen:
             raise draft.site.error(f"the handler {handler!r} has no name to use", "give the transition a name")
         _claim(workflow, chosen, Site(workflow=workflow.name, node=f"transition `{chosen}`", location=draft.location))

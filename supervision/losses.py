@@ -11,7 +11,7 @@ ALONE_FROM = 3  # losses after which a firing runs alone
 GUILTY_AFTER_ALONE = 3  # losses while alone after which it is an incident
 
 
-class Verdict(Enum):
+class LossVerdict(Enum):
     """What to do with a lost firing."""
 
     AGAIN = "again"
@@ -19,8 +19,8 @@ class Verdict(Enum):
     INCIDENT = "incident"
 
 
-def after_loss(losses: int) -> Verdict:
+def after_loss(losses: int) -> LossVerdict:
     """Return what to do after the `losses`-th loss (>= 1)."""
     if losses >= ALONE_FROM + GUILTY_AFTER_ALONE:
-        return Verdict.INCIDENT
-    return Verdict.ALONE if losses >= ALONE_FROM else Verdict.AGAIN
+        return LossVerdict.INCIDENT
+    return LossVerdict.ALONE if losses >= ALONE_FROM else LossVerdict.AGAIN

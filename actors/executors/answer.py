@@ -1,14 +1,16 @@
 """What any executor answers for a start: its handler's result, or how it failed."""
 
 from placet.actors.effects import Start
+from placet.actors.executors.perform import Result, await_handler, perform
 from placet.actors.messages import Done, Failed, Withdrawn
 from placet.actors.records import TIMED_OUT, Failure
-from placet.actors.usercode import Outputs, await_handler, run_handler
 
 
 def answered(start: Start) -> Done | Failed:
     """Run the handler of a start, in this thread, and return the answer."""
-    result = run_handler(start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt)
+    result = perform(
+        start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt, start.state
+    )
     if isinstance(result, Failure):
         return failed(start, result)
     return done(start, result)
@@ -17,19 +19,21 @@ def answered(start: Start) -> Done | Failed:
 async def awaited(start: Start) -> Done | Failed:
     """`answered` for a handler that is an `async def`."""
     result = await await_handler(
-        start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt
+        start.transition, start.tokens, start.instance, start.incarnation, start.number, start.attempt, start.state
     )
     return failed(start, result) if isinstance(result, Failure) else done(start, result)
 
 
-def done(start: Start, outputs: Outputs) -> Done:
+def done(start: Start, result: Result) -> Done:
     """Return the answer that a handler has returned."""
     return Done(
         root=start.root,
         transition=start.transition.index,
         number=start.number,
         attempt=start.attempt,
-        outputs=outputs,
+        outputs=result.outputs,
+        puts=result.puts,
+        sent=result.sent,
     )
 
 

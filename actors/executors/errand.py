@@ -11,13 +11,14 @@ import threading
 from typing import Final, NamedTuple, TypeAlias
 
 from placet.actors.clock import monotonic_s, process_cpu_s, thread_queued_s
+from placet.actors.executors.perform import Result, perform
 from placet.actors.executors.portable import unpacked
 from placet.actors.records import Failure
-from placet.actors.usercode import Outputs, failure_of, run_handler
+from placet.actors.usercode import failure_of
 from placet.petri.plan import TransitionPlan
 
-Errand: TypeAlias = tuple[tuple[tuple[int, int, bytes], ...], str, int, int, int]
-"""(tokens, instance, incarnation, firing number, attempt): the fields of a `Start` that a handler needs."""
+Errand: TypeAlias = tuple[tuple[tuple[int, int, bytes], ...], str, int, int, int, tuple[tuple[str, bytes], ...]]
+"""(tokens, instance, incarnation, firing number, attempt, state): the fields of a `Start` that a handler needs."""
 
 PR_SET_PDEATHSIG: Final = 1  # of <sys/prctl.h>
 LOOK_S: Final = 1.0  # how often a worker looks whether its engine lives, where the system does not tell it
@@ -26,7 +27,7 @@ LOOK_S: Final = 1.0  # how often a worker looks whether its engine lives, where 
 class Outcome(NamedTuple):
     """What came of an errand, and what it took."""
 
-    result: Outputs | Failure
+    result: Result | Failure
     took_s: float
     cpu_s: float  # processor time of the whole process
     queued_s: float  # how long it waited for a processor
@@ -69,15 +70,15 @@ def carry_out(digest: bytes, code: bytes | None, errand: Errand) -> Outcome | No
     )
 
 
-def _result(digest: bytes, code: bytes | None, errand: Errand) -> Outputs | Failure:
+def _result(digest: bytes, code: bytes | None, errand: Errand) -> Result | Failure:
     transition = _handlers.get(digest)
     if transition is None:
         assert code is not None
         try:
             transition = _handlers[digest] = unpacked(code)
         except BaseException as error:  # importing a user's module may raise anything
-            return failure_of(error, errand[-1])
-    result = run_handler(transition, *errand)
+            return failure_of(error, errand[4])
+    result = perform(transition, *errand)
     if os.getpid() != _pid:
         os._exit(0)  # a child that the handler forked, and that came back from it: it has no business here
     return result

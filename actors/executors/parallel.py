@@ -5,22 +5,27 @@ thread a firing splits the list, waits for the pieces, and answers with the list
 """
 
 import math
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
+from placet.actors.context import Context
 from placet.actors.durations import Durations
 from placet.actors.effects import Expire, Start
 from placet.actors.executors.answer import done, failed, withdrawn
 from placet.actors.executors.base import Load, Post, RunningHandler
+from placet.actors.executors.perform import Result, settled
 from placet.actors.executors.thread import ThreadExecutor
-from placet.actors.messages import Done, ExecutorMessage, Failed
-from placet.actors.usercode import Context, decoded_arguments, encoded_outputs, failure_of
+from placet.actors.messages import Done, ExecutorMessage, Failed, StatePut
+from placet.actors.notes import merged
+from placet.actors.records import STATE_CONFLICT, Failure
+from placet.actors.usercode import decoded_arguments, encoded_outputs, failure_of
 from placet.persistence.values import decode, encode
 from placet.petri.behaviour import PARALLEL, Behaviour, Handler
 from placet.petri.plan import InputArc, TransitionPlan
@@ -43,24 +48,55 @@ class Piece:
     others: tuple[object, ...]
 
 
+class Gathered(NamedTuple):
+    """What came of the items of a piece, in order: what was returned, and what counts with it."""
+
+    returned: list[object]
+    puts: list[StatePut]
+    sent: list[bytes]
+
+    def add(self, other: "Gathered") -> None:
+        """Take in what came of the next items."""
+        self.returned.extend(other.returned)
+        self.puts.extend(other.puts)
+        self.sent.extend(other.sent)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EachItem:
     """Calls a handler for each item of a piece: the handler of a piece."""
 
+    transition: str
     handler: Handler
     takes_context: bool
 
-    def __call__(self, piece: Piece, context: Context) -> list[object]:
-        """Return what the handler returned, in order. Raises what it raised first, with a note which item it was."""
-        returned: list[object] = []
+    def __call__(self, piece: Piece, context: Context) -> Gathered:
+        """Return what came of the items. Raises what the handler raised first, with a note which item it was."""
+        gathered = Gathered([], [], [])
         for number, item in enumerate(piece.items, piece.first):
-            keywords = {"context": replace(context, item=number)} if self.takes_context else {}
+            own = self._context(context, number) if self.takes_context else None
+            keywords = {} if own is None else {"context": own}
             try:
-                returned.append(self.handler(item, *piece.others, **keywords))
+                gathered.returned.append(self.handler(item, *piece.others, **keywords))
             except BaseException as error:  # user code may raise anything; it goes on from here
                 error.add_note(f"for item {number} of the list")
                 raise
-        return returned
+            finally:
+                puts, sent = settled(own)
+            gathered.puts.extend(puts)
+            gathered.sent.extend(sent)
+        return gathered
+
+    def _context(self, context: Context, item: int) -> Context:
+        return Context(
+            instance=context.instance,
+            firing_id=context.firing_id,
+            attempt=context.attempt,
+            item=item,
+            transition=self.transition,
+            tags=context.tags,
+            notes=context.notes.of_item(item, threading.RLock()),
+        )
 
 
 def split(transition: TransitionPlan, tokens: Sequence[tuple[int, int, bytes]], pieces: int) -> list[Piece]:
@@ -92,8 +128,13 @@ def of_pieces(transition: TransitionPlan) -> TransitionPlan:
         choice=False,
         priority=0,
         behaviour=Behaviour(
-            handler=EachItem(handler=behaviour.handler, takes_context=behaviour.takes_context), takes_context=True
+            handler=EachItem(
+                transition=transition.path, handler=behaviour.handler, takes_context=behaviour.takes_context
+            ),
+            takes_context=True,
         ),
+        tags=transition.tags,
+        workflows=transition.workflows,
     )
     made.to_deposits = compile_outputs(made)
     return made
@@ -113,8 +154,8 @@ def pieces_of(start: Start, plan: TransitionPlan, pieces: int, root: bytes) -> l
 
 
 def joined(start: Start, answers: Iterable[ExecutorMessage]) -> ExecutorMessage:
-    """Return the answer of a firing from those of its pieces, in order: the first failure, or all they returned."""
-    returned: list[object] = []
+    """Return the answer of a firing from those of its pieces, in order: the first failure, or all that came of them."""
+    all_of_them = Gathered([], [], [])
     answers = list(answers)
     for answer in answers:
         if isinstance(answer, Failed):
@@ -123,10 +164,19 @@ def joined(start: Start, answers: Iterable[ExecutorMessage]) -> ExecutorMessage:
         for answer in answers:
             if not isinstance(answer, Done):
                 return withdrawn(start)
-            returned += cast("list[object]", decode(answer.outputs[0][1]))
-        return done(start, encoded_outputs(start.transition, returned))
+            all_of_them.add(cast("Gathered", decode(answer.outputs[0][1])))
+        puts = merged(all_of_them.puts)
+        if isinstance(puts, str):
+            return failed(start, _conflict(puts, start.attempt))
+        outputs = encoded_outputs(start.transition, all_of_them.returned)
+        return done(start, Result(outputs, puts, tuple(all_of_them.sent)))
     except BaseException as error:  # decoding and encoding run the code of users' types
         return failed(start, failure_of(error, start.attempt))
+
+
+def _conflict(name: str, attempt: int) -> Failure:
+    message = f"an item compares the state {name!r} of the instance with what another item of the list has changed"
+    return Failure(type=STATE_CONFLICT, message=message, attempt=attempt, types=(STATE_CONFLICT,))
 
 
 class Pieces:

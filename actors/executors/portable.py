@@ -85,6 +85,8 @@ def _bare(transition: TransitionPlan) -> TransitionPlan:
         behaviour=Behaviour(handler=behaviour.handler, takes_context=behaviour.takes_context, types=behaviour.types),
         arguments=tuple(InputArc(place=arc.place, weight=arc.weight) for arc in transition.arguments),
         output_names=transition.output_names,
+        tags=transition.tags,
+        workflows=transition.workflows,
     )
 
 

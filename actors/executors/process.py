@@ -120,7 +120,14 @@ class WorkerProcess:
         return done(start, outcome.result)
 
     def _sent(self, executor: Any, start: Start, code: Code) -> Outcome:  # `Any`: as above
-        errand: Errand = (start.tokens, start.instance, start.incarnation, start.number, start.attempt)
+        errand: Errand = (
+            start.tokens,
+            start.instance,
+            start.incarnation,
+            start.number,
+            start.attempt,
+            start.state,
+        )
         outcome: Outcome | None = None
         if code.digest in self._known:
             outcome = executor.submit(carry_out, code.digest, None, errand).result()

@@ -1,6 +1,7 @@
 """Placet: durable workflows as Petri nets on supervised actors."""
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if sys.platform == "win32":
@@ -11,15 +12,18 @@ from placet.cli import interrupt as _interrupt
 if _interrupt.is_command():
     _interrupt.guard()  # before what takes its time to import
 
-from placet.actors.answers import Entries, Receipt
-from placet.actors.backups import BackedUp
-from placet.actors.copy_out import Exported
+from placet.actors.answers import Entries, Receipt, RefusalCode
+from placet.actors.context import Context
+from placet.actors.copies.backup import BackedUp
+from placet.actors.copies.export import Exported
 from placet.actors.effects import Progress
 from placet.actors.engine import Health
 from placet.actors.errors import (
     BadRequest,
     Busy,
+    DeclaredPure,
     EngineStopped,
+    HandlerReturned,
     InstanceError,
     InvalidId,
     NotCompleted,
@@ -30,16 +34,32 @@ from placet.actors.errors import (
     WaitsForItself,
     WaitTimeout,
 )
+from placet.actors.executors.base import RunningHandler
+from placet.actors.executors.hybrid import Placement
 from placet.actors.failed_firing import FailedFiring
 from placet.actors.instance import ActorHandle, Instance, InstanceSummary
-from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import Cancel, FailIncident, Pause, Resume, RetryIncident, SkipIncident
+from placet.actors.lifecycle import InstanceState, Intent
+from placet.actors.messages import (
+    Cancel,
+    DropToken,
+    FailIncident,
+    FreezeToken,
+    MoveToken,
+    Pause,
+    Resume,
+    RetryIncident,
+    SkipIncident,
+    ThawToken,
+)
 from placet.actors.outputs import Outputs
-from placet.actors.reader import Incident, InstanceView
+from placet.actors.reader import FiringView, Incident, IncidentKind, InstanceView
+from placet.actors.records import Caller, Failure, Header, Phase
 from placet.actors.runtime import Runtime
+from placet.actors.spawning import Definable
 from placet.actors.task_request import Approve, Claim, Complete, Reject, Unclaim
 from placet.actors.task_view import TaskView
-from placet.actors.usercode import Context
+from placet.actors.token_request import Inject, Put
+from placet.net.errors import BadAddress, KeyUnusable, NetworkError, NodeUnreachable, TooLarge, WrongKey
 from placet.persistence.copy_errors import BadCopy, CopyExists, CopyFailed
 from placet.persistence.errors import (
     FormatTooNew,
@@ -54,64 +74,107 @@ from placet.persistence.errors import (
     ValueNotLoadable,
     ValueTooLarge,
 )
-from placet.persistence.history import Record
+from placet.persistence.history import Record, RecordKind
+from placet.petri.behaviour import Behaviour, Definition, RetryPolicy, Source
 from placet.petri.drawing import to_dot, to_mermaid, to_text
 from placet.petri.errors import DefinitionError, OutputError, PlacetError, WrongType
-from placet.petri.workflow import Workflow
+from placet.petri.expression import Bundle, Flow, PlaceRef
+from placet.petri.net import Arc, Called, Composite, Manual, Net, Place, Transition
+from placet.petri.workflow import TransitionDecorator, Workflow
 from placet.supervision.retry import Retry
 
 if TYPE_CHECKING:
     import os
 
-    from placet.net.client import Client as _Client
+    from placet.net.client import Client
+    from placet.net.remote import RemoteInstance
 
 __version__ = "0.1.0"
+_OF_THE_NETWORK = {"Client": "placet.net.client", "RemoteInstance": "placet.net.remote"}
 
 __all__ = [
     "ActorHandle",
     "Approve",
+    "Arc",
     "BackedUp",
+    "BadAddress",
     "BadCopy",
     "BadRequest",
+    "Behaviour",
+    "Bundle",
     "Busy",
+    "Called",
+    "Caller",
     "Cancel",
     "Claim",
+    "Client",
     "Complete",
+    "Composite",
     "Context",
     "CopyExists",
     "CopyFailed",
+    "DeclaredPure",
+    "Definable",
+    "Definition",
     "DefinitionError",
+    "DropToken",
     "EngineStopped",
     "Entries",
     "Exported",
     "FailIncident",
     "FailedFiring",
+    "Failure",
+    "FiringView",
+    "Flow",
     "FormatTooNew",
     "FormatTooOld",
+    "FreezeToken",
+    "HandlerReturned",
+    "Header",
     "Health",
     "Incident",
+    "IncidentKind",
+    "Inject",
     "Instance",
     "InstanceError",
     "InstanceState",
     "InstanceSummary",
     "InstanceView",
+    "Intent",
     "InvalidId",
+    "KeyUnusable",
+    "Manual",
+    "MoveToken",
+    "Net",
+    "NetworkError",
+    "NodeUnreachable",
     "NotCompleted",
     "NotFound",
     "OutputError",
     "Outputs",
     "Pause",
+    "Phase",
+    "Place",
+    "PlaceRef",
+    "Placement",
     "PlacetError",
     "Progress",
+    "Put",
     "Receipt",
     "Record",
+    "RecordKind",
+    "RefusalCode",
     "Reject",
+    "RemoteInstance",
     "RequestRefused",
     "Resume",
     "Retry",
     "RetryIncident",
+    "RetryPolicy",
+    "RunningHandler",
     "Runtime",
     "SkipIncident",
+    "Source",
     "SpawnConflict",
     "StateUnusable",
     "StoreDamaged",
@@ -120,6 +183,10 @@ __all__ = [
     "StoreFull",
     "StoreInUse",
     "TaskView",
+    "ThawToken",
+    "TooLarge",
+    "Transition",
+    "TransitionDecorator",
     "Unclaim",
     "UnknownWorkflow",
     "ValueNotEncodable",
@@ -128,6 +195,7 @@ __all__ = [
     "WaitTimeout",
     "WaitsForItself",
     "Workflow",
+    "WrongKey",
     "WrongType",
     "connect",
     "to_dot",
@@ -136,7 +204,7 @@ __all__ = [
 ]
 
 
-def connect(address: str, *, key_file: "str | os.PathLike[str]", timeout_s: float = 2.0) -> "_Client":
+def connect(address: str, *, key_file: "str | os.PathLike[str]", timeout_s: float = 2.0) -> "Client":
     """Return a client of the node at `address`, such as `127.0.0.1:1900`: the verbs of `Runtime`, over the network.
 
     `key_file` is the node's, or a copy. Raises within `timeout_s`: `WrongKey`, `NodeUnreachable`, `KeyUnusable` and
@@ -145,3 +213,10 @@ def connect(address: str, *, key_file: "str | os.PathLike[str]", timeout_s: floa
     from placet.net.client import connect as _connect  # noqa: PLC0415 - see above
 
     return _connect(address, key_file=key_file, timeout_s=timeout_s)
+
+
+def __getattr__(name: str) -> object:
+    """Import what belongs to the network when it is asked for."""
+    if name not in _OF_THE_NETWORK:
+        raise AttributeError(f"module 'placet' has no attribute {name!r}")
+    return getattr(import_module(_OF_THE_NETWORK[name]), name)

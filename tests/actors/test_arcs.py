@@ -9,7 +9,7 @@ from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import Cancel, RetryIncident
 from placet.persistence.blobs import INLINE_BYTES
 from placet.petri.errors import DefinitionError
-from tests.actors.promises import Hand
+from tests.actors.driver import Driver
 
 
 def same(value: object) -> object:
@@ -37,30 +37,33 @@ def reading() -> Workflow:
 
 
 def test_a_read_arc_gives_the_value_and_leaves_the_token() -> None:
-    hand = Hand(workflow := reading())
-    hand.spawn(workflow, {"order": [1, 2], "rates": ["r"]})
-    hand.finish_all()
-    assert hand.marking() == {"rates": ["r"], "done": [["r", 1], ["r", 2]]}
+    driver = Driver(workflow := reading())
+    tokens: dict[str, list[object]] = {"order": [1, 2], "rates": ["r"]}
+    driver.spawn(workflow, tokens)
+    driver.finish_all()
+    assert driver.marking() == {"rates": ["r"], "done": [["r", 1], ["r", 2]]}
 
 
 def test_without_a_token_to_read_nothing_fires_and_the_reason_is_told() -> None:
-    hand = Hand(workflow := reading())
-    hand.spawn(workflow, {"order": [1]})
-    assert hand.state() is InstanceState.STUCK
-    detail = hand.history()[-1].detail
+    driver = Driver(workflow := reading())
+    driver.spawn(workflow, {"order": [1]})
+    assert driver.state() is InstanceState.STUCK
+    detail = driver.history()[-1].detail
     assert isinstance(detail, dict)
     assert "rates" in str(detail["price"])
 
 
 def test_what_was_read_stays_readable_for_every_attempt_though_the_token_is_gone() -> None:
     large = "r" * (INLINE_BYTES + 1)
-    hand = Hand(workflow := reading())
-    hand.spawn(workflow, {"order": [1], "rates": [large]})
-    hand.taken("price")
-    hand.spawn(workflow, {}, id="other")
-    hand.crash()
-    hand.finish("price")
-    assert hand.marking()["done"] == [[large, 1]]
+    driver = Driver(workflow := reading())
+    tokens: dict[str, list[object]] = {"order": [1], "rates": [large]}
+    driver.spawn(workflow, tokens)
+    driver.taken("price")
+    driver.spawn(workflow, {}, instance="other")
+    driver.crash()
+    driver.rest()
+    driver.finish("price")
+    assert driver.marking()["done"] == [[large, 1]]
 
 
 # -- inhibitor --------------------------------------------------------------------------------------------------
@@ -71,11 +74,11 @@ def test_an_inhibitor_arc_keeps_a_transition_from_firing_until_the_place_is_empt
     todo, busy, done, freed = workflow.places("todo busy done freed")
     workflow.transition((todo & busy.inhibit()) >> done, "work", handler=same)
     workflow.transition(busy >> freed, "free", handler=same)
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"todo": [1], "busy": [2]})
-    assert [start.transition.path for start in hand.starts] == ["free", "work"]  # a token that is taken is not there
-    hand.finish_all()
-    assert hand.state() is InstanceState.COMPLETED
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"todo": [1], "busy": [2]})
+    assert [start.transition.path for start in driver.started] == ["free", "work"]  # a token that is taken is not there
+    driver.finish_all()
+    assert driver.state() is InstanceState.COMPLETED
 
 
 def test_an_inhibitor_arc_counts_up_to_its_weight_and_is_named_where_it_makes_an_instance_stuck() -> None:
@@ -84,12 +87,12 @@ def test_an_inhibitor_arc_counts_up_to_its_weight_and_is_named_where_it_makes_an
     never = workflow.place("never", entry=True)
     workflow.transition((todo & busy.inhibit(2)) >> done, "work", handler=same, run="inline")
     workflow.transition((busy & never) >> done, "free", handler=both)
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"todo": [1], "busy": [2]}, id="one")
-    assert hand.marking("one") == {"busy": [2], "done": [1]}
-    hand.spawn(workflow, {"todo": [1], "busy": [2, 3]}, id="two")
-    detail = hand.history("two")[-1].detail
-    assert hand.state("two") is InstanceState.STUCK
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"todo": [1], "busy": [2]}, instance="one")
+    assert driver.marking("one") == {"busy": [2], "done": [1]}
+    driver.spawn(workflow, {"todo": [1], "busy": [2, 3]}, instance="two")
+    detail = driver.history("two")[-1].detail
+    assert driver.state("two") is InstanceState.STUCK
     assert isinstance(detail, dict)
     assert detail["work"] == "inhibited by busy"
 
@@ -103,12 +106,12 @@ def test_a_reset_arc_empties_its_place_when_the_result_counts_and_not_before() -
     workflow.transition((go & queue.reset()) >> done, "clear", handler=same)
     workflow.transition((queue & never) >> done, "use", handler=both)
     workflow.transition(done >> never, "back", guard=lambda _value: False)
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"go": [1], "queue": [2, 3]})
-    assert hand.marking() == {"queue": [2, 3]}
-    hand.finish("clear")
-    assert hand.marking() == {"done": [1]}
-    (fired,) = [record for record in hand.history() if record.kind == "fired"]
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"go": [1], "queue": [2, 3]})
+    assert driver.marking() == {"queue": [2, 3]}
+    driver.finish("clear")
+    assert driver.marking() == {"done": [1]}
+    (fired,) = [record for record in driver.history() if record.kind == "fired"]
     assert len(fired.consumed) == 3
 
 
@@ -124,21 +127,21 @@ def joined(key: Callable[[tuple[str, int]], object]) -> Workflow:
 
 def test_a_join_takes_tokens_with_equal_keys_and_the_oldest_first() -> None:
     workflow = joined(lambda value: value[0])
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"left": [("a", 1), ("b", 1), ("b", 2)], "right": [("b", 3), ("c", 3), ("a", 3)]})
-    assert hand.marking()["done"] == [[("a", 1), ("a", 3)], [("b", 1), ("b", 3)]]
-    assert hand.state() is InstanceState.STUCK
-    detail = hand.history()[-1].detail
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"left": [("a", 1), ("b", 1), ("b", 2)], "right": [("b", 3), ("c", 3), ("a", 3)]})
+    assert driver.marking()["done"] == [[("a", 1), ("a", 3)], [("b", 1), ("b", 3)]]
+    assert driver.state() is InstanceState.STUCK
+    detail = driver.history()[-1].detail
     assert isinstance(detail, dict)
     assert detail["join"] == "no tokens with equal join keys"
 
 
 def test_a_key_whose_equality_is_up_to_user_code_is_an_incident() -> None:
     workflow = joined(lambda _value: [])
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"left": [("a", 1)], "right": [("a", 2)]})
-    assert hand.state() is InstanceState.INCIDENT
-    assert len(hand.view().incidents) == 2
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"left": [("a", 1)], "right": [("a", 2)]})
+    assert driver.state() is InstanceState.INCIDENT
+    assert len(driver.view().incidents) == 2
 
 
 # -- capacity ---------------------------------------------------------------------------------------------------
@@ -155,15 +158,16 @@ def bounded(capacity: int) -> Workflow:
 
 
 def test_firings_under_way_count_against_the_capacity_of_their_output() -> None:
-    hand = Hand(workflow := bounded(2))
-    hand.spawn(workflow, {"todo": [1, 2, 3]})
-    assert [start.transition.path for start in hand.starts] == ["bring", "bring"]
-    hand.finish("bring")
-    assert [start.transition.path for start in hand.starts] == ["bring", "sign", "bring"]
-    hand.crash()
-    assert sorted(start.transition.path for start in hand.starts) == ["bring", "bring", "sign"]
-    hand.finish_all()
-    assert hand.marking() == {"done": [1, 2, 3]}
+    driver = Driver(workflow := bounded(2))
+    driver.spawn(workflow, {"todo": [1, 2, 3]})
+    assert [start.transition.path for start in driver.started] == ["bring", "bring"]
+    driver.finish("bring")
+    assert [start.transition.path for start in driver.started] == ["bring", "sign", "bring"]
+    driver.crash()
+    driver.rest()
+    assert sorted(start.transition.path for start in driver.started) == ["bring", "bring", "sign"]
+    driver.finish_all()
+    assert driver.marking() == {"done": [1, 2, 3]}
 
 
 def test_a_full_output_is_named_where_it_makes_an_instance_stuck() -> None:
@@ -173,10 +177,10 @@ def test_a_full_output_is_named_where_it_makes_an_instance_stuck() -> None:
     never = workflow.place("never")
     workflow.transition(todo >> desk, "bring", handler=same, run="inline")
     workflow.transition((desk & never) >> todo, "sign", handler=both)
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"todo": [1, 2]})
-    detail = hand.history()[-1].detail
-    assert hand.state() is InstanceState.STUCK
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"todo": [1, 2]})
+    detail = driver.history()[-1].detail
+    assert driver.state() is InstanceState.STUCK
     assert isinstance(detail, dict)
     assert "no room in desk" in str(detail["bring"])
 
@@ -194,17 +198,18 @@ def delayed() -> Workflow:
 
 
 def test_a_delay_is_counted_from_the_arrival_of_each_token_also_over_a_crash() -> None:
-    hand = Hand(workflow := delayed())
-    hand.spawn(workflow, {"asked": [1]})
-    assert hand.state() is InstanceState.WAITING
-    hand.wait(59.0)
-    assert hand.marking() == {"asked": [1]}
-    hand.crash()
-    hand.wait(0.5)
-    assert hand.marking() == {"asked": [1]}
-    hand.wait(0.6)
-    assert hand.marking() == {"escalated": [1]}
-    assert hand.state() is InstanceState.COMPLETED
+    driver = Driver(workflow := delayed())
+    driver.spawn(workflow, {"asked": [1]})
+    assert driver.state() is InstanceState.WAITING
+    driver.pass_time(59.0)
+    assert driver.marking() == {"asked": [1]}
+    driver.crash()
+    driver.rest()
+    driver.pass_time(0.5)
+    assert driver.marking() == {"asked": [1]}
+    driver.pass_time(0.6)
+    assert driver.marking() == {"escalated": [1]}
+    assert driver.state() is InstanceState.COMPLETED
 
 
 def test_a_token_put_back_need_not_wait_anew() -> None:
@@ -212,12 +217,12 @@ def test_a_token_put_back_need_not_wait_anew() -> None:
     asked, answered, escalated = workflow.places("asked answered escalated")
     workflow.transition(asked >> answered, "answer", handler=failing, retry=Retry(attempts=9, first_s=50.0))
     workflow.transition(asked >> escalated, "escalate", delay_s=60.0)
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"asked": [1]})
-    hand.finish()  # it backs off, and has the token
-    hand.ask(Cancel(instance="i", by="eva"))
-    assert hand.state() is InstanceState.CANCELLED
-    assert hand.marking() == {"asked": [1]}
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"asked": [1]})
+    driver.finish()  # it backs off, and has the token
+    driver.ask(Cancel(instance="one", by="eva"))
+    assert driver.state() is InstanceState.CANCELLED
+    assert driver.marking() == {"asked": [1]}
 
 
 # -- deadlines and error arcs -----------------------------------------------------------------------------------
@@ -236,53 +241,55 @@ def told_of(failed: FailedFiring) -> object:
 
 
 def test_what_failed_for_good_goes_along_the_error_arc_with_its_inputs() -> None:
-    hand = Hand(workflow := with_error(retry=Retry(attempts=2, first_s=1.0)))
-    hand.spawn(workflow, {"begin": [5]})
-    hand.finish()
-    hand.wait(5.0)
-    hand.finish()
-    assert hand.marking() == {"told": [("work", "ValueError", "no", 2, (5,))]}
-    assert hand.state() is InstanceState.COMPLETED
-    assert "incident" not in hand.kinds()
+    driver = Driver(workflow := with_error(retry=Retry(attempts=2, first_s=1.0)))
+    driver.spawn(workflow, {"begin": [5]})
+    driver.finish()
+    driver.pass_time(5.0)
+    driver.finish()
+    assert driver.marking() == {"told": [("work", "ValueError", "no", 2, (5,))]}
+    assert driver.state() is InstanceState.COMPLETED
+    assert "incident" not in driver.kinds()
 
 
 def test_a_deadline_holds_for_all_attempts_together() -> None:
-    hand = Hand(workflow := with_error(retry=Retry(attempts=99, first_s=4.0, factor=1.0, jitter=0.0), deadline_s=10.0))
-    hand.spawn(workflow, {"begin": [5]})
+    retry = Retry(attempts=99, first_s=4.0, factor=1.0, jitter=0.0)
+    driver = Driver(workflow := with_error(retry=retry, deadline_s=10.0))
+    driver.spawn(workflow, {"begin": [5]})
     attempts = 0
-    while hand.starts:
-        hand.finish()
+    while driver.started:
+        driver.finish()
         attempts += 1
-        hand.wait(4.5)
+        driver.pass_time(4.5)
     assert attempts == 3
-    assert hand.state() is InstanceState.COMPLETED
+    assert driver.state() is InstanceState.COMPLETED
 
 
 def test_a_running_attempt_ends_at_the_deadline() -> None:
     workflow = Workflow("late")
     begin, done = workflow.places("begin done")
     workflow.transition(begin >> done, "work", handler=same, deadline_s=10.0, timeout_s=60.0)
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"begin": [5]})
-    hand.wait(9.0)
-    assert not hand.expires
-    hand.wait(1.5)
-    assert len(hand.expires) == 1
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"begin": [5]})
+    driver.pass_time(9.0)
+    assert not driver.expired
+    driver.pass_time(1.5)
+    assert len(driver.expired) == 1
 
 
 def test_an_attempt_lost_beyond_the_deadline_is_not_tried_again_until_a_person_says_so() -> None:
     workflow = Workflow("late")
     begin, done = workflow.places("begin done")
     workflow.transition(begin >> done, "work", handler=same, deadline_s=10.0)
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"begin": [5]})
-    hand.now_s += 20.0
-    hand.crash()
-    (incident,) = hand.view().incidents
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"begin": [5]})
+    driver.clock.now_s += 20.0
+    driver.crash()
+    driver.rest()
+    (incident,) = driver.view().incidents
     assert incident.failures[-1].type == "DeadlinePassed"
-    hand.ask(RetryIncident(instance="i", by="eva", incident=incident.number))
-    hand.finish()
-    assert hand.state() is InstanceState.COMPLETED
+    driver.ask(RetryIncident(instance="one", by="eva", incident=incident.number))
+    driver.finish()
+    assert driver.state() is InstanceState.COMPLETED
 
 
 class Nonsense:
@@ -302,10 +309,10 @@ def test_a_retry_policy_that_answers_nonsense_has_given_up(answer: object) -> No
     workflow = Workflow("policy")
     begin, done = workflow.places("begin done")
     workflow.transition(begin >> done, "work", handler=failing, retry=Nonsense(answer))
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"begin": [5]})
-    hand.finish()
-    (incident,) = hand.view().incidents
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"begin": [5]})
+    driver.finish()
+    (incident,) = driver.view().incidents
     first, second = incident.failures
     assert first.type == "ValueError"
     assert second.type in ("ValueError", "TypeError", "SystemExit")

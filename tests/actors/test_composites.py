@@ -18,7 +18,7 @@ def test_composites_run_as_one_instance_and_share_their_ports() -> None:
     driver.spawn(outer, {received: ["x", "y"]})
     assert {start.transition.path for start in driver.started} == {"fulfil/begin"}
     driver.crash()
-    driver.finish()
+    driver.finish_all()
     assert (driver.state(), driver.marking()) == ("completed", {"sent": ["x", "y"]})
     fired = [record.transition for record in driver.history() if record.kind == "fired"]
     assert sorted(fired) == sorted(["fulfil/begin", "fulfil/end", "send"] * 2)

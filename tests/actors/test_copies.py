@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from placet.actors.answers import Refused, Spawned
 from placet.actors.catalog import Catalog
-from placet.actors.copy_entries import REWRITERS
-from placet.actors.copy_out import write_export
-from placet.actors.copy_request import to_message
+from placet.actors.control.visit import carry_out
+from placet.actors.copies.entries import REWRITERS
+from placet.actors.copies.export import write_export
+from placet.actors.copies.import_request import to_message
 from placet.actors.kernel import Kernel
 from placet.actors.messages import Cancel, Import, Pause, Resume, RetryIncident
 from placet.actors.records import Phase
 from placet.actors.usercode import firing_id
-from placet.actors.visit import carry_out
 from placet.persistence import keys
 from placet.persistence.blobs import INLINE_BYTES
 from placet.persistence.export_file import Export, read_export_from
@@ -28,7 +28,7 @@ from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
 from placet.testing.image import value_of
 from placet.testing.probes import Probe, probed
-from tests.actors.driver import Driver, done, numbered
+from tests.actors.driver import Driver, done
 from tests.actors.flows import chain, join, single
 
 RESUME = Resume(instance="two", by="eva")
@@ -49,7 +49,7 @@ def request(export: Export, instance: str = "two", age_s: float = 0.0) -> Import
 
 def bring(driver: Driver, export: Export, instance: str = "two", age_s: float = 0.0) -> bytes:
     """Import an export and return the root of the copy."""
-    answer = driver.ask(numbered(request(export, instance, age_s)))
+    answer = driver.ask(request(export, instance, age_s))
     assert isinstance(answer, Spawned), answer
     assert not answer.already
     return answer.root
@@ -92,9 +92,9 @@ def test_a_copy_has_the_tokens_of_its_original(values: list[object], steps: int)
     assert {n: f.tokens for n, f in copy.firings.items()} == {n: f.tokens for n, f in original.firings.items()}
     if not original.is_over:
         assert there.state("two") == "paused"
-        there.ask(numbered(RESUME))
-    there.finish()
-    here.finish()
+        there.ask(RESUME)
+    there.finish_all()
+    here.finish_all()
     assert there.state("two") == here.state() == "completed"
     assert there.marking("two") == here.marking()
 
@@ -105,8 +105,8 @@ def test_a_large_value_comes_along_in_its_parts() -> None:
     here.spawn(workflow, {"a": ["x" * 3 * INLINE_BYTES]})
     bring(there, exported(here))
     assert there.image("two").chunks == there.image("two").needed_chunks()
-    there.ask(numbered(RESUME))
-    there.finish()
+    there.ask(RESUME)
+    there.finish_all()
     image = there.image("two")
     (stored,) = image.places[1].values()
     assert value_of(there.store, image.root, stored) == "x" * 3 * INLINE_BYTES
@@ -136,8 +136,8 @@ def test_a_copy_without_history_does_not_look_for_it() -> None:
     here.rest()
     there.spawn(workflow, {"p0": [7]}, "other")
     bring(there, exported(here, history=False))
-    there.ask(numbered(RESUME))
-    there.finish()
+    there.ask(RESUME)
+    there.finish_all()
     assert there.kinds("two")[:2] == ["imported", "resumed"]
     assert there.kinds("two").count("fired") == 4
 
@@ -179,11 +179,11 @@ def test_what_ran_comes_back_as_after_a_clean_stop() -> None:
     assert not there.started, "a copy starts nothing by itself"
     there.pass_time(60.0)
     assert there.phase("two") is Phase.READY
-    there.ask(numbered(RESUME))
+    there.ask(RESUME)
     again = there.only()
     assert (again.number, again.attempt) == (start.number, 2)
-    there.finish()
-    here.finish()
+    there.finish_all()
+    here.finish_all()
     assert there.marking("two") == here.marking() == {"b": [1]}
 
 
@@ -194,15 +194,15 @@ def test_firings_of_a_copy_have_ids_of_their_own() -> None:
     before = driver.only()
     export = exported(driver)
     ids = {firing_id("one", before.incarnation, before.number)}
-    driver.finish()
+    driver.finish_all()
     elsewhere = Driver(workflow)
     for number, (engine, instance) in enumerate(((driver, "two"), (driver, "three"), (elsewhere, "one")), 2):
         bring(engine, export, instance)
-        engine.ask(numbered(Resume(instance=instance, by="eva")))
+        engine.ask(Resume(instance=instance, by="eva"))
         start = engine.only()
         ids.add(firing_id(instance, start.incarnation, start.number))
         assert len(ids) == number
-        engine.finish()
+        engine.finish_all()
 
 
 def test_losses_and_failures_before_the_export_still_count() -> None:
@@ -216,7 +216,7 @@ def test_losses_and_failures_before_the_export_still_count() -> None:
     assert here.phase() is Phase.BACKOFF
     bring(there, exported(here))
     assert (there.firing("two").losses, there.firing("two").failed) == (1, 1)
-    there.ask(numbered(RESUME))
+    there.ask(RESUME)
     there.pass_time(1.0)
     there.fail(there.only())
     there.rest()
@@ -236,7 +236,7 @@ def test_a_back_off_goes_on_while_the_file_lies_on_disk(age_s: float, left_s: fl
     here.fail(here.only())
     here.rest()
     bring(there, exported(here), age_s=age_s)
-    there.ask(numbered(RESUME))
+    there.ask(RESUME)
     if left_s:
         there.pass_time(left_s - 0.5)
         assert not there.started
@@ -252,12 +252,12 @@ def test_a_delay_goes_on_while_the_file_lies_on_disk(age_s: float, left_s: float
     here, there = later(Driver(workflow), 1_234.567), later(Driver(workflow), 98_765.4321)
     here.spawn(workflow, {asked: [1]})
     bring(there, exported(here), age_s=age_s)
-    there.ask(numbered(RESUME))
+    there.ask(RESUME)
     if left_s:
         there.pass_time(left_s - 0.5)
         assert there.marking("two") == {"asked": [1]}
     there.pass_time(0.51)
-    there.finish()
+    there.finish_all()
     assert there.marking("two") == {"answered": [1]}
 
 
@@ -269,7 +269,7 @@ def test_timers_of_a_copy_survive_a_crash() -> None:
     here.rest()
     bring(there, exported(here))
     there.crash()
-    there.ask(numbered(RESUME))
+    there.ask(RESUME)
     there.pass_time(10.0)
     assert there.only().attempt == 2
 
@@ -281,7 +281,7 @@ def test_what_has_ended_stays_as_it_was() -> None:
     workflow = chain(1)
     here, there = Driver(workflow), Driver(workflow)
     here.spawn(workflow, {"p0": [1]})
-    here.finish()
+    here.finish_all()
     bring(there, exported(here))
     assert there.state("two") == "completed"
     assert there.marking("two") == {"p1": [1]}
@@ -291,7 +291,7 @@ def test_what_was_being_cancelled_is_cancelled() -> None:
     workflow = single()
     here, there = Driver(workflow), Driver(workflow)
     here.spawn(workflow, {"a": [1]})
-    here.ask(numbered(Cancel(instance="one", by="eva")))
+    here.ask(Cancel(instance="one", by="eva"))
     assert here.state() == "cancelling"
     bring(there, exported(here))
     assert there.state("two") == "cancelled"
@@ -306,10 +306,10 @@ def test_an_incident_waits_in_the_copy_too() -> None:
     here.rest()
     bring(there, exported(here))
     (number,) = there.image("two").incidents
-    there.ask(numbered(RESUME))
+    there.ask(RESUME)
     assert there.state("two") == "incident"
-    there.ask(numbered(RetryIncident(instance="two", incident=number, by="eva")))
-    there.finish()
+    there.ask(RetryIncident(instance="two", incident=number, by="eva"))
+    there.finish_all()
     assert there.state("two") == "completed"
 
 
@@ -323,14 +323,14 @@ def test_a_message_that_was_set_aside_is_the_copys_own(is_result: bool) -> None:
         if is_result:
             driver.deliver(start, done(start, (0, "x")))
         else:
-            driver.send(numbered(Cancel(instance="one", by="eva")))
+            driver.send(Cancel(instance="one", by="eva"))
         probe.arm(after_calls=0, faults=3)
         driver.rest()
     bring(driver, exported(driver))
     original = driver.kinds()
     (parked,) = driver.image("two").parked
-    driver.ask(numbered(RESUME))
-    driver.receipt(numbered(RetryIncident(instance="two", incident=parked.number, by="eva")))
+    driver.ask(RESUME)
+    driver.receipt(RetryIncident(instance="two", incident=parked.number, by="eva"))
     driver.rest()
     assert driver.kinds() == original, "nothing reaches the original"
     assert driver.kinds("two")[-1] == ("stale" if is_result else "cancel_requested")
@@ -345,7 +345,7 @@ def test_tasks_wait_in_the_copy_too() -> None:
     root = bring(there, exported(here))
     assert list(there.image("two").tasks) == list(here.image().tasks)
     assert there.store.get(tasks_key(root)) is not None
-    there.ask(numbered(RESUME))
+    there.ask(RESUME)
     assert there.state("two") == here.state() == "waiting"
 
 
@@ -357,13 +357,13 @@ def test_an_id_that_exists_is_refused_and_the_same_request_has_its_effect_once()
     driver = Driver(workflow)
     root = driver.spawn(workflow, {"p0": [1]})
     export = exported(driver)
-    refused = driver.ask(numbered(request(export, "one")))
+    refused = driver.ask(request(export, "one"))
     assert isinstance(refused, Refused)
     assert (refused.code, refused.reason) == ("conflict", "an instance one exists already; use another id")
     message = request(export)
-    first = driver.ask(numbered(message))
+    first = driver.ask(message)
     driver.crash()
-    second = driver.ask(numbered(message))
+    second = driver.ask(message)
     assert isinstance(first, Spawned)
     assert isinstance(second, Spawned)
     assert (second.root, second.already) == (first.root, True)
@@ -376,16 +376,16 @@ def test_answers_to_requests_come_along_under_the_same_id_only() -> None:
     here = Driver(workflow)
     here.spawn(workflow, {"p0": [1]})
     paused = Pause(instance="one", by="eva", request_id="r1")
-    here.receipt(numbered(paused))
+    here.receipt(paused)
     export = exported(here)
     there = Driver(workflow)
     bring(there, export, "one")
-    there.ask(numbered(Resume(instance="one", by="eva")))
-    assert there.receipt(numbered(paused)).already
+    there.ask(Resume(instance="one", by="eva"))
+    assert there.receipt(paused).already
     assert there.state("one") == "running"
     bring(there, export, "two")
-    there.ask(numbered(RESUME))
-    assert not there.receipt(numbered(msgspec.structs.replace(paused, instance="two"))).already
+    there.ask(RESUME)
+    assert not there.receipt(msgspec.structs.replace(paused, instance="two")).already
 
 
 def test_an_import_that_cannot_be_read_is_refused_and_leaves_nothing() -> None:
@@ -400,7 +400,7 @@ def test_an_import_that_cannot_be_read_is_refused_and_leaves_nothing() -> None:
         msgspec.structs.replace(message, entries=((b"short", b""),)),
     ]
     for one in broken:
-        refused = driver.ask(numbered(one))
+        refused = driver.ask(one)
         assert isinstance(refused, Refused)
         assert refused.code == "fault"
         assert driver.store.get(address_key("two")) is None
@@ -413,11 +413,11 @@ def test_a_copy_whose_workflow_is_not_known_here_waits_for_an_engine_that_knows_
     here, there = Driver(workflow), Driver(single())
     here.spawn(workflow, {"p0": [1]})
     bring(there, exported(here))
-    there.ask(numbered(RESUME))
+    there.ask(RESUME)
     assert there.state("two") == "waiting"
     there.workflows = (workflow,)
     there.crash()
-    there.finish()
+    there.finish_all()
     assert there.state("two") == "completed"
 
 
@@ -430,8 +430,8 @@ def test_without_an_engine_it_is_committed_all_the_same() -> None:
     assert isinstance(answer, Spawned)
     assert there.state("two") == "paused"
     there.crash()
-    there.ask(numbered(RESUME))
-    there.finish()
+    there.ask(RESUME)
+    there.finish_all()
     assert there.marking("two") == {"p2": [1]}
 
 

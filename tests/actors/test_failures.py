@@ -7,7 +7,7 @@ from placet.actors.records import Phase
 from placet.persistence.values import encode
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
-from tests.actors.driver import Driver, numbered
+from tests.actors.driver import Driver
 from tests.actors.flows import gather, same, single
 
 
@@ -91,13 +91,13 @@ def test_a_failed_firing_is_retried_by_a_person_with_all_its_attempts() -> None:
         driver.fail(driver.only())
         driver.pass_time(10.0)
     number = driver.firing().number
-    driver.receipt(lambda reply: RetryIncident(instance="one", reply=reply, by="eva", why="mended", incident=number))
+    driver.receipt(RetryIncident(instance="one", by="eva", why="mended", incident=number))
     assert driver.only().attempt == 3
     driver.fail(driver.only())
     driver.rest()
     assert driver.phase() is Phase.BACKOFF
     driver.pass_time(10.0)
-    driver.finish()
+    driver.finish_all()
     assert driver.state() == "completed"
     (record,) = [one for one in driver.history() if one.kind == "retried"]
     assert record.detail == {"by": "eva", "why": "mended", "incident": number}
@@ -110,7 +110,7 @@ def test_a_skipped_firing_counts_once_with_the_given_output() -> None:
     driver.rest()
     number = driver.firing().number
     outputs = (("b", encode("given")),)
-    driver.receipt(lambda reply: SkipIncident(instance="one", reply=reply, by="eva", incident=number, outputs=outputs))
+    driver.receipt(SkipIncident(instance="one", by="eva", incident=number, outputs=outputs))
     assert (driver.marking(), driver.state()) == ({"b": ["given"]}, "completed")
     assert driver.kinds() == ["spawned", "attempt_failed", "incident", "skipped", "fired", "completed"]
     assert driver.image().header.fired == 1
@@ -124,7 +124,7 @@ def test_a_skip_with_the_wrong_outputs_is_refused() -> None:
     number = driver.firing().number
     for outputs in ((), (("nowhere", encode(1)),), (("b", encode(1)), ("b", encode(2)))):
         skip = SkipIncident(instance="one", by="eva", incident=number, outputs=outputs)
-        refusal = driver.refusal(numbered(skip))
+        refusal = driver.refusal(skip)
         assert refusal.code == "wrong_output"
     assert driver.phase() is Phase.INCIDENT
 
@@ -136,7 +136,7 @@ def test_failing_an_incident_ends_the_instance_and_frees_its_tokens() -> None:
     driver.fail(first)
     driver.rest()
     (number,) = [one.number for one in driver.image().firings.values() if one.phase is Phase.INCIDENT]
-    driver.receipt(lambda reply: FailIncident(instance="one", reply=reply, by="eva", incident=number))
+    driver.receipt(FailIncident(instance="one", by="eva", incident=number))
     assert driver.state() == "cancelling"
     driver.answer(second)
     driver.rest()
@@ -149,7 +149,7 @@ def test_tokens_put_back_in_any_order_keep_their_age() -> None:
     driver.fail(driver.started[1])
     driver.rest()
     (number,) = [one.number for one in driver.image().firings.values() if one.phase is Phase.INCIDENT]
-    driver.receipt(lambda reply: FailIncident(instance="one", reply=reply, by="eva", incident=number))
+    driver.receipt(FailIncident(instance="one", by="eva", incident=number))
     driver.fail(driver.started[-1])
     driver.fail(driver.started[0])
     driver.rest()
@@ -165,8 +165,8 @@ def test_user_code_suspected_of_crashes_runs_again_when_a_person_says_so(workflo
     driver.spawn(workflow, {"a": ["x"]})
     (number,) = driver.image().incidents
     assert driver.state() == "incident"
-    driver.receipt(lambda reply: RetryIncident(instance="one", reply=reply, by="eva", incident=number))
-    driver.finish()
+    driver.receipt(RetryIncident(instance="one", by="eva", incident=number))
+    driver.finish_all()
     assert driver.state() == "completed"
 
 
@@ -182,7 +182,7 @@ def test_a_guard_is_asked_once_a_token() -> None:
 
     driver = Driver(single(guard=guard), slots=1)
     driver.spawn(driver.workflows[0], {"a": ["x", "bad", "y"]})
-    driver.finish()
+    driver.finish_all()
     assert asked == ["x", "bad", "y"]
     assert driver.marking() == {"a": ["bad"], "b": ["x", "y"]}
     assert driver.state() == "stuck"
@@ -196,7 +196,7 @@ def test_a_guard_that_raises_is_an_incident_on_the_token_and_the_transition() ->
 
     driver = Driver(single(guard=guard))
     driver.spawn(driver.workflows[0], {"a": ["x", "bad"]})
-    driver.finish()
+    driver.finish_all()
     (incident,) = driver.image().guard_incidents
     assert (incident.transition, incident.failure.type, incident.failure.message) == (0, "ValueError", "cannot tell")
     assert (driver.state(), driver.marking()) == ("incident", {"a": ["bad"], "b": ["x"]})
@@ -206,7 +206,7 @@ def test_a_guard_that_raises_is_an_incident_on_the_token_and_the_transition() ->
 def test_a_guard_sees_large_values() -> None:
     driver = Driver(single(guard=lambda value: len(value) > 3 if isinstance(value, bytes) else False))
     driver.spawn(driver.workflows[0], {"a": [b"x" * 200_000]})
-    driver.finish()
+    driver.finish_all()
     assert driver.state() == "completed"
 
 

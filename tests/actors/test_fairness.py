@@ -52,5 +52,5 @@ def test_competing_transitions_take_turns() -> None:
     workflow.transition(a >> c, "two", handler=same)
     driver = Driver(workflow, slots=1)
     driver.spawn(workflow, {a: list(range(10))})
-    driver.finish()
+    driver.finish_all()
     assert {place: len(values) for place, values in driver.marking().items()} == {"b": 5, "c": 5}

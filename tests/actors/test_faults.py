@@ -7,7 +7,7 @@ import pytest
 from placet.actors.answers import Entries
 from placet.actors.messages import Inspect, Pause, Restart, RetryIncident, Sleep
 from placet.testing.probes import Probe, probed
-from tests.actors.driver import Driver, done, numbered
+from tests.actors.driver import Driver, done
 from tests.actors.flows import chain, join, single
 
 
@@ -60,8 +60,8 @@ def test_a_message_that_keeps_failing_is_parked_and_its_tokens_are_seen(probe: P
     assert image.parked[0].kind == "Done"
     assert image.parked[0].failure.type == "placet.testing.probes.ActorFault"
     assert driver.kinds() == ["spawned", "incident", "parked"]
-    driver.receipt(lambda reply: RetryIncident(instance="one", reply=reply, by="eva", incident=driver.firing().number))
-    driver.finish()
+    driver.receipt(RetryIncident(instance="one", by="eva", incident=driver.firing().number))
+    driver.finish_all()
     assert driver.state() == "completed"
     assert not driver.image().parked
 
@@ -69,12 +69,12 @@ def test_a_message_that_keeps_failing_is_parked_and_its_tokens_are_seen(probe: P
 def test_a_parked_request_is_told_to_its_client_once_and_can_be_retried(probe: Probe) -> None:
     driver = Driver(single())
     driver.spawn(driver.workflows[0], {"a": [1]})
-    number = driver.send(lambda reply: Pause(instance="one", reply=reply, by="eva"))
+    number = driver.send(Pause(instance="one", by="eva"))
     probe.arm(after_calls=0, faults=3)
     driver.rest()
     assert getattr(driver.answers.pop(number), "code", "") == "fault"
     (parked,) = driver.image().parked
-    driver.receipt(lambda reply: RetryIncident(instance="one", reply=reply, by="eva", incident=parked.number))
+    driver.receipt(RetryIncident(instance="one", by="eva", incident=parked.number))
     assert (driver.state(), driver.image().parked) == ("paused", [])
     assert number not in driver.answers
 
@@ -113,10 +113,10 @@ def test_one_place_is_inspected_alone() -> None:
     workflow, left, right = join()
     driver = Driver(workflow)
     driver.spawn(workflow, {left: ["x"]})
-    answer = driver.ask(lambda reply: Inspect(instance="one", reply=reply, path="left"))
+    answer = driver.ask(Inspect(instance="one", path="left"))
     assert isinstance(answer, Entries)
     assert [(kind, len(value) > 0) for kind, _, value in answer.entries] == [(2, True)]
-    empty = driver.ask(lambda reply: Inspect(instance="one", reply=reply, path=right.name))
+    empty = driver.ask(Inspect(instance="one", path=right.name))
     assert isinstance(empty, Entries)
     assert empty.entries == ()
 
@@ -128,7 +128,7 @@ def test_one_actor_is_restarted_or_put_to_sleep_alone(kind: type[Restart] | type
     driver = Driver(workflow)
     root = driver.spawn(workflow, {left: ["x", "y"]})
     before = driver.kernel.in_memory()[root].places[0]
-    driver.receipt(lambda reply: kind(instance="one", reply=reply, path=path))
+    driver.receipt(kind(instance="one", path=path))
     workflows = driver.kernel.in_memory()
     if path == "":
         assert root not in workflows
@@ -143,9 +143,9 @@ def test_one_actor_is_restarted_or_put_to_sleep_alone(kind: type[Restart] | type
 def test_a_place_asleep_wakes_when_its_token_is_wanted() -> None:
     driver = Driver(chain(2), slots=0)
     driver.spawn(driver.workflows[0], {"p0": ["x", "y"]})
-    driver.receipt(lambda reply: Sleep(instance="one", reply=reply, path="p0"))
+    driver.receipt(Sleep(instance="one", path="p0"))
     driver.kernel.set_capacity("thread", 5)
-    driver.finish()
+    driver.finish_all()
     assert driver.marking() == {"p2": ["x", "y"]}
 
 
@@ -153,7 +153,7 @@ def test_an_unknown_actor_is_refused() -> None:
     driver = Driver(single())
     driver.spawn(driver.workflows[0], {"a": [1]})
     for kind in (Inspect, Restart, Sleep):
-        assert driver.refusal(numbered(kind(instance="one", path="c"))).code == "no_actor"
+        assert driver.refusal(kind(instance="one", path="c")).code == "no_actor"
 
 
 def test_idle_instances_leave_memory_and_come_back() -> None:
@@ -163,5 +163,5 @@ def test_idle_instances_leave_memory_and_come_back() -> None:
         driver.spawn(workflow, {left: ["x"]}, f"i{number}")
     assert len(driver.kernel.in_memory()) <= 256
     assert driver.state("i0") == "stuck"
-    driver.receipt(lambda reply: Pause(instance="i0", reply=reply, by="eva"))
+    driver.receipt(Pause(instance="i0", by="eva"))
     assert driver.state("i0") == "paused"

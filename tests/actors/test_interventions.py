@@ -8,18 +8,18 @@ from tests.actors.flows import chain, single
 def test_a_pause_survives_a_crash() -> None:
     driver = Driver(chain(2))
     driver.spawn(driver.workflows[0], {"p0": ["x"]})
-    driver.receipt(lambda reply: Pause(instance="one", reply=reply, by="eva"))
+    driver.receipt(Pause(instance="one", by="eva"))
     driver.crash()
     driver.rest()
     assert (driver.state(), driver.started, driver.firing().losses) == ("paused", [], 1)
-    driver.receipt(lambda reply: Resume(instance="one", reply=reply, by="eva"))
-    driver.finish()
+    driver.receipt(Resume(instance="one", by="eva"))
+    driver.finish_all()
     assert driver.state() == "completed"
 
 
 def test_what_does_not_apply_is_refused() -> None:
     driver = Driver(single())
     driver.spawn(driver.workflows[0], {"a": [1]})
-    retry = driver.refusal(lambda reply: RetryIncident(instance="one", reply=reply, by="eva", incident=3))
-    nobody = driver.refusal(lambda reply: Pause(instance="nobody", reply=reply, by="eva"))
+    retry = driver.refusal(RetryIncident(instance="one", by="eva", incident=3))
+    nobody = driver.refusal(Pause(instance="nobody", by="eva"))
     assert (retry.code, nobody.code) == ("no_incident", "not_found")

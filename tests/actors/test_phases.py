@@ -43,7 +43,7 @@ def test_a_firing_that_would_move_wrongly_stays_as_it_was() -> None:
     with pytest.raises(IllegalPhase):
         composite.set_phase(workflow.turn, firing, Phase.RUNNING)
     assert (firing.phase, workflow.counts[Phase.RUNNING]) == (Phase.RUNNING, 1)
-    driver.finish()
+    driver.finish_all()
     assert driver.state() == "completed"
 
 

@@ -54,7 +54,7 @@ def stuck() -> tuple[Driver, Watched]:
     workflow.transition((left & right) >> end, "meet")
     driver = Driver(workflow)
     driver.spawn(workflow, {"todo": list(range(ROUNDS))})
-    driver.finish()
+    driver.finish_all()
     assert driver.state() == "stuck"
     return driver, Watched(driver.store)
 
@@ -103,7 +103,7 @@ def test_the_newest_record_is_known_while_a_firing_carries_the_link() -> None:
 def test_of_several_the_newest_is_returned(steps: int) -> None:
     driver = Driver(chain(steps))
     driver.spawn(driver.workflows[0], {"p0": [1, 2]})
-    driver.finish()
+    driver.finish_all()
     reader = StateReader(driver.store)
     fired = [record for _, record in reader.history("one") if record.kind == "fired"]
     assert last_of(reader, "one", "fired") == fired[-1]

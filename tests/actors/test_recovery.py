@@ -17,7 +17,7 @@ def test_a_lost_attempt_is_counted_apart_and_started_again() -> None:
     firing = driver.firing()
     assert (firing.losses, firing.failed, firing.attempt) == (1, 0, 2)
     assert driver.kinds() == ["spawned", "lost"]
-    driver.finish()
+    driver.finish_all()
     assert driver.state() == "completed"
 
 
@@ -66,10 +66,10 @@ def test_a_suspect_waits_until_what_runs_has_answered() -> None:
     for _ in range(2):
         driver.crash()
         driver.rest()
-    driver.receipt(lambda reply: Pause(instance="guilty", reply=reply, by="eva"))
+    driver.receipt(Pause(instance="guilty", by="eva"))
     driver.crash()
     driver.spawn(driver.workflows[0], {"p0": [1]}, "other")
-    driver.receipt(lambda reply: Resume(instance="guilty", reply=reply, by="eva"))
+    driver.receipt(Resume(instance="guilty", by="eva"))
     assert driver.only().instance == "other"
     driver.answer_all()
     driver.rest()
@@ -97,16 +97,16 @@ def test_a_suspect_of_a_paused_or_cancelled_instance_holds_up_nobody() -> None:
         driver.rest()
     driver.answer(next(start for start in driver.started if start.instance == "other"))
     driver.rest()
-    driver.receipt(lambda reply: Pause(instance="guilty", reply=reply, by="eva"))
+    driver.receipt(Pause(instance="guilty", by="eva"))
     driver.crash()
     driver.spawn(driver.workflows[0], {"p0": [1]}, "long")
-    driver.receipt(lambda reply: Resume(instance="guilty", reply=reply, by="eva"))
+    driver.receipt(Resume(instance="guilty", by="eva"))
     assert driver.only().instance == "long"
-    driver.receipt(lambda reply: Pause(instance="guilty", reply=reply, by="eva"))
+    driver.receipt(Pause(instance="guilty", by="eva"))
     driver.spawn(driver.workflows[0], {"p0": [1]}, "next")
     assert [start.instance for start in driver.started] == ["long", "next"]
-    driver.receipt(lambda reply: Resume(instance="guilty", reply=reply, by="eva"))
-    driver.receipt(lambda reply: Cancel(instance="guilty", reply=reply, by="eva"))
+    driver.receipt(Resume(instance="guilty", by="eva"))
+    driver.receipt(Cancel(instance="guilty", by="eva"))
     driver.spawn(driver.workflows[0], {"p0": [1]}, "last")
     assert [start.instance for start in driver.started] == ["long", "next", "last"]
 
@@ -153,6 +153,6 @@ def test_waiting_for_a_handler_ends_when_a_process_knows_it() -> None:
     driver.workflows = (workflow,)
     driver.slots = 1
     driver.crash()
-    driver.finish()
+    driver.finish_all()
     assert driver.state() == "completed"
     assert driver.history()[-2].attempt == 1

@@ -9,7 +9,7 @@ from placet.actors.messages import Cancel, Claim, Decide, DropToken, EditToken, 
 from placet.actors.reader import StateReader
 from placet.actors.task_view import TaskView
 from placet.persistence.values import encode
-from tests.actors.promises import Hand
+from tests.actors.driver import Driver
 
 LARGE = 3 << 20  # bytes: more than stays in a token's own entry
 
@@ -40,27 +40,27 @@ def forking() -> Workflow:
     return workflow
 
 
-def asked(workflow: Workflow, *values: object) -> Hand:
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"asked": list(values) or [1]})
-    return hand
+def asked(workflow: Workflow, *values: object) -> Driver:
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"asked": list(values) or [1]})
+    return driver
 
 
-def tasks(hand: Hand) -> list[TaskView]:
-    return list(StateReader(hand.store).tasks())
+def tasks(driver: Driver) -> list[TaskView]:
+    return list(StateReader(driver.store).tasks())
 
 
-def only(hand: Hand) -> int:
-    (task,) = tasks(hand)
+def only(driver: Driver) -> int:
+    (task,) = tasks(driver)
     return int(task.id.rpartition(".")[2])
 
 
-def decide(hand: Hand, output: str = "yes", by: str = "eva", **options: object) -> Answer:
-    return hand.ask(decision(only(hand), output, by, **options))
+def decide(driver: Driver, output: str = "yes", by: str = "eva", **options: object) -> Answer:
+    return driver.ask(decision(only(driver), output, by, **options))
 
 
 def decision(task: int, output: str = "yes", by: str = "eva", **options: object) -> TaskMessage:
-    message = {"instance": "i", "task": task, "output": output, "by": by, **options}
+    message = {"instance": "one", "task": task, "output": output, "by": by, **options}
     return Decide(**message)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - fields of the test's choice
 
 
@@ -78,169 +78,176 @@ def received(answer: Answer) -> Receipt:
 
 
 def test_a_decision_takes_the_token_and_fires_in_one() -> None:
-    hand = asked(approving())
-    (task,) = tasks(hand)
-    assert (task.id, task.transition, task.place, task.value) == ("i/boss.2", "boss", "asked", 1)
-    assert hand.state() is InstanceState.WAITING
-    before = hand.commits
-    assert not received(decide(hand, why="fine")).already
-    assert (hand.commits - before, hand.marking(), hand.state()) == (1, {"yes": [1]}, InstanceState.COMPLETED)
-    record = next(one for one in hand.history() if one.kind == "fired")
+    driver = asked(approving())
+    (task,) = tasks(driver)
+    assert (task.id, task.transition, task.place, task.value) == ("one/boss.2", "boss", "asked", 1)
+    assert driver.state() is InstanceState.WAITING
+    before = len(driver.commits)
+    assert not received(decide(driver, why="fine")).already
+    assert (len(driver.commits) - before, driver.marking(), driver.state()) == (
+        1,
+        {"yes": [1]},
+        InstanceState.COMPLETED,
+    )
+    record = next(one for one in driver.history() if one.kind == "fired")
     assert record.detail == {"by": "eva", "why": "fine", "output": "yes"}
     assert (record.transition, record.firing, record.consumed) == ("boss", 2, (task.token,))
 
 
 def test_of_two_who_decide_at_once_one_wins_and_the_other_learns_who_and_when() -> None:
-    hand = asked(approving())
-    number = only(hand)
-    hand.kernel.deliver(decision(number, "yes", "eva", reply=101))
-    hand.kernel.deliver(decision(number, "no", "bob", reply=102))
-    hand.run()
-    winner, loser = received(hand.answers[101]), refused(hand.answers[102])
+    driver = asked(approving())
+    number = only(driver)
+    driver.kernel.deliver(decision(number, "yes", "eva", reply=101))
+    driver.kernel.deliver(decision(number, "no", "bob", reply=102))
+    driver.rest()
+    winner, loser = received(driver.answers[101]), refused(driver.answers[102])
     assert (loser.code, loser.by, loser.at) == ("decided", "eva", winner.at)
     assert "yes" in loser.reason
-    assert hand.marking() == {"yes": [1]}
+    assert driver.marking() == {"yes": [1]}
 
 
 def test_the_same_person_and_decision_again_has_succeeded_already() -> None:
-    hand = asked(approving())
-    number = only(hand)
-    first = received(decide(hand))
-    hand.crash()
-    again = received(hand.ask(decision(number)))
+    driver = asked(approving())
+    number = only(driver)
+    first = received(decide(driver))
+    driver.crash()
+    driver.rest()
+    again = received(driver.ask(decision(number)))
     assert (again.already, again.at) == (True, first.at)
-    assert refused(hand.ask(decision(number, "no"))).code == "decided"
-    assert refused(hand.ask(decision(number, by="bob"))).by == "eva"
-    assert hand.kinds().count("fired") == 1
+    assert refused(driver.ask(decision(number, "no"))).code == "decided"
+    assert refused(driver.ask(decision(number, by="bob"))).by == "eva"
+    assert driver.kinds().count("fired") == 1
 
 
 def test_a_repeated_request_gets_its_recorded_answer_after_any_crash() -> None:
-    hand = asked(approving())
-    number = only(hand)
+    driver = asked(approving())
+    number = only(driver)
     message = decision(number, request_id="r1")
-    first = received(hand.ask(message))
-    hand.crash()
-    hand.wait(60.0)
-    again = received(hand.ask(message))
+    first = received(driver.ask(message))
+    driver.crash()
+    driver.rest()
+    driver.pass_time(60.0)
+    again = received(driver.ask(message))
     assert (again.already, again.at) == (True, first.at)
 
 
 def test_a_decision_may_give_another_value() -> None:
-    hand = asked(approving())
-    received(decide(hand, outputs=(("yes", encode("better")),)))
-    assert hand.marking() == {"yes": ["better"]}
+    driver = asked(approving())
+    received(decide(driver, outputs=(("yes", encode("better")),)))
+    assert driver.marking() == {"yes": ["better"]}
 
 
 def test_a_large_value_goes_on_as_it_is_and_another_one_leaves_nothing_of_it() -> None:
     value = b"x" * LARGE
-    hand = asked(approving(), value)
-    received(decide(hand))
-    assert hand.marking() == {"yes": [value]}
-    hand = asked(approving(), value)
-    received(decide(hand, outputs=(("yes", encode(1)),)))
-    assert hand.marking() == {"yes": [1]}
-    assert sum(len(data) for _, data in hand.store.scan(b"L")) < LARGE, "the chunks went with the token"
+    driver = asked(approving(), value)
+    received(decide(driver))
+    assert driver.marking() == {"yes": [value]}
+    driver = asked(approving(), value)
+    received(decide(driver, outputs=(("yes", encode(1)),)))
+    assert driver.marking() == {"yes": [1]}
+    assert sum(len(data) for _, data in driver.store.scan(b"L")) < LARGE, "the chunks went with the token"
 
 
 def test_a_fork_gives_its_value_to_all_or_each_its_own() -> None:
-    hand = asked(forking())
-    received(decide(hand, ""))
-    assert hand.marking() == {"left": [1], "right": [1]}
-    hand = asked(forking())
-    assert refused(decide(hand, "", outputs=(("left", encode(2)),))).code == "wrong_output"
-    received(decide(hand, "", outputs=(("left", encode(2)), ("right", encode(3)))))
-    assert hand.marking() == {"left": [2], "right": [3]}
+    driver = asked(forking())
+    received(decide(driver, ""))
+    assert driver.marking() == {"left": [1], "right": [1]}
+    driver = asked(forking())
+    assert refused(decide(driver, "", outputs=(("left", encode(2)),))).code == "wrong_output"
+    received(decide(driver, "", outputs=(("left", encode(2)), ("right", encode(3)))))
+    assert driver.marking() == {"left": [2], "right": [3]}
 
 
 def test_a_choice_needs_one_output_that_exists() -> None:
-    hand = asked(approving())
+    driver = asked(approving())
     for output, outputs in (("", ()), ("maybe", ()), ("", (("yes", encode(1)), ("no", encode(1))))):
-        assert refused(decide(hand, output, outputs=outputs)).code == "wrong_output"
-    assert (hand.marking(), len(tasks(hand))) == ({"asked": [1]}, 1)
+        assert refused(decide(driver, output, outputs=outputs)).code == "wrong_output"
+    assert (driver.marking(), len(tasks(driver))) == ({"asked": [1]}, 1)
 
 
 def test_a_decision_for_one_output_with_a_value_for_another_is_refused() -> None:
-    hand = asked(approving())
-    assert refused(decide(hand, "yes", outputs=(("no", encode(1)),))).code == "wrong_output"
-    assert hand.marking() == {"asked": [1]}
+    driver = asked(approving())
+    assert refused(decide(driver, "yes", outputs=(("no", encode(1)),))).code == "wrong_output"
+    assert driver.marking() == {"asked": [1]}
 
 
 def test_the_place_that_a_value_is_for_is_the_decision() -> None:
-    hand = asked(approving())
-    number = only(hand)
+    driver = asked(approving())
+    number = only(driver)
     outputs = (("no", encode(2)),)
-    received(decide(hand, "", outputs=outputs))
-    assert received(hand.ask(decision(number, "no"))).already
-    assert refused(hand.ask(decision(number, "yes", "bob"))).reason == f"task {number} was decided by eva: no"
+    received(decide(driver, "", outputs=outputs))
+    assert received(driver.ask(decision(number, "no"))).already
+    assert refused(driver.ask(decision(number, "yes", "bob"))).reason == f"task {number} was decided by eva: no"
 
 
 def test_a_full_place_refuses_a_decision_until_there_is_room() -> None:
-    hand = asked(approving(capacity=1), 1, 2)
-    first, second = (int(task.id.rpartition(".")[2]) for task in tasks(hand))
-    received(hand.ask(decision(first)))
-    assert refused(hand.ask(decision(second))).code == "full"
-    (token,) = hand.view().tokens["yes"]
-    received(hand.ask(DropToken(instance="i", by="eva", token=token)))
-    received(hand.ask(decision(second)))
+    driver = asked(approving(capacity=1), 1, 2)
+    first, second = (int(task.id.rpartition(".")[2]) for task in tasks(driver))
+    received(driver.ask(decision(first)))
+    assert refused(driver.ask(decision(second))).code == "full"
+    (token,) = driver.view().tokens["yes"]
+    received(driver.ask(DropToken(instance="one", by="eva", token=token)))
+    received(driver.ask(decision(second)))
 
 
 def test_nobody_decides_while_the_instance_is_paused() -> None:
-    hand = asked(approving())
-    hand.ask(Pause(instance="i", by="eva"))
-    assert refused(decide(hand)).code == "paused"
-    received(hand.ask(Claim(instance="i", task=only(hand), by="eva")))
-    hand.ask(Resume(instance="i", by="eva"))
-    received(decide(hand))
+    driver = asked(approving())
+    driver.ask(Pause(instance="one", by="eva"))
+    assert refused(decide(driver)).code == "paused"
+    received(driver.ask(Claim(instance="one", task=only(driver), by="eva")))
+    driver.ask(Resume(instance="one", by="eva"))
+    received(decide(driver))
 
 
 def test_nobody_decides_once_the_instance_is_being_cancelled() -> None:
     workflow = approving()
     running, done = workflow.places("running done")
     workflow.transition(running >> done, "work", handler=same)
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"asked": [1], "running": [2]})
-    number = only(hand)
-    hand.ask(Cancel(instance="i", by="eva"))
-    assert hand.state() is InstanceState.CANCELLING
-    for message in (decision(number), Claim(instance="i", task=number, by="eva")):
-        assert refused(hand.ask(message)).code == "ending"
-    hand.finish()
-    assert (hand.state(), tasks(hand)) == (InstanceState.CANCELLED, [])
-    assert refused(hand.ask(decision(number))).code == "withdrawn"
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"asked": [1], "running": [2]})
+    number = only(driver)
+    driver.ask(Cancel(instance="one", by="eva"))
+    assert driver.state() is InstanceState.CANCELLING
+    for message in (decision(number), Claim(instance="one", task=number, by="eva")):
+        assert refused(driver.ask(message)).code == "ending"
+    driver.finish()
+    assert (driver.state(), tasks(driver)) == (InstanceState.CANCELLED, [])
+    assert refused(driver.ask(decision(number))).code == "withdrawn"
 
 
 # -- who may ----------------------------------------------------------------------------------------------------
 
 
 def test_a_task_for_a_role_is_decided_by_who_has_it() -> None:
-    hand = asked(approving(roles=("boss", "owner")))
-    assert refused(decide(hand)).code == "not_in_role"
-    assert refused(decide(hand, roles=("clerk",))).code == "not_in_role"
-    received(decide(hand, roles=("clerk", "owner")))
+    driver = asked(approving(roles=("boss", "owner")))
+    assert refused(decide(driver)).code == "not_in_role"
+    assert refused(decide(driver, roles=("clerk",))).code == "not_in_role"
+    received(decide(driver, roles=("clerk", "owner")))
 
 
 def test_a_task_for_people_is_decided_by_one_of_them() -> None:
-    hand = asked(approving(assignees=("eva", "bob")))
-    assert refused(decide(hand, by="mallory")).code == "not_assigned"
-    assert refused(hand.ask(Claim(instance="i", task=only(hand), by="mallory"))).code == "not_assigned"
-    received(decide(hand, by="bob"))
+    driver = asked(approving(assignees=("eva", "bob")))
+    assert refused(decide(driver, by="mallory")).code == "not_assigned"
+    assert refused(driver.ask(Claim(instance="one", task=only(driver), by="mallory"))).code == "not_assigned"
+    received(decide(driver, by="bob"))
 
 
 def test_a_claimed_task_is_for_nobody_else_until_it_is_given_back() -> None:
-    hand = asked(approving())
-    number = only(hand)
-    claim = Claim(instance="i", task=number, by="eva")
-    assert not received(hand.ask(claim)).already
-    assert received(hand.ask(claim)).already
-    hand.crash()
-    assert tasks(hand)[0].claimed_by == "eva"
-    for message in (decision(number, by="bob"), Claim(instance="i", task=number, by="bob")):
-        answer = refused(hand.ask(message))
+    driver = asked(approving())
+    number = only(driver)
+    claim = Claim(instance="one", task=number, by="eva")
+    assert not received(driver.ask(claim)).already
+    assert received(driver.ask(claim)).already
+    driver.crash()
+    driver.rest()
+    assert tasks(driver)[0].claimed_by == "eva"
+    for message in (decision(number, by="bob"), Claim(instance="one", task=number, by="bob")):
+        answer = refused(driver.ask(message))
         assert (answer.code, answer.by) == ("claimed", "eva")
-    assert not received(hand.ask(Unclaim(instance="i", task=number, by="bob"))).already
-    assert received(hand.ask(Unclaim(instance="i", task=number, by="bob"))).already
-    received(hand.ask(decision(number, by="bob")))
-    assert [kind for kind in hand.kinds() if "claim" in kind] == ["claimed", "unclaimed"]
+    assert not received(driver.ask(Unclaim(instance="one", task=number, by="bob"))).already
+    assert received(driver.ask(Unclaim(instance="one", task=number, by="bob"))).already
+    received(driver.ask(decision(number, by="bob")))
+    assert [kind for kind in driver.kinds() if "claim" in kind] == ["claimed", "unclaimed"]
 
 
 @pytest.mark.parametrize(
@@ -255,11 +262,11 @@ def test_a_claimed_task_is_for_nobody_else_until_it_is_given_back() -> None:
     ],
 )
 def test_a_list_is_of_what_somebody_may_decide(role: str | None, assignee: str | None, found: bool) -> None:
-    hand = asked(approving(roles=("boss",), assignees=("eva", "adam")))
-    (task,) = tasks(hand)
+    driver = asked(approving(roles=("boss",), assignees=("eva", "adam")))
+    (task,) = tasks(driver)
     assert task.is_for(role, assignee) is found
-    hand.ask(Claim(instance="i", task=only(hand), by="eva", roles=("boss",)))
-    (task,) = tasks(hand)
+    driver.ask(Claim(instance="one", task=only(driver), by="eva", roles=("boss",)))
+    (task,) = tasks(driver)
     assert not task.is_for(None, "adam"), "it is claimed"
 
 
@@ -267,23 +274,24 @@ def test_a_list_is_of_what_somebody_may_decide(role: str | None, assignee: str |
 
 
 def test_a_task_nobody_decides_in_time_escalates_and_says_so() -> None:
-    hand = asked(approving(after_s=3600.0))
-    number = only(hand)
-    hand.wait(3599.0)
-    assert hand.state() is InstanceState.WAITING
-    hand.crash()
-    hand.wait(1.0)
-    assert (hand.state(), hand.marking()) == (InstanceState.COMPLETED, {"late": [1]})
-    answer = refused(hand.ask(decision(number)))
-    assert (answer.code, answer.at) == ("withdrawn", hand.now_s)
+    driver = asked(approving(after_s=3600.0))
+    number = only(driver)
+    driver.pass_time(3599.0)
+    assert driver.state() is InstanceState.WAITING
+    driver.crash()
+    driver.rest()
+    driver.pass_time(1.0)
+    assert (driver.state(), driver.marking()) == (InstanceState.COMPLETED, {"late": [1]})
+    answer = refused(driver.ask(decision(number)))
+    assert (answer.code, answer.at) == ("withdrawn", driver.clock.now_s)
 
 
 def test_a_decision_in_time_leaves_nothing_to_escalate() -> None:
-    hand = asked(approving(after_s=3600.0))
-    hand.wait(3599.0)
-    received(decide(hand))
-    hand.wait(7200.0)
-    assert hand.marking() == {"yes": [1]}
+    driver = asked(approving(after_s=3600.0))
+    driver.pass_time(3599.0)
+    received(decide(driver))
+    driver.pass_time(7200.0)
+    assert driver.marking() == {"yes": [1]}
 
 
 def test_an_edited_token_keeps_its_task_where_the_guard_lets_it_through() -> None:
@@ -291,28 +299,28 @@ def test_an_edited_token_keeps_its_task_where_the_guard_lets_it_through() -> Non
     start, yes, no, small = workflow.places("asked yes no small")
     workflow.approval("boss", start, approve=yes, reject=no, guard=lambda value: bool(value >= 10))
     workflow.transition(start >> small, "wave", guard=lambda value: bool(value < 10))
-    hand = asked(workflow, 10)
-    (task,) = tasks(hand)
-    received(hand.ask(EditToken(instance="i", by="eva", token=task.token, value=encode(11))))
-    (same,) = tasks(hand)
+    driver = asked(workflow, 10)
+    (task,) = tasks(driver)
+    received(driver.ask(EditToken(instance="one", by="eva", token=task.token, value=encode(11))))
+    (same,) = tasks(driver)
     assert (same.id, same.value) == (task.id, 11)
-    received(hand.ask(EditToken(instance="i", by="eva", token=task.token, value=encode(1))))
-    assert (tasks(hand), hand.marking()) == ([], {"small": [1]})
-    assert "withdrawn" in hand.kinds()
+    received(driver.ask(EditToken(instance="one", by="eva", token=task.token, value=encode(1))))
+    assert (tasks(driver), driver.marking()) == ([], {"small": [1]})
+    assert "withdrawn" in driver.kinds()
 
 
 def test_tasks_are_counted_without_a_look_at_any_instance() -> None:
     workflow = approving()
-    hand = Hand(workflow)
+    driver = Driver(workflow)
     for number in range(3):
-        hand.spawn(workflow, {"asked": list(range(number))}, id=f"i{number}")
-    reader = StateReader(hand.store)
+        driver.spawn(workflow, {"asked": list(range(number))}, instance=f"i{number}")
+    reader = StateReader(driver.store)
     assert reader.tasks_offered() == len(list(reader.tasks())) == 3
-    hand.ask(Cancel(instance="i2", by="eva"))
+    driver.ask(Cancel(instance="i2", by="eva"))
     assert reader.tasks_offered() == 1
     assert [task.instance for task in reader.tasks()] == ["i1"]
 
 
 def test_an_unknown_task_is_refused() -> None:
-    hand = asked(approving())
-    assert refused(hand.ask(decision(77))).code == "no_task"
+    driver = asked(approving())
+    assert refused(driver.ask(decision(77))).code == "no_task"

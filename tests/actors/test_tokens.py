@@ -18,7 +18,7 @@ from placet.actors.messages import (
     ThawToken,
 )
 from placet.persistence.values import encode
-from tests.actors.promises import Hand
+from tests.actors.driver import Driver
 
 LARGE = 3 << 20  # bytes: more than stays in a token's own entry
 
@@ -42,21 +42,21 @@ def lane(*, capacity: int | None = None) -> Workflow:
     return workflow
 
 
-def held(*values: object) -> Hand:
+def held(*values: object) -> Driver:
     """Return an instance whose tokens wait in `middle`."""
     workflow = lane()
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"start": list(values) or [1]})
-    hand.finish_all()
-    return hand
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"start": list(values) or [1]})
+    driver.finish_all()
+    return driver
 
 
-def token(hand: Hand, place: str = "middle") -> int:
-    return hand.view().tokens[place][0]
+def token(driver: Driver, place: str = "middle") -> int:
+    return driver.view().tokens[place][0]
 
 
-def accepted(hand: Hand, message: ClientMessage) -> None:
-    answer = hand.ask(message)
+def accepted(driver: Driver, message: ClientMessage) -> None:
+    answer = driver.ask(message)
     assert isinstance(answer, Receipt), answer
     assert not answer.already
 
@@ -67,30 +67,30 @@ def refusal(answer: Answer) -> str:
 
 
 def test_a_token_is_put_into_a_place_that_is_fed_from_outside_and_into_no_other() -> None:
-    hand = held()
+    driver = held()
     for place in ("key", "nowhere"):
-        assert refusal(hand.ask(Put(instance="i", place=place, value=encode("k")))) == "not_external"
-    accepted(hand, Put(instance="i", place="door", value=encode("k")))
-    hand.finish_all()
-    assert hand.marking() == {"end": [1]}
+        assert refusal(driver.ask(Put(instance="one", place=place, value=encode("k")))) == "not_external"
+    accepted(driver, Put(instance="one", place="door", value=encode("k")))
+    driver.finish_all()
+    assert driver.marking() == {"end": [1]}
 
 
 def test_a_full_place_takes_no_more_from_outside() -> None:
     workflow = lane(capacity=1)
-    hand = Hand(workflow, slots=0)
-    hand.spawn(workflow, {"start": [1]})
-    accepted(hand, Put(instance="i", place="door", value=encode(1)))
-    assert refusal(hand.ask(Put(instance="i", place="door", value=encode(2)))) == "full"
-    assert refusal(hand.ask(Inject(instance="i", by="eva", place="door", value=encode(2)))) == "full"
+    driver = Driver(workflow, slots=0)
+    driver.spawn(workflow, {"start": [1]})
+    accepted(driver, Put(instance="one", place="door", value=encode(1)))
+    assert refusal(driver.ask(Put(instance="one", place="door", value=encode(2)))) == "full"
+    assert refusal(driver.ask(Inject(instance="one", by="eva", place="door", value=encode(2)))) == "full"
 
 
 def test_an_injected_token_fires_what_it_enables_and_is_in_the_books() -> None:
-    hand = held()
-    assert refusal(hand.ask(Inject(instance="i", by="eva", place="nowhere", value=encode(1)))) == "no_place"
-    accepted(hand, Inject(instance="i", by="eva", why="lost", place="key", value=encode("k")))
-    hand.finish_all()
-    assert hand.marking() == {"end": [1]}
-    record = next(one for one in hand.history() if one.kind == "injected")
+    driver = held()
+    assert refusal(driver.ask(Inject(instance="one", by="eva", place="nowhere", value=encode(1)))) == "no_place"
+    accepted(driver, Inject(instance="one", by="eva", why="lost", place="key", value=encode("k")))
+    driver.finish_all()
+    assert driver.marking() == {"end": [1]}
+    record = next(one for one in driver.history() if one.kind == "injected")
     assert isinstance(record.detail, dict)
     assert (record.detail["by"], record.detail["why"], record.detail["place"]) == ("eva", "lost", "key")
     assert list(record.produced) == [record.detail["token"]]
@@ -99,104 +99,107 @@ def test_an_injected_token_fires_what_it_enables_and_is_in_the_books() -> None:
 @pytest.mark.parametrize("old", [1, b"x" * LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("new", [2, b"y" * LARGE], ids=["small", "large"])
 def test_an_edited_token_has_its_new_value_also_after_a_crash(old: object, new: object) -> None:
-    hand = held(old, "younger")
-    accepted(hand, EditToken(instance="i", by="eva", token=token(hand), value=encode(new)))
-    assert hand.marking() == {"middle": [new, "younger"]}, "it keeps its age"
-    hand.crash()
-    accepted(hand, Inject(instance="i", by="eva", place="key", value=encode("k")))
-    hand.finish_all()
-    assert hand.marking() == {"end": [new], "middle": ["younger"]}
-    stored = sum(len(data) for _, data in hand.store.scan(b"L"))
+    driver = held(old, "younger")
+    accepted(driver, EditToken(instance="one", by="eva", token=token(driver), value=encode(new)))
+    assert driver.marking() == {"middle": [new, "younger"]}, "it keeps its age"
+    driver.crash()
+    driver.rest()
+    accepted(driver, Inject(instance="one", by="eva", place="key", value=encode("k")))
+    driver.finish_all()
+    assert driver.marking() == {"end": [new], "middle": ["younger"]}
+    stored = sum(len(data) for _, data in driver.store.scan(b"L"))
     assert stored < LARGE + (LARGE // 2 if isinstance(new, bytes) else 0), "no chunk of the old value is left"
 
 
 @pytest.mark.parametrize("value", [1, b"x" * LARGE], ids=["small", "large"])
 def test_a_moved_token_keeps_value_and_age(value: object) -> None:
-    hand = held(value, 2, 3)
-    first, second, third = hand.view().tokens["middle"]
-    accepted(hand, MoveToken(instance="i", by="eva", token=first, place="end"))
-    accepted(hand, MoveToken(instance="i", by="eva", token=second, place="end"))
-    accepted(hand, MoveToken(instance="i", by="eva", token=first, place="middle"))
-    again = hand.ask(MoveToken(instance="i", by="eva", token=first, place="middle"))
+    driver = held(value, 2, 3)
+    first, second, third = driver.view().tokens["middle"]
+    accepted(driver, MoveToken(instance="one", by="eva", token=first, place="end"))
+    accepted(driver, MoveToken(instance="one", by="eva", token=second, place="end"))
+    accepted(driver, MoveToken(instance="one", by="eva", token=first, place="middle"))
+    again = driver.ask(MoveToken(instance="one", by="eva", token=first, place="middle"))
     assert isinstance(again, Receipt)
     assert again.already
-    hand.crash()
-    assert hand.marking() == {"middle": [value, 3], "end": [2]}
-    assert hand.view().tokens == {"middle": [first, third], "end": [second]}
+    driver.crash()
+    driver.rest()
+    assert driver.marking() == {"middle": [value, 3], "end": [2]}
+    assert driver.view().tokens == {"middle": [first, third], "end": [second]}
 
 
 @pytest.mark.parametrize("value", [1, b"x" * LARGE], ids=["small", "large"])
 def test_a_dropped_token_is_gone_with_all_its_chunks(value: object) -> None:
-    hand = held(value)
-    accepted(hand, DropToken(instance="i", by="eva", token=token(hand)))
-    assert hand.marking() == {}
-    assert sum(len(data) for _, data in hand.store.scan(b"L")) < LARGE
-    (record,) = (one for one in hand.history() if one.kind == "dropped_token")
+    driver = held(value)
+    accepted(driver, DropToken(instance="one", by="eva", token=token(driver)))
+    assert driver.marking() == {}
+    assert sum(len(data) for _, data in driver.store.scan(b"L")) < LARGE
+    (record,) = (one for one in driver.history() if one.kind == "dropped_token")
     assert len(record.consumed) == 1
 
 
 def test_a_frozen_token_is_taken_by_nothing_until_it_thaws() -> None:
-    hand = held()
-    number = token(hand)
-    accepted(hand, FreezeToken(instance="i", by="eva", token=number))
-    accepted(hand, Inject(instance="i", by="eva", place="key", value=encode("k")))
-    assert (hand.starts, hand.state(), hand.view().frozen) == ([], InstanceState.WAITING, (number,))
-    hand.crash()
-    assert (hand.starts, hand.state()) == ([], InstanceState.WAITING)
-    frozen = hand.ask(FreezeToken(instance="i", by="eva", token=number))
+    driver = held()
+    number = token(driver)
+    accepted(driver, FreezeToken(instance="one", by="eva", token=number))
+    accepted(driver, Inject(instance="one", by="eva", place="key", value=encode("k")))
+    assert (driver.started, driver.state(), driver.view().frozen) == ([], InstanceState.WAITING, (number,))
+    driver.crash()
+    driver.rest()
+    assert (driver.started, driver.state()) == ([], InstanceState.WAITING)
+    frozen = driver.ask(FreezeToken(instance="one", by="eva", token=number))
     assert isinstance(frozen, Receipt)
     assert frozen.already
-    accepted(hand, ThawToken(instance="i", by="eva", token=number))
-    hand.finish_all()
-    assert (hand.state(), hand.view().frozen) == (InstanceState.COMPLETED, ())
+    accepted(driver, ThawToken(instance="one", by="eva", token=number))
+    driver.finish_all()
+    assert (driver.state(), driver.view().frozen) == (InstanceState.COMPLETED, ())
 
 
 def test_a_younger_token_goes_past_a_frozen_one() -> None:
-    hand = held("old", "young")
-    accepted(hand, FreezeToken(instance="i", by="eva", token=token(hand)))
-    accepted(hand, Inject(instance="i", by="eva", place="key", value=encode("k")))
-    hand.finish_all()
-    assert hand.marking() == {"middle": ["old"], "end": ["young"]}
+    driver = held("old", "young")
+    accepted(driver, FreezeToken(instance="one", by="eva", token=token(driver)))
+    accepted(driver, Inject(instance="one", by="eva", place="key", value=encode("k")))
+    driver.finish_all()
+    assert driver.marking() == {"middle": ["old"], "end": ["young"]}
 
 
 def test_a_frozen_token_may_be_edited_moved_and_dropped() -> None:
-    hand = held(1, 2)
-    first, second = hand.view().tokens["middle"]
+    driver = held(1, 2)
+    first, second = driver.view().tokens["middle"]
     for number in (first, second):
-        accepted(hand, FreezeToken(instance="i", by="eva", token=number))
-    accepted(hand, EditToken(instance="i", by="eva", token=first, value=encode(3)))
-    assert hand.view().frozen == (first, second)
-    accepted(hand, DropToken(instance="i", by="eva", token=second))
-    accepted(hand, MoveToken(instance="i", by="eva", token=first, place="end"))
-    assert (hand.marking(), hand.view().frozen) == ({"end": [3]}, ())
+        accepted(driver, FreezeToken(instance="one", by="eva", token=number))
+    accepted(driver, EditToken(instance="one", by="eva", token=first, value=encode(3)))
+    assert driver.view().frozen == (first, second)
+    accepted(driver, DropToken(instance="one", by="eva", token=second))
+    accepted(driver, MoveToken(instance="one", by="eva", token=first, place="end"))
+    assert (driver.marking(), driver.view().frozen) == ({"end": [3]}, ())
 
 
 @pytest.mark.parametrize("kind", ["edit", "move", "drop", "freeze", "thaw"])
 def test_a_token_that_a_firing_took_meanwhile_is_left_alone(kind: str) -> None:
     workflow = lane()
-    hand = Hand(workflow)
-    hand.spawn(workflow, {"start": [1]})
-    taken = hand.starts[0].tokens[0][1]
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"start": [1]})
+    taken = driver.started[0].tokens[0][1]
     messages: dict[str, ClientMessage] = {
-        "edit": EditToken(instance="i", by="eva", token=taken, value=encode(2)),
-        "move": MoveToken(instance="i", by="eva", token=taken, place="end"),
-        "drop": DropToken(instance="i", by="eva", token=taken),
-        "freeze": FreezeToken(instance="i", by="eva", token=taken),
-        "thaw": ThawToken(instance="i", by="eva", token=taken),
+        "edit": EditToken(instance="one", by="eva", token=taken, value=encode(2)),
+        "move": MoveToken(instance="one", by="eva", token=taken, place="end"),
+        "drop": DropToken(instance="one", by="eva", token=taken),
+        "freeze": FreezeToken(instance="one", by="eva", token=taken),
+        "thaw": ThawToken(instance="one", by="eva", token=taken),
     }
-    answer = hand.ask(messages[kind])
+    answer = driver.ask(messages[kind])
     assert isinstance(answer, Refused)
     assert (answer.code, "taken" in answer.reason) == ("not_free", True)
-    hand.finish()
-    assert hand.marking() == {"middle": [1]}
+    driver.finish()
+    assert driver.marking() == {"middle": [1]}
 
 
 def test_a_paused_instance_takes_hands_on_its_tokens_and_goes_on_with_what_they_left() -> None:
-    hand = held()
-    hand.ask(Pause(instance="i", by="eva"))
-    accepted(hand, Inject(instance="i", by="eva", place="key", value=encode("k")))
-    accepted(hand, EditToken(instance="i", by="eva", token=token(hand), value=encode("mended")))
-    assert not hand.starts
-    hand.ask(Resume(instance="i", by="eva"))
-    hand.finish_all()
-    assert hand.marking() == {"end": ["mended"]}
+    driver = held()
+    driver.ask(Pause(instance="one", by="eva"))
+    accepted(driver, Inject(instance="one", by="eva", place="key", value=encode("k")))
+    accepted(driver, EditToken(instance="one", by="eva", token=token(driver), value=encode("mended")))
+    assert not driver.started
+    driver.ask(Resume(instance="one", by="eva"))
+    driver.finish_all()
+    assert driver.marking() == {"end": ["mended"]}

@@ -3,7 +3,7 @@
 from placet.actors.answers import Refused, Spawned
 from placet.persistence.keys import FIRING, LIVE, TOKEN, split_entry
 from placet.persistence.store import Write
-from tests.actors.driver import Driver, numbered
+from tests.actors.driver import Driver
 from tests.actors.flows import chain, single
 
 
@@ -35,7 +35,7 @@ def test_a_token_that_was_on_disk_before_is_deleted_there() -> None:
 def test_many_instances_share_a_commit() -> None:
     driver = Driver(chain(1))
     for number in range(50):
-        driver.send(numbered(driver.spawn_message(driver.workflows[0], {"p0": [1]}, f"i{number}")))
+        driver.send(driver.spawn_message(driver.workflows[0], {"p0": [1]}, f"i{number}"))
     driver.rest()
     assert (len(driver.commits), driver.batches[0].turns, len(driver.started)) == (1, 50, 50)
     driver.answer_all()
@@ -47,7 +47,7 @@ def test_many_instances_share_a_commit() -> None:
 def test_the_budget_bounds_a_batch_and_the_rest_comes_next() -> None:
     driver = Driver(chain(1))
     for number in range(5):
-        driver.send(numbered(driver.spawn_message(driver.workflows[0], {"p0": [1]}, f"i{number}")))
+        driver.send(driver.spawn_message(driver.workflows[0], {"p0": [1]}, f"i{number}"))
     assert driver.run(budget=2).turns == 2
     assert driver.kernel.has_work
     driver.rest()
@@ -56,8 +56,8 @@ def test_the_budget_bounds_a_batch_and_the_rest_comes_next() -> None:
 
 def test_the_budget_counts_inline_firings_and_no_instance_holds_the_kernel() -> None:
     driver = Driver(chain(200, run="inline"))
-    driver.send(lambda reply: driver.spawn_message(driver.workflows[0], {"p0": [1]}, "long", reply))
-    driver.send(lambda reply: driver.spawn_message(driver.workflows[0], {"p0": [1]}, "late", reply))
+    driver.send(driver.spawn_message(driver.workflows[0], {"p0": [1]}, "long"))
+    driver.send(driver.spawn_message(driver.workflows[0], {"p0": [1]}, "late"))
     batch = driver.run(budget=2)
     assert batch.fired == 64
     driver.run(budget=2)
@@ -68,7 +68,7 @@ def test_the_budget_counts_inline_firings_and_no_instance_holds_the_kernel() -> 
 
 def test_nothing_is_released_before_its_commit() -> None:
     driver = Driver(chain(1))
-    driver.send(lambda reply: driver.spawn_message(driver.workflows[0], {"p0": [1]}, "one", reply))
+    driver.send(driver.spawn_message(driver.workflows[0], {"p0": [1]}, "one"))
     batch = driver.kernel.run(driver.clock.now())
     assert (len(batch.starts["thread"]), len(batch.replies)) == (1, 1)
     assert list(driver.store.scan(LIVE)) == []
@@ -79,8 +79,8 @@ def test_nothing_is_released_before_its_commit() -> None:
 
 def test_spawning_again_with_the_same_inputs_finds_the_instance() -> None:
     driver = Driver(single())
-    first = driver.ask(lambda reply: driver.spawn_message(driver.workflows[0], {"a": [1]}, "one", reply))
-    second = driver.ask(lambda reply: driver.spawn_message(driver.workflows[0], {"a": [1]}, "one", reply))
+    first = driver.ask(driver.spawn_message(driver.workflows[0], {"a": [1]}, "one"))
+    second = driver.ask(driver.spawn_message(driver.workflows[0], {"a": [1]}, "one"))
     assert isinstance(first, Spawned)
     assert second == Spawned(instance="one", root=first.root, already=True)
     assert len(driver.commits) == 1
@@ -89,7 +89,7 @@ def test_spawning_again_with_the_same_inputs_finds_the_instance() -> None:
 def test_spawning_twice_in_one_batch_makes_one_instance() -> None:
     driver = Driver(single())
     for _ in range(2):
-        driver.send(lambda reply: driver.spawn_message(driver.workflows[0], {"a": [1]}, "one", reply))
+        driver.send(driver.spawn_message(driver.workflows[0], {"a": [1]}, "one"))
     driver.rest()
     assert len(driver.started) == 1
 
@@ -97,7 +97,7 @@ def test_spawning_twice_in_one_batch_makes_one_instance() -> None:
 def test_spawning_with_other_inputs_is_refused() -> None:
     driver = Driver(single())
     driver.spawn(driver.workflows[0], {"a": [1]})
-    answer = driver.ask(lambda reply: driver.spawn_message(driver.workflows[0], {"a": [2]}, "one", reply))
+    answer = driver.ask(driver.spawn_message(driver.workflows[0], {"a": [2]}, "one"))
     assert isinstance(answer, Refused)
     assert answer.code == "conflict"
 
@@ -122,7 +122,7 @@ def test_engine_time_never_goes_back() -> None:
     driver = Driver(single())
     driver.spawn(driver.workflows[0], {"a": [1]})
     driver.clock.now_s -= 500.0
-    driver.finish()
+    driver.finish_all()
     times = [record.at for record in driver.history()]
     assert times == sorted(times)
     assert driver.kernel.stamp.engine_s >= times[-1]

@@ -8,6 +8,7 @@ import pytest
 from placet import Context, InstanceState, Retry, Runtime, Workflow
 from placet.actors import clock
 from placet.actors.records import Phase
+from placet.actors.runtime import client_of
 from tests.endtoend.processes import PATIENCE_S, until
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0
@@ -81,14 +82,14 @@ def test_a_jump_between_runs_moves_nothing_back(tmp_path: Path, machine: Machine
         runtime.spawn(workflow, {"start": [1]}, id="one")
         wait_for_back_off(runtime)
         (before,) = runtime.instance("one").view().firings
-        left_s = before.due - runtime.engine.clock.now()
+        left_s = before.due - client_of(runtime).engine.clock.now()
     machine.turned_s += jump_s
     with Runtime(tmp_path / "state", [workflow]) as runtime:
-        assert runtime.engine.clock.start.went_back_s == pytest.approx(max(0.0, -jump_s), abs=PATIENCE_S)
-        assert runtime.engine.clock.start.away_s == pytest.approx(max(0.0, jump_s), abs=PATIENCE_S)
+        assert client_of(runtime).engine.clock.start.went_back_s == pytest.approx(max(0.0, -jump_s), abs=PATIENCE_S)
+        assert client_of(runtime).engine.clock.start.away_s == pytest.approx(max(0.0, jump_s), abs=PATIENCE_S)
         (after,) = runtime.instance("one").view().firings
         assert (after.phase, after.due) == (Phase.BACKOFF, before.due)
-        still_s = after.due - runtime.engine.clock.now()
+        still_s = after.due - client_of(runtime).engine.clock.now()
         assert still_s == pytest.approx(left_s - max(0.0, jump_s), abs=PATIENCE_S)
         history = [record.at for _, record in runtime.instance("one").history()]
     assert history == sorted(history)
@@ -111,7 +112,7 @@ def test_after_a_day_and_a_reboot_what_is_due_fires_at_once_and_the_rest_waits(
     with Runtime(tmp_path / "state", [soon, later]) as runtime:
         assert runtime.instance("one").result(timeout_s=PATIENCE_S) == {"done": [1]}
         (waiting,) = runtime.instance("two").view().firings
-        left_s = waiting.due - runtime.engine.clock.now()
+        left_s = waiting.due - client_of(runtime).engine.clock.now()
         assert waiting.phase is Phase.BACKOFF
         assert DAY_S < left_s < 2 * DAY_S + PATIENCE_S
     assert len(attempts) == 2
@@ -125,7 +126,7 @@ def test_a_deadline_is_not_moved_by_a_jump(tmp_path: Path, machine: Machine) -> 
     def work(value: int, context: Context) -> int:
         if context.attempt == 1:
             machine.turned_s -= HOUR_S
-            until(lambda: runtime.engine.executors["thread"].load().abandoned, "it is abandoned")
+            until(lambda: client_of(runtime).engine.executors["thread"].load().abandoned, "it is abandoned")
         return value
 
     with Runtime(tmp_path / "state", [workflow]) as runtime:

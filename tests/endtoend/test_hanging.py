@@ -6,6 +6,7 @@ from pathlib import Path
 from time import monotonic
 
 from placet import Context, Retry, Runtime, Workflow
+from placet.actors.runtime import client_of
 from tests.endtoend.processes import PATIENCE_S, finished
 
 HANGS = 3  # of two threads: more than there are
@@ -30,7 +31,7 @@ def test_hung_handlers_are_replaced_and_their_firings_tried_again(tmp_path: Path
         instances = [runtime.spawn(workflow, {start: [n]}, id=f"i{n}") for n in range(12)]
         assert [instance.result(PATIENCE_S) for instance in instances] == [{"done": [n]} for n in range(12)]
         assert all(hung.acquire(timeout=PATIENCE_S) for _ in range(HANGS))
-        load = runtime.engine.executors["thread"].load()
+        load = client_of(runtime).engine.executors["thread"].load()
         assert (load.abandoned, load.running) == (HANGS, 0)
         begin_s = monotonic()
     assert monotonic() - begin_s < PATIENCE_S / 2, "closing waited for what was abandoned"

@@ -61,7 +61,7 @@ def test_a_full_disk_is_waited_out_and_nothing_counts_twice(tmp_path: Path) -> N
         ballast = fill(folder)
         growing.go_on.set()
         until(is_full(runtime), "the engine says that the disk is full")
-        assert "full" in runtime.engine.problem
+        assert "full" in runtime.problem
         with pytest.raises(WaitTimeout):  # it takes requests, and answers them when there is room
             runtime.spawn(growing.workflow, {"start": [9]}, id="late", timeout_s=0.1)
         assert all(runtime.instance(name).state is InstanceState.RUNNING for name in names)

@@ -11,12 +11,13 @@ from placet import Context, NotCompleted, Retry, Runtime, Workflow
 from placet.actors.executors import asynchronous
 from placet.actors.executors.asynchronous import AsyncExecutor
 from placet.actors.executors.base import Load
+from placet.actors.runtime import client_of
 from tests.endtoend.processes import until
 from tests.executors.flows import PATIENCE_S, failure, kinds, one_step
 
 
 def load_of(runtime: Runtime) -> Load:
-    return runtime.engine.executors["async"].load()
+    return client_of(runtime).engine.executors["async"].load()
 
 
 def test_an_async_def_runs_on_the_loop_without_being_asked_for(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_an_async_def_runs_on_the_loop_without_being_asked_for(tmp_path: Path) -
     workflow = one_step(step)
     with Runtime(tmp_path / "state", [workflow]) as runtime:
         assert runtime.spawn(workflow, {"start": [3]}).result(PATIENCE_S) == {"done": [(3, 1, "placet-async")]}
-        assert sorted(runtime.engine.executors) == ["async", "thread"]
+        assert sorted(client_of(runtime).engine.executors) == ["async", "thread"]
 
 
 def test_many_wait_at_once_on_one_thread(tmp_path: Path) -> None:

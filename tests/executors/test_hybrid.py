@@ -19,6 +19,7 @@ from placet.actors.executors.placement import (
     fixed,
     observed,
 )
+from placet.actors.runtime import client_of
 from tests.executors.flows import PATIENCE_S, one_step
 from tests.executors.handlers import burn, echo
 
@@ -99,7 +100,7 @@ def run(runtime: Runtime, number: int) -> object:
 
 
 def placements(runtime: Runtime) -> list[Placement]:
-    executor = runtime.engine.executors["hybrid"]
+    executor = client_of(runtime).engine.executors["hybrid"]
     assert isinstance(executor, HybridExecutor)
     return executor.placements()
 

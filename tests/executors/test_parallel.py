@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from placet import Context, Retry, Runtime, Workflow
+from placet.actors.runtime import client_of
 from tests.endtoend.processes import until
 from tests.executors.flows import PATIENCE_S, failure, kinds, one_step
 from tests.executors.handlers import doubled, fails_at_three, hang_alone, leave, scaled
@@ -97,7 +98,7 @@ def test_past_its_time_all_its_items_are_stopped(tmp_path: Path) -> None:
         assert failure(instance)[0] == "TimedOut"
         for pid in [int(path.read_text(encoding="utf-8")) for path in told if path.exists()]:
             wait_for_end(pid)
-        until(lambda: runtime.engine.executors["parallel"].load().abandoned == 0, "that nothing runs on")
+        until(lambda: client_of(runtime).engine.executors["parallel"].load().abandoned == 0, "that nothing runs on")
     assert not told[2].exists()
 
 

@@ -14,6 +14,7 @@ from placet import DefinitionError, Retry, Runtime, Workflow
 from placet.actors.executors import process
 from placet.actors.executors.errand import carry_out
 from placet.actors.executors.process import WorkerProcess
+from placet.actors.runtime import client_of
 from tests.endtoend.processes import finished, started, until
 from tests.executors.flows import PATIENCE_S, failure, kinds, one_step
 from tests.executors.handlers import (
@@ -74,7 +75,7 @@ def test_a_handler_past_its_time_is_stopped_with_what_it_started(tmp_path: Path)
         assert failure(instance)[0] == "TimedOut"
         for pid in map(int, told.read_text(encoding="utf-8").split()):
             wait_for_end(pid)
-        until(lambda: runtime.engine.executors["process"].load().abandoned == 0, "that nothing runs on")
+        until(lambda: client_of(runtime).engine.executors["process"].load().abandoned == 0, "that nothing runs on")
 
 
 def test_one_that_is_stopped_takes_no_other_along(tmp_path: Path) -> None:
@@ -254,7 +255,7 @@ def test_a_worker_that_cannot_start_fails_the_firing_with_the_reason(
 
 
 def test_code_a_worker_does_not_have_is_asked_for() -> None:
-    assert carry_out(b"unknown", None, ((), "i", 1, 1, 1)) is None
+    assert carry_out(b"unknown", None, ((), "i", 1, 1, 1, ())) is None
 
 
 def test_a_worker_that_was_stopped_while_it_started_is_not_used() -> None:
@@ -268,11 +269,12 @@ def test_nothing_of_it_is_imported_where_no_workflow_wants_it(tmp_path: Path) ->
     program = """
 import sys
 from placet import Runtime
+from placet.actors.runtime import client_of
 from tests.executors.flows import one_step
 from tests.executors.handlers import echo
 with Runtime("state", [one_step(echo)]) as runtime:
     runtime.spawn("one_step", {"start": [1]}).result(60)
-    print(sorted(runtime.engine.executors), "loky" in sys.modules)
+    print(sorted(client_of(runtime).engine.executors), "loky" in sys.modules)
 """
     (tmp_path / "program.py").write_text(program, encoding="utf-8")
     assert finished(["program.py"], cwd=tmp_path) == (0, "['thread'] False\n", "")

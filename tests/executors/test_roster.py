@@ -6,6 +6,7 @@ import pytest
 
 from placet import Context, DefinitionError, NotCompleted, Runtime, Workflow
 from placet.actors.executors.roster import Bounds, processors
+from placet.actors.runtime import client_of
 from placet.petri.validation import EXECUTORS
 from placet.testing import Rehearsal
 from tests.executors.flows import PATIENCE_S, one_step
@@ -16,7 +17,7 @@ from tests.executors.handlers import doubled, echo
 def test_an_executor_is_there_where_a_workflow_names_it(run: str, tmp_path: Path) -> None:
     workflow = one_step(echo if not run.startswith("parallel") else doubled, run)
     with Runtime(tmp_path / "state", [workflow], processes=1) as runtime:
-        assert set(runtime.engine.executors) == {"thread", run}
+        assert set(client_of(runtime).engine.executors) == {"thread", run}
         value = [1, 2] if run.startswith("parallel") else "text"
         expected = [2, 4] if run.startswith("parallel") else "text"
         assert runtime.spawn(workflow, {"start": [value]}).result(PATIENCE_S) == {"done": [expected]}

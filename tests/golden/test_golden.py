@@ -68,7 +68,7 @@ from placet.persistence.store import Store, View
 from placet.persistence.values import decode
 from placet.petri.behaviour import Source
 from placet.petri.net import Arc, Composite, Place, Transition
-from tests.actors.promises import Hand
+from tests.actors.driver import Driver
 from tests.golden.fixture import FOLDER, Entry, read_fixture, write_fixture
 from tests.golden.make import LARGE, LONG_ID, make
 from tests.golden.workflows import workflows
@@ -340,18 +340,18 @@ def test_every_instance_is_found_by_its_id(view: View) -> None:
 def test_every_instance_ends_as_expected() -> None:
     store = MemoryStore()
     opened(store)
-    hand = Hand(*workflows(), store=store)
-    hand.now_s = FORMAT_1_S
-    hand.run()
+    driver = Driver(*workflows(), store=store)
+    driver.clock.now_s = FORMAT_1_S
+    driver.rest()
     for message in SETTLING:
-        assert isinstance(hand.ask(message), Receipt), message
-    again = hand.ask(Pause(instance="paused", by="eva", request_id="p-1"))
+        assert isinstance(driver.ask(message), Receipt), message
+    again = driver.ask(Pause(instance="paused", by="eva", request_id="p-1"))
     assert again == Receipt(instance="paused", at=1_082.0, already=True)
-    hand.finish_all()
-    assert hand.state("backoff") == "waiting"
-    hand.wait(1_143.0 - FORMAT_1_S)
-    hand.finish_all()
-    assert {id: (str(hand.state(id)), sorted_values(hand.marking(id))) for id in ENDS} == {
+    driver.finish_all()
+    assert driver.state("backoff") == "waiting"
+    driver.pass_time(1_143.0 - FORMAT_1_S)
+    driver.finish_all()
+    assert {id: (str(driver.state(id)), sorted_values(driver.marking(id))) for id in ENDS} == {
         id: (state, sorted_values(marking)) for id, (state, marking) in ENDS.items()
     }
     kinds = {split_entry(key)[1] for key, _ in store.scan(LIVE)}
@@ -361,9 +361,9 @@ def test_every_instance_ends_as_expected() -> None:
 def test_a_failed_instance_gives_the_recorded_answer_to_a_request_it_knows() -> None:
     store = MemoryStore()
     opened(store)
-    hand = Hand(*workflows(), store=store)
+    driver = Driver(*workflows(), store=store)
     again = FailIncident(instance="failed", incident=3, by="eva", request_id="f-1")
-    assert hand.ask(again) == Receipt(instance="failed", at=1_079.0, already=True)
+    assert driver.ask(again) == Receipt(instance="failed", at=1_079.0, already=True)
 
 
 def sorted_values(marking: dict[str, list[object]]) -> dict[str, list[str]]:

@@ -21,8 +21,9 @@ from placet import (
     ValueNotEncodable,
     WaitTimeout,
 )
-from placet.net.client import MOST_REQUEST_BYTES, Client
+from placet.net.client import Client
 from placet.net.errors import NodeUnreachable, TooLarge
+from placet.net.node_client import MOST_REQUEST_BYTES
 from placet.persistence.values import encode
 from tests.endtoend.processes import PATIENCE_S
 from tests.net.nodes import RunningNode, in_threads

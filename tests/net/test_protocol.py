@@ -25,8 +25,8 @@ from placet import (
     ValueTooLarge,
     WaitTimeout,
 )
-from placet.actors.control_request import SkipRequest
-from placet.actors.messages import InterventionMessage
+from placet.actors.control.request import SkipRequest
+from placet.actors.task_request import Intervention
 from placet.net.answer import InstanceFound, decode_net_answer, encode_error, encode_net_answer
 from placet.net.errors import TooLarge
 from placet.net.plain import check_plain
@@ -110,7 +110,7 @@ def test_an_answer_comes_back() -> None:
         SkipIncident(by="eva", why="w", request_id="r", incident=3, outputs=(("", encode(1)),)),
     ],
 )
-def test_every_intervention_crosses_with_who_why_and_request_id(message: InterventionMessage) -> None:
+def test_every_intervention_crosses_with_who_why_and_request_id(message: Intervention) -> None:
     request = to_request("i", message)
     assert (request.instance, request.by, request.why, request.request_id) == ("i", "eva", "w", "r")
     assert getattr(request, "incident", 3) == 3

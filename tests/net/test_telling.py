@@ -4,8 +4,8 @@ import pytest
 
 from placet import Approve, Claim, Complete, Outputs, Pause, Reject, Unclaim, ValueNotEncodable
 from placet.actors.addressee import Addressee
-from placet.actors.control_request import decode_request
-from placet.actors.control_tasks import AboutTask, to_task_request
+from placet.actors.control.request import decode_request
+from placet.actors.control.tasks import AboutTask, to_task_request
 from placet.actors.lifecycle import InstanceState
 from placet.actors.records import Header
 from placet.actors.task_request import TaskRequests

@@ -37,7 +37,7 @@ FROM_A = (Arc(place="a"),)
         (net((Arc(place="x"),), TO_B), "unknown place `x` among the inputs"),
         (net(FROM_A, (Arc(place="x"),)), "unknown place `x` among the outputs"),
         (net(FROM_A + FROM_A, TO_B), "place `a` is twice among the inputs"),
-        (net(FROM_A, (Arc(place="b", weight=0),)), "the arc of `b` has weight 0"),
+        (net(FROM_A, (Arc(place="b", weight=-1),)), "the arc of `b` has weight -1"),
         (net(FROM_A, TO_B, part(("x", "a"))), "a port names `x`, which is no place of the inner workflow"),
         (net(FROM_A, TO_B, part(("a", "x"))), "a port names `x`, which is no place of the outer workflow"),
         (net(FROM_A, TO_B, part(("a", "a"), ("a", "b"))), "the inner place `a` is ported 2 times"),

@@ -121,7 +121,9 @@ def told_lines(text: str) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the commands are written for a Linux shell")
-@pytest.mark.parametrize("name", ["tutorial.md", "testing.md", "copies.md", "nets.md", "people.md"])
+@pytest.mark.parametrize(
+    "name", ["tutorial.md", "testing.md", "copies.md", "nets.md", "people.md", "handlers.md", "executors.md"]
+)
 def test_every_step_of_the_page_works(name: str, tmp_path: Path) -> None:
     """Go through the page in order: files are written, programs and commands run, outputs compared."""
     output = ""
@@ -130,7 +132,7 @@ def test_every_step_of_the_page_works(name: str, tmp_path: Path) -> None:
     for language, options, text in steps:
         file, code = expectation(options)
         match language:
-            case "python":
+            case "python" | "json":
                 (tmp_path / file).write_text(text, encoding="utf-8")
             case "sh":
                 answer = run(text, tmp_path)

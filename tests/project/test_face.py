@@ -1,12 +1,25 @@
 """The public face: what `from placet import …` offers is sorted, documented and seen by type checkers."""
 
 import ast
+import importlib
 import inspect
+import sys
+import types
+import typing
+from collections.abc import Iterator
+
+import pytest
 
 import placet
 from tests.project.sources import ROOT, read
 
 FACE = read(ROOT / "src/placet/__init__.py")
+
+# Got from others, never made by users: what these are made of is hidden from them.
+HANDLES = {"ActorHandle", "Client", "Context", "Instance", "RemoteInstance", "TransitionDecorator"}
+
+# Written as `(a & b) >> c`: their methods are for users, and what they hold is for `Workflow`.
+ARROWS = {"Bundle", "Flow", "PlaceRef"}
 
 
 def bound_names() -> set[str]:
@@ -69,3 +82,65 @@ def test_every_public_method_is_documented() -> None:
         if not (value.__doc__ or "").strip()
     ]
     assert not undocumented
+
+
+# -- types in annotations ---------------------------------------------------------------------------------------
+
+
+def evaluated(annotations: dict[str, object], module: str) -> dict[str, object]:
+    """Return annotations as types; names imported for type checkers only are looked for in all of Placet."""
+    everything = {
+        name: value
+        for loaded in list(sys.modules.values())
+        if loaded.__name__.startswith("placet.")
+        for name, value in vars(loaded).items()
+    }
+    known = everything | vars(sys.modules[module])
+    return typing.get_type_hints(types.SimpleNamespace(__annotations__=dict(annotations)), globalns=known)
+
+
+def classes_in(hint: object) -> Iterator[type]:
+    """Yield the classes of Placet that a type is made of."""
+    if isinstance(hint, type) and hint.__module__.partition(".")[0] == "placet":
+        yield hint
+    if typing.get_origin(hint) is typing.Unpack:  # keywords, each spelled out to who reads the signature
+        return
+    parts = typing.cast("list[object]", hint) if isinstance(hint, list) else list[object](typing.get_args(hint))
+    for part in (*parts, typing.get_origin(hint)):
+        if part is not None and part is not Ellipsis:
+            yield from classes_in(part)
+
+
+def annotated(name: str) -> Iterator[tuple[str, dict[str, object], str]]:
+    """Yield (where, annotations, module) for all of a public thing that users see."""
+    thing = getattr(placet, name)
+    if inspect.isfunction(thing):
+        yield name, thing.__annotations__, thing.__module__
+    if not inspect.isclass(thing):
+        return
+    for owner in thing.__mro__:
+        if owner.__module__.partition(".")[0] != "placet":
+            continue
+        annotations = {} if name in ARROWS else inspect.get_annotations(owner)
+        fields = {field: hint for field, hint in annotations.items() if not field.startswith("_")}
+        yield name, fields, owner.__module__
+        for member, value in vars(owner).items():
+            if member.startswith("_") and (member != "__init__" or name in HANDLES | ARROWS):
+                continue
+            found = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+            if inspect.isfunction(found) and found.__module__ == owner.__module__:
+                yield f"{name}.{member}", found.__annotations__, owner.__module__
+
+
+@pytest.mark.parametrize("name", placet.__all__)
+def test_every_type_that_users_meet_is_public(name: str) -> None:
+    importlib.import_module("placet.net.client")
+    public = {id(getattr(placet, one)) for one in placet.__all__}
+    hidden = {
+        f"{where}: {found.__module__}.{found.__qualname__}"
+        for where, annotations, module in annotated(name)
+        for hint in evaluated(annotations, module).values()
+        for found in classes_in(hint)
+        if id(found) not in public
+    }
+    assert not hidden

@@ -37,7 +37,7 @@ def test_the_wheel_holds_every_module_once_under_placet(dist: Path) -> None:
     (wheel,) = dist.glob("*.whl")
     names = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
     wanted = [f"placet{path.removeprefix(FACADE)}" if path.startswith(FACADE) else f"placet/{path}" for path in files()]
-    assert Counter(names) == Counter([*wanted, "placet/py.typed"])
+    assert Counter(names) == Counter([*wanted, "placet/py.typed", "placet/nets/net.schema.json"])
 
 
 def test_the_source_archive_holds_every_module_once_in_its_own_folder(dist: Path) -> None:
@@ -47,7 +47,8 @@ def test_the_source_archive_holds_every_module_once_in_its_own_folder(dist: Path
     product = tuple(f"{part}/" for part in PRODUCT)
     found = [name for name in names if name.endswith(".py") and name.startswith(product)]
     assert Counter(found) == Counter(files())
-    assert {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "src/placet/py.typed"} <= set(names)
+    needed = {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "src/placet/py.typed"}
+    assert needed | {"src/placet/nets/net.schema.json"} <= set(names)
 
 
 def test_the_wheel_carries_its_licence_and_the_command(dist: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from placet import ActorHandle, EngineStopped, Instance, Runtime
+from placet.actors.runtime import client_of
 from tests.runtime.workflows import WAIT_S, doubling
 
 
 def one(runtime: Runtime) -> Instance:
-    return Instance(runtime, "one")
+    return Instance(client_of(runtime), "one")
 
 
 QUESTIONS: list[Callable[[Runtime], object]] = [
@@ -28,8 +29,8 @@ QUESTIONS: list[Callable[[Runtime], object]] = [
     lambda runtime: one(runtime).result(WAIT_S),
     lambda runtime: asyncio.run(one(runtime).result_async(WAIT_S)),
     lambda runtime: one(runtime).pause(by="eva"),
-    lambda runtime: ActorHandle(runtime, "one", "done").values(),
-    lambda runtime: ActorHandle(runtime, "one", "done").inspect(),
+    lambda runtime: ActorHandle(client_of(runtime), "one", "done").values(),
+    lambda runtime: ActorHandle(client_of(runtime), "one", "done").inspect(),
     lambda runtime: runtime.spawn("doubling", {"start": [1]}),
 ]
 

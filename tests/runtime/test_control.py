@@ -15,10 +15,10 @@ from typing import cast
 import pytest
 
 from placet import Runtime
-from placet.actors import control
-from placet.actors.control import MOST_BYTES, MOST_CONNECTIONS, short_path
-from placet.actors.control_client import ask_engine
-from placet.actors.control_request import (
+from placet.actors.control import server
+from placet.actors.control.client import ask_engine
+from placet.actors.control.line import MOST_BYTES
+from placet.actors.control.request import (
     CancelRequest,
     InspectRequest,
     PauseRequest,
@@ -27,6 +27,8 @@ from placet.actors.control_request import (
     SleepRequest,
     StatusRequest,
 )
+from placet.actors.control.server import MOST_CONNECTIONS
+from placet.actors.control.socket_path import short_path
 from placet.actors.errors import NotFound, RequestRefused
 from tests.runtime.workflows import WAIT_S, Gate, gated
 
@@ -145,7 +147,7 @@ def test_a_line_without_end_is_cut_off(runtime: Runtime) -> None:
 def test_a_silent_client_is_hung_up_on_and_meanwhile_holds_up_nobody(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "LINE_S", 0.5)
+    monkeypatch.setattr(server, "LINE_S", 0.5)
     with connected(runtime) as silent, connected(runtime) as half:
         half.sendall(b'{"do": ')
         assert ask_engine(runtime.path, StatusRequest())["health"] == "running"
@@ -156,7 +158,7 @@ def test_a_silent_client_is_hung_up_on_and_meanwhile_holds_up_nobody(
 def test_a_client_that_does_not_take_its_answers_is_hung_up_on(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "LINE_S", 0.5)
+    monkeypatch.setattr(server, "LINE_S", 0.5)
     with connected(runtime) as deaf:
         with pytest.raises(OSError, match=r"pipe|reset"):
             pours(deaf, STATUS + b"\n", 1_000_000)
@@ -211,8 +213,7 @@ def test_a_file_in_the_way_does_not_keep_the_engine_from_running(tmp_path: Path,
     Runtime(state, [gated(gate)]).close()
     (state / "control.sock").write_text("mine")
     with Runtime(state, [gated(gate)]) as runtime:
-        assert runtime.control is not None
-        assert "is no socket" in runtime.control.problem
+        assert "is no socket" in runtime.control_problem
         runtime.spawn("gated", {"start": []}, id="one", timeout_s=WAIT_S)
     assert (state / "control.sock").read_text() == "mine"
 

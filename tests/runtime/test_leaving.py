@@ -44,6 +44,7 @@ def test_a_program_that_forgets_to_close_counts_as_a_clean_stop_and_a_forked_chi
 IMPATIENT = """
 import os, signal, threading
 from placet import PlacetError, Runtime, Workflow
+from placet.actors.runtime import client_of
 
 impatient = Workflow("impatient")
 start, end = impatient.places("start end")
@@ -51,7 +52,7 @@ gone = threading.Event()
 
 @impatient.transition(start >> end, run="inline")
 def work(value):
-    engine = runtime.engine
+    engine = client_of(runtime).engine
     os.kill(os.getpid(), signal.SIGINT)  # the block is left
     engine._stopping.wait()
     os.kill(os.getpid(), signal.SIGINT)  # the grace is over
@@ -67,14 +68,14 @@ try:
         while True:
             threading.Event().wait(0.1)  # a signal that comes just before a wait does not end it
 except KeyboardInterrupt:
-    print("interrupted", runtime.engine.is_over)
+    print("interrupted", client_of(runtime).engine.is_over)
 try:
     Runtime("state", [impatient])
 except PlacetError as error:
     print(error.code)
 gone.set()
-runtime.engine.stop(20.0)
-print(runtime.health.value, runtime.engine.problem)
+client_of(runtime).engine.stop(20.0)
+print(runtime.health.value, runtime.problem)
 """
 
 

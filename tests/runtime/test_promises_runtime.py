@@ -27,9 +27,10 @@ from placet import (
     Workflow,
 )
 from placet.actors import engine
-from placet.actors.control_client import carry_out
-from placet.actors.control_request import PauseRequest
+from placet.actors.control.client import carry_out
+from placet.actors.control.request import PauseRequest
 from placet.actors.engine import Health
+from placet.actors.runtime import client_of
 from placet.persistence.directory import CONTROL
 from placet.persistence.errors import StoreFailed, StoreInUse
 from placet.persistence.lmdb_store import LmdbStore
@@ -268,7 +269,7 @@ def test_after_an_io_error_the_engine_ends_and_the_next_one_goes_on(
         assert instance.state is InstanceState.RUNNING
     with Runtime(tmp_path, [workflow], control=False) as again:
         assert again.instance("i").result(WAIT_S) == {"done": [1]}
-        assert again.reader.header("j") is None
+        assert client_of(again).reader.header("j") is None
 
 
 # -- threads ----------------------------------------------------------------------------------------------------
@@ -288,7 +289,7 @@ def test_a_handler_past_its_time_is_abandoned_and_its_late_result_dropped(tmp_pa
     with Runtime(tmp_path, [workflow], threads=1, control=False) as runtime:
         instance = runtime.spawn(workflow, {"begin": [1]}, id="i", timeout_s=WAIT_S)
         assert instance.result(WAIT_S) == {"done": [1]}
-        assert runtime.engine.executors["thread"].load().abandoned == 1
+        assert client_of(runtime).engine.executors["thread"].load().abandoned == 1
         gate.set()
         assert ended.wait(WAIT_S)
         assert instance.marking() == {"done": [1]}
@@ -315,8 +316,7 @@ class Trap:
 def test_nothing_from_the_socket_is_unpickled(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     with Runtime(tmp_path / "state") as runtime, socket.socket(socket.AF_UNIX) as client:
-        assert runtime.control is not None
-        assert not runtime.control.problem
+        assert not runtime.control_problem
         client.settimeout(WAIT_S)
         client.connect(str(tmp_path / "state" / CONTROL))
         client.sendall(pickle.dumps(Trap(trace), 0).replace(b"\n", b" ") + b"\n")

@@ -6,6 +6,7 @@ from placet import Instance, Runtime, Workflow
 from placet.actors.answers import Entries, decode_answer
 from placet.actors.instance import ActorHandle
 from placet.actors.messages import Trim
+from placet.actors.runtime import client_of
 
 PATIENCE_S = 30.0
 
@@ -45,7 +46,7 @@ def test_no_record_of_another_instance_and_never_the_newest_is_deleted(tmp_path:
         assert one.result(PATIENCE_S) == other.result(PATIENCE_S)
         everything = tuple(sequence for instance in (one, other) for sequence, _ in instance.history())
         newest, theirs = one.history()[-1], other.history()
-        runtime.ask(lambda reply: Trim(instance="one", records=everything, reply=reply))
+        client_of(runtime).ask(lambda reply: Trim(instance="one", records=everything, reply=reply))
         assert one.history() == [newest]
         assert other.history() == theirs
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from placet import ActorHandle, Instance, Pause, Runtime, WaitTimeout, Workflow
+from placet.actors.runtime import client_of
 from tests.runtime.workflows import WAIT_S, Gate
 
 SOON_S = 0.01
@@ -35,11 +36,11 @@ def held(path: Path) -> Generator[Runtime]:
 
 
 def one(runtime: Runtime) -> Instance:
-    return Instance(runtime, "one")
+    return Instance(client_of(runtime), "one")
 
 
 def start(runtime: Runtime) -> ActorHandle:
-    return ActorHandle(runtime, "one", "start")
+    return ActorHandle(client_of(runtime), "one", "start")
 
 
 REQUESTS: list[Callable[[Runtime], object]] = [

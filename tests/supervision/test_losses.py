@@ -2,21 +2,21 @@
 
 import pytest
 
-from placet.supervision.losses import Verdict, after_loss
+from placet.supervision.losses import LossVerdict, after_loss
 
 
 @pytest.mark.parametrize(
     ("losses", "verdict"),
     [
-        (1, Verdict.AGAIN),
-        (2, Verdict.AGAIN),
-        (3, Verdict.ALONE),
-        (5, Verdict.ALONE),
-        (6, Verdict.INCIDENT),
-        (7, Verdict.INCIDENT),
+        (1, LossVerdict.AGAIN),
+        (2, LossVerdict.AGAIN),
+        (3, LossVerdict.ALONE),
+        (5, LossVerdict.ALONE),
+        (6, LossVerdict.INCIDENT),
+        (7, LossVerdict.INCIDENT),
     ],
 )
 def test_from_the_third_loss_it_runs_alone_and_three_losses_alone_are_an_incident(
-    losses: int, verdict: Verdict
+    losses: int, verdict: LossVerdict
 ) -> None:
     assert after_loss(losses) is verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from placet.actors.clock import monotonic_s
-from placet.actors.usercode import Context
+from placet.actors.context import Context
 from placet.traces.task import LOG_VARIABLE, TaskHandler, append_line
 
 

@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from placet.actors.backups import backup as back_up
+from placet.actors.copies.backup import backup as back_up
 from placet.cli.errors import COMPLETED
 from placet.cli.opened import opened
 from placet.cli.output import is_terminal, say, say_json

@@ -22,7 +22,7 @@ app = typer.Typer(
 @app.command()
 def run(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="x.py, x.py:name, or a WfFormat trace x.json.")],
+    file: Annotated[str, typer.Argument(help="x.py, x.py:name, x.net.json, or a WfFormat trace x.json.")],
     id: Annotated[str, typer.Option(help="The instance's id.")],
     state: State = STATE,
     input: Annotated[str | None, typer.Option(help="JSON: {entry: [values]} or one value; or @FILE.")] = None,
@@ -99,7 +99,7 @@ def history(id: Id, state: State = STATE, is_json: Json = False) -> int:
 
 @app.command()
 def draw(
-    target: Annotated[str, typer.Argument(metavar="ID|FILE", help="An instance, x.py, x.py:name or x.json.")],
+    target: Annotated[str, typer.Argument(metavar="ID|FILE", help="An instance, x.py, x.net.json or x.json.")],
     state: State = STATE,
     notation: Annotated[
         str | None, typer.Option("--format", help="mermaid, dot or text; text is the default.", show_default=False)
@@ -114,6 +114,20 @@ def draw(
 
     request = DrawRequest(target=target, state=state, notation=notation, svg=svg, terminal=terminal)
     return draw_net(request, is_json=is_json)
+
+
+@app.command()
+def net(
+    file: Annotated[
+        str | None, typer.Argument(help="x.py, x.py:name, x.net.json or x.json.", show_default=False)
+    ] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Write the JSON Schema of such files instead.")] = False,
+    is_json: Json = False,
+) -> int:
+    """Write a file's workflow as a net in JSON, with its functions by import path."""
+    from placet.cli import net as module
+
+    return module.net(file, schema=schema, is_json=is_json)
 
 
 @app.command()
@@ -140,7 +154,7 @@ def pause(
     is_json: Json = False,
 ) -> int:
     """Choose nothing new in an instance, or in a part of it; results of what runs are counted."""
-    from placet.actors.control_request import PauseRequest
+    from placet.actors.control.request import PauseRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)
@@ -159,7 +173,7 @@ def resume(
     is_json: Json = False,
 ) -> int:
     """Undo a pause of the same target."""
-    from placet.actors.control_request import ResumeRequest
+    from placet.actors.control.request import ResumeRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)
@@ -172,7 +186,7 @@ def cancel(
     id: Id, state: State = STATE, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False
 ) -> int:
     """End an instance once what runs has answered."""
-    from placet.actors.control_request import CancelRequest
+    from placet.actors.control.request import CancelRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)
@@ -191,7 +205,7 @@ def retry(
     is_json: Json = False,
 ) -> int:
     """Try a failed firing again."""
-    from placet.actors.control_request import RetryRequest
+    from placet.actors.control.request import RetryRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)
@@ -211,7 +225,7 @@ def skip(
     is_json: Json = False,
 ) -> int:
     """Count a failed firing as done with the output given."""
-    from placet.actors.control_request import SkipRequest
+    from placet.actors.control.request import SkipRequest
     from placet.cli import intervene as step
     from placet.cli.json_input import given_json
 
@@ -232,7 +246,7 @@ def fail(
     is_json: Json = False,
 ) -> int:
     """Give up on an incident: its instance ends as failed."""
-    from placet.actors.control_request import FailRequest
+    from placet.actors.control.request import FailRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)

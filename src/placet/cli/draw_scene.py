@@ -68,5 +68,5 @@ def _held_back(picture: Picture, view: InstanceView) -> Iterator[str]:
     counts = picture.counts({place: len(values) for place, values in view.marking.items()})
     for node in picture.nodes:
         taken = [line for line in picture.lines if line.target == node.key and line.kind == CONSUME]
-        if node.shape is not Shape.PLACE and all(counts.get(line.source, 0) >= line.weight for line in taken):
+        if node.shape is not Shape.PLACE and all(counts.get(line.source, 0) >= (line.weight or 1) for line in taken):
             yield node.path

@@ -77,19 +77,6 @@ class BadJson(PlacetError):
         return printable(f"{self.origin} is not JSON ({self.problem}){place}; quote it for the shell, or use @FILE")
 
 
-class OwnError(PlacetError):
-    """A bug of Placet's: what was committed is on disk."""
-
-    code = "internal"
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return printable(f"an error of Placet's own, {self.reason}; please report it with the output of --debug")
-
-
 def exit_code(error: PlacetError) -> int:
     """Return the exit code of a command that ends with `error`."""
     return EXIT_CODES.get(error.code, USAGE)

@@ -4,14 +4,14 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from placet.actors.control_client import carry_out
-from placet.actors.control_request import ImportRequest
-from placet.actors.copy_out import export
-from placet.actors.copy_request import import_message
-from placet.actors.errors import NotFound, RequestRefused
+from placet.actors.control.client import carry_out
+from placet.actors.control.request import ImportRequest
+from placet.actors.copies.export import export
+from placet.actors.copies.import_request import import_message
+from placet.actors.errors import NotFound, RequestRefused, no_instance
 from placet.actors.reader import StateReader
 from placet.cli.errors import COMPLETED
-from placet.cli.opened import opened, unknown
+from placet.cli.opened import opened
 from placet.cli.output import say, say_json
 from placet.cli.text import size
 
@@ -20,7 +20,7 @@ def export_instance(state: Path, id: str, file: Path, place: str, *, history: bo
     """Write an instance, or one actor of it, to a file; beside a running engine or without one."""
     with opened(state) as store, store.frozen() as view:
         if StateReader(view).root(id) is None:
-            raise unknown(id)
+            raise no_instance(id)
         try:
             done = export(view, id, file, path=place, history=history)
         except NotFound as error:

@@ -1,12 +1,12 @@
 """Instances and their history as JSON objects: the machine-readable faces."""
 
 from placet.actors.lifecycle import InstanceState
-from placet.actors.reader import FiringView, Incident, InstanceView, StateReader
+from placet.actors.reader import FiringView, Incident, IncidentKind, InstanceView, StateReader
 from placet.actors.records import Failure, Header, Phase
 from placet.actors.report import last_of
 from placet.actors.task_view import TaskView
 from placet.actors.usercode import firing_id
-from placet.persistence.history import Record
+from placet.persistence.history import Record, RecordKind
 from placet.persistence.preview import to_json
 
 Face = dict[str, object]
@@ -39,6 +39,7 @@ def instance_face(view: InstanceView, reader: StateReader, *, with_traceback: bo
         "tasks": [task_face(task) for task in view.tasks],
         "frozen": list(view.frozen),
         "paused": list(view.paused_parts),
+        "state_values": {name: to_json(value) for name, value in view.state_values.items()},
     }
     if header.state is InstanceState.STUCK:
         stuck = last_of(reader, header.instance, "stuck")
@@ -90,7 +91,7 @@ def incident_face(header: Header, incident: Incident, *, with_traceback: bool) -
     for place, value in incident.inputs:
         inputs.setdefault(place, []).append(to_json(value))
     last = incident.failures[-1] if incident.failures else Failure(type="Unknown", message="")
-    is_firing = incident.kind == "firing"
+    is_firing = incident.kind is IncidentKind.FIRING
     return {
         "number": incident.number,
         "kind": incident.kind,
@@ -124,7 +125,7 @@ def record_face(header: Header, sequence: int, record: Record) -> Face:
         face["attempt"] = record.attempt
     if record.consumed or record.produced:
         face["consumed"], face["produced"] = list(record.consumed), list(record.produced)
-    if record.kind == "stuck":
+    if record.kind == RecordKind.STUCK:
         face["lacking"] = detail
         return face
     return {**face, **detail}

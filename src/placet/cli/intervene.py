@@ -6,13 +6,13 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet.actors.control_client import carry_out
-from placet.actors.control_request import PersonalRequests
-from placet.actors.errors import NotFound, RequestRefused
+from placet.actors.control.client import carry_out
+from placet.actors.control.request import PersonalRequests
+from placet.actors.errors import NotFound, RequestRefused, no_instance
 from placet.actors.lifecycle import TERMINAL
 from placet.actors.reader import StateReader
 from placet.cli.errors import COMPLETED
-from placet.cli.opened import command_to_go_on, opened, unknown
+from placet.cli.opened import command_to_go_on, opened
 from placet.cli.output import say, say_json
 from placet.persistence.directory import is_initialised
 from placet.persistence.errors import StateMissing
@@ -59,7 +59,7 @@ def _carried_out(state: Path, request: PersonalRequests) -> dict[str, object]:
     try:
         return carry_out(state, request)
     except NotFound as error:
-        raise unknown(request.instance) from error
+        raise no_instance(request.instance) from error
     except RequestRefused as error:
         reason = error.reason if "; " in error.reason else f"{error.reason}; placet show tells where it stands"
         raise RequestRefused(error.instance, reason, error.refusal, error.by, error.at) from error

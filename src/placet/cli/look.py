@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import cast
 
 from placet.actors.clock import EngineClock
+from placet.actors.errors import no_instance
 from placet.actors.lifecycle import TERMINAL, InstanceState
-from placet.actors.reader import Incident, InstanceView, StateReader
+from placet.actors.reader import Incident, IncidentKind, InstanceView, StateReader
 from placet.actors.records import Phase
 from placet.actors.stamp import Stamp, decode_stamp
 from placet.actors.task_request import is_approval
 from placet.cli.errors import COMPLETED, WrongUsage
 from placet.cli.faces import header_face, instance_face, record_face
-from placet.cli.opened import command_to_go_on, instance_of, opened, unknown
+from placet.cli.opened import command_to_go_on, instance_of, opened
 from placet.cli.output import say, say_json, shown
 from placet.cli.text import columns, duration, moment
 from placet.persistence.keys import STAMP
@@ -49,7 +50,7 @@ def history(state: Path, id: str, *, is_json: bool) -> int:
         reader = StateReader(store)
         header = reader.header(id)
         if header is None:
-            raise unknown(id)
+            raise no_instance(id)
         faces = [record_face(header, sequence, record) for sequence, record in reader.history(id)]
     for face in faces:
         if is_json:
@@ -81,7 +82,7 @@ def show(state: Path, id: str, *, is_json: bool, with_traceback: bool, with_toke
     if is_json:
         say_json({**face, **({"tokens": view.tokens} if with_tokens else {}), "next": helpful})
         return COMPLETED
-    parts = _marking(view, with_tokens=with_tokens), _people(view, now), _firings(view, now)
+    parts = _marking(view, with_tokens=with_tokens), _state(view), _people(view, now), _firings(view, now)
     for line in (*_head(view, face), *chain(*parts), *_incidents(view, with_traceback)):
         say(line)
     for transition, reason in cast("Mapping[str, str]", face.get("lacking", {})).items():
@@ -107,7 +108,7 @@ def helpful_commands(view: InstanceView, reader: StateReader, state: Path) -> li
     for incident in view.incidents:
         about = [header.instance, str(incident.number), *where]
         commands.append(shlex.join(["placet", "retry", *about]))
-        if incident.kind == "firing":
+        if incident.kind is IncidentKind.FIRING:
             commands.append(shlex.join(["placet", "skip", *about, "--output"]) + " JSON")
         commands.append(shlex.join(["placet", "fail", *about]))
     for task in view.tasks[:SHOWN_TASKS]:
@@ -146,6 +147,11 @@ def _marking(view: InstanceView, *, with_tokens: bool) -> list[str]:
         if len(values) > SHOWN_VALUES:
             lines.append(f"  and {len(values) - SHOWN_VALUES} more; --json lists all")
     return lines
+
+
+def _state(view: InstanceView) -> list[str]:
+    """Return what handlers keep with the instance."""
+    return [f"state {name}: {shown(to_json(value))}" for name, value in view.state_values.items()]
 
 
 def _people(view: InstanceView, now: float) -> list[str]:

@@ -7,8 +7,9 @@ import traceback
 
 import typer
 
+from placet.actors.errors import OwnError
 from placet.cli.commands import app
-from placet.cli.errors import BROKEN_PIPE, ENDED, INTERNAL, SIGNALLED, OwnError, WrongUsage, error_face, exit_code
+from placet.cli.errors import BROKEN_PIPE, ENDED, INTERNAL, SIGNALLED, WrongUsage, error_face, exit_code
 from placet.cli.output import (
     NobodyReads,
     NotWritten,
@@ -71,7 +72,7 @@ def _told(error: Exception) -> PlacetError:
         return unwritten
     except NobodyReads:
         forget_stdout()
-    return OwnError(repr(error))
+    return OwnError(repr(error), "please report it with the output of --debug")
 
 
 def _check_text(given: list[str]) -> None:

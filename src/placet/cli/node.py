@@ -89,7 +89,7 @@ class _Teller:
 
 def load_workflows(targets: tuple[str, ...]) -> list["Workflow"]:
     """Return the workflows of files, as `placet run` takes them; called in the process of the engine."""
-    from placet.cli.source import know_traces, load
+    from placet.cli.source import know_files, load
 
-    know_traces()
+    know_files()
     return [load(target, 0.0).workflow for target in targets]

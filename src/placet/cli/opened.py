@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from placet.actors.errors import NotFound
+from placet.actors.errors import no_instance
 from placet.actors.reader import InstanceView, StateReader
 from placet.actors.records import Header
 from placet.cli.errors import WrongUsage
@@ -47,13 +47,8 @@ def instance_of(reader: StateReader, id: str) -> InstanceView:
     """Return an instance. Raises `NotFound`."""
     view = reader.instance(id)
     if view is None:
-        raise unknown(id)
+        raise no_instance(id)
     return view
-
-
-def unknown(id: str) -> NotFound:
-    """Return the error for an id that no instance has."""
-    return NotFound(id, f"there is no instance {id}; placet list shows which there are")
 
 
 def command_to_go_on(reader: StateReader, header: Header, state: Path) -> str:

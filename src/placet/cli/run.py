@@ -10,21 +10,21 @@ from pathlib import Path
 from placet.actors.arguments import check_id
 from placet.actors.clock import monotonic_s
 from placet.actors.engine import Health
-from placet.actors.errors import EngineStopped, NotFound, SpawnConflict, WaitTimeout
+from placet.actors.errors import EngineStopped, SpawnConflict, WaitTimeout, no_instance
 from placet.actors.given import by_place
 from placet.actors.inputs import fingerprint
 from placet.actors.instance import Instance
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.reader import InstanceView
 from placet.actors.records import Header, Phase
-from placet.actors.runtime import Runtime
+from placet.actors.runtime import Runtime, client_of
 from placet.cli.errors import WrongUsage
 from placet.cli.json_input import given_json
 from placet.cli.output import is_terminal, note
 from placet.cli.progress import Display, Standing, display, running_text
 from placet.cli.report import Ended, report, report_stopped
 from placet.cli.signals import Interrupted, Signals
-from placet.cli.source import Loaded, as_recorded, know_traces, load
+from placet.cli.source import Loaded, as_recorded, know_files, load
 
 TICK_S = 0.2  # how often a run is looked at; a change of its state is seen at once
 _S = InstanceState
@@ -50,7 +50,7 @@ class RunRequest:
 def run(request: RunRequest) -> int:
     """Run an instance to its end and return the exit code of the command."""
     check_id(request.id)
-    know_traces()
+    know_files()
     loaded = load(request.file, request.time_scale or 0.0)
     if request.time_scale is None:
         loaded = as_recorded(loaded, request.file, request.state)
@@ -97,6 +97,7 @@ class _Run:
         self, runtime: Runtime, request: RunRequest, loaded: Loaded, tokens: Tokens | None, signals: Signals
     ) -> None:
         self._runtime = runtime
+        self._client = client_of(runtime)
         self._request = request
         self._id = request.id
         self._loaded = loaded
@@ -109,7 +110,7 @@ class _Run:
         end_s = None if self._request.timeout_s is None else begin_s + self._request.timeout_s
         for name, reason in self._runtime.unknown.items():
             note(f"workflow {name}, of other instances, could not be loaded ({reason}); they wait")
-        self._runtime.engine.changes.add(self._id, lambda _: self._signals.wake())
+        self._client.engine.changes.add(self._id, lambda _: self._signals.wake())
         with closing(display(self._id, is_json=self._request.is_json)) as shown:
             spawned = self._spawn_or_find()
             if spawned is not None:
@@ -123,7 +124,7 @@ class _Run:
     # -- beginning -------------------------------------------------------------------------------------------------
 
     def _spawn_or_find(self) -> "Future[Instance] | None":
-        header = self._runtime.reader.header(self._id)
+        header = self._client.reader.header(self._id)
         definition = self._loaded.workflow.definition()
         if header is not None:
             if header.workflow != definition.name:
@@ -153,10 +154,10 @@ class _Run:
         answered = spawned is None or spawned.done()  # looked at once: it may come at any moment
         if spawned is not None and answered:
             spawned.result()  # raises what came of it
-        header = self._runtime.reader.header(self._id)
+        header = self._client.reader.header(self._id)
         if header is None:
             if spawned is None:
-                raise NotFound(self._id, f"there is no instance {self._id}")
+                raise no_instance(self._id)
             return None
         shown.show(self._standing(header))
         if header.state is _S.RUNNING or not answered:
@@ -168,13 +169,13 @@ class _Run:
         return Standing(
             at_s=monotonic_s(),
             state=header.state.value,
-            fired=self._runtime.reader.fired(self._id),
+            fired=self._client.reader.fired(self._id),
             total=self._loaded.tasks,
             running=running,
         )
 
     def _settled(self) -> InstanceView | None:
-        view = self._runtime.reader.instance(self._id)
+        view = self._client.reader.instance(self._id)
         assert view is not None, self._id
         header = view.header
         if header.state in TERMINAL or header.state is _S.STUCK:
@@ -192,7 +193,7 @@ class _Run:
         if any(firing.phase in (Phase.RUNNING, Phase.SUSPECT) for firing in view.firings):
             return True
         known = self._loaded.workflow.definition().behaviours
-        transitions = self._runtime.reader.plan(view.header).transitions
+        transitions = self._client.reader.plan(view.header).transitions
         return view.header.awake and all(transition.path in known for transition in transitions)
 
     def _tell_state(self, view: InstanceView, backing_off: list[str]) -> None:
@@ -209,9 +210,9 @@ class _Run:
     def _tell_health(self) -> None:
         health = self._runtime.health
         if health is Health.FAILED:
-            raise EngineStopped(self._runtime.engine.problem)
+            raise EngineStopped(self._runtime.problem)
         if health is Health.FULL:
-            self._tell(f"{self._runtime.engine.problem}; waiting for room, nothing is lost")
+            self._tell(f"{self._runtime.problem}; waiting for room, nothing is lost")
         elif self._said.endswith("nothing is lost"):
             self._tell("there is room again; going on")
 

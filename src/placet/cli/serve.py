@@ -9,7 +9,7 @@ from placet.actors.runtime import Runtime
 from placet.cli.errors import COMPLETED
 from placet.cli.output import note, say, say_json
 from placet.cli.signals import Interrupted, Signals
-from placet.cli.source import know_traces
+from placet.cli.source import know_files
 from placet.persistence.directory import is_initialised
 from placet.persistence.errors import StateMissing
 
@@ -20,7 +20,7 @@ def serve(state: Path, threads: int, *, is_json: bool) -> int:
     """Run an engine until a signal comes; stopping it that way is a success."""
     if not is_initialised(state):
         raise StateMissing(str(state))
-    know_traces()
+    know_files()
     with Signals() as signals:
         try:
             with Runtime(state, threads=threads) as runtime:
@@ -46,8 +46,8 @@ def _watch(runtime: Runtime, signals: Signals) -> None:
         signals.wait(LOOK_S)
         health = runtime.health
         if health is Health.FAILED:
-            raise EngineStopped(runtime.engine.problem)
+            raise EngineStopped(runtime.problem)
         if health is not was and Health.FULL in (health, was):
-            full = f"{runtime.engine.problem}; waiting for room, nothing is lost"
+            full = f"{runtime.problem}; waiting for room, nothing is lost"
             note(full if health is Health.FULL else "there is room again; going on")
         was = health

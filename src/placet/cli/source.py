@@ -1,4 +1,4 @@
-"""The FILE of `placet run`: a Python file with a workflow in it, or a recorded trace."""
+"""The FILE of `placet run`: a Python file with a workflow in it, a net in JSON, or a recorded trace."""
 
 import traceback
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from placet.petri.workflow import Workflow
 
 
+NET_SUFFIX = ".net.json"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """A workflow out of a file."""
@@ -27,17 +30,19 @@ class Loaded:
 
 
 def load(target: str, time_scale: float) -> Loaded:
-    """Return the workflow of `x.py`, `x.py:name` or `x.json`.
+    """Return the workflow of `x.py`, `x.py:name`, `x.net.json` or `x.json`.
 
-    Raises `BadFile`, `TraceError` for a trace, and `DefinitionError` for a workflow.
+    Raises `BadFile`, `NetError` for a net, `TraceError` for a trace, and `DefinitionError` for a workflow.
     """
     path, name = split_target(target)
     if path.suffix not in (".py", ".json"):
-        raise BadFile(target, "it is neither Python nor a trace", "give a file x.py, x.py:name or x.json")
+        raise BadFile(target, "it is neither Python, nor a net, nor a trace", "give a file x.py, x.net.json or x.json")
     if not path.is_file():
         problem = "it is a folder" if path.is_dir() else "there is no such file"
         raise BadFile(str(path), problem, "check the path")
-    return _trace(path, time_scale) if path.suffix == ".json" else _python(path, name)
+    if path.suffix == ".py":
+        return _python(path, name)
+    return _net(path) if path.name.endswith(NET_SUFFIX) else _trace(path, time_scale)
 
 
 def as_recorded(loaded: Loaded, target: str, state: Path) -> Loaded:
@@ -58,6 +63,12 @@ def split_target(target: str) -> tuple[Path, str]:
     """Return (file, name) of `x.py:name`; the name may be empty."""
     file, colon, name = target.rpartition(":")
     return (Path(file), name) if colon and file.endswith(".py") else (Path(target), "")
+
+
+def _net(path: Path) -> Loaded:
+    from placet.nets.reader import read_net  # only nets in JSON need it
+
+    return Loaded(workflow=read_net(path))
 
 
 def _trace(path: Path, time_scale: float) -> Loaded:
@@ -126,12 +137,16 @@ def _remedy(found: Mapping[str, object], path: Path) -> str:
     return "say which: " + " or ".join(f"{path}:{name}" for name in found)
 
 
-def know_traces() -> None:
-    """Let an engine load the workflows of recorded traces for instances it finds in its state."""
+def know_files() -> None:
+    """Let an engine load the workflows of traces, and of nets in JSON, for instances it finds in its state."""
     from placet.actors.loading import register_loader  # importing it takes a while
     from placet.petri.behaviour import Definition, Source
 
     def load_definition(source: Source) -> Definition:
+        if source.file.endswith(NET_SUFFIX):
+            from placet.nets.reader import load_definition  # only nets in JSON need it
+
+            return load_definition(source)
         from placet.traces.loader import load_workflow  # only traces need it
 
         return load_workflow(source).definition()

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import cast
 
 from placet.actors.clock import wall_s
-from placet.actors.control import LineTooLong
-from placet.actors.control_client import ask_engine
-from placet.actors.control_request import StatusRequest
+from placet.actors.control.client import ask_engine
+from placet.actors.control.line import LineTooLong
+from placet.actors.control.request import StatusRequest
 from placet.actors.marker_file import marked
 from placet.actors.reader import StateReader
 from placet.actors.stamp import Stamp, decode_stamp

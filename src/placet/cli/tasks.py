@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from placet.actors.control_tasks import (
+from placet.actors.control.tasks import (
     AboutTasks,
     ApproveRequest,
     ClaimRequest,
@@ -13,6 +13,7 @@ from placet.actors.control_tasks import (
     RejectRequest,
     UnclaimRequest,
 )
+from placet.actors.errors import no_instance
 from placet.actors.reader import StateReader
 from placet.actors.task_id import TaskId
 from placet.actors.task_view import TaskView
@@ -20,7 +21,7 @@ from placet.cli.errors import COMPLETED
 from placet.cli.faces import task_face
 from placet.cli.intervene import identity, intervene
 from placet.cli.json_input import given_json
-from placet.cli.opened import opened, unknown
+from placet.cli.opened import opened
 from placet.cli.output import say, say_json, shown
 from placet.cli.text import columns, moment
 from placet.persistence.preview import to_json
@@ -54,7 +55,7 @@ def list_tasks(state: Path, wanted: Wanted, *, is_json: bool) -> int:
     with opened(state) as store:
         reader = StateReader(store)
         if wanted.id is not None and reader.root(wanted.id) is None:
-            raise unknown(wanted.id)
+            raise no_instance(wanted.id)
         for task in reader.tasks(wanted.id or ""):
             if wanted.transition in (None, task.transition) and task.is_for(wanted.role, wanted.assignee):
                 if is_json:

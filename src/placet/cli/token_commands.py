@@ -26,7 +26,7 @@ def put(
     is_json: Json = False,
 ) -> int:
     """Put a token into a place that is fed from outside."""
-    from placet.actors.control_tokens import PutRequest
+    from placet.actors.control.tokens import PutRequest
     from placet.cli import intervene as step
     from placet.cli.json_input import given_json
 
@@ -56,7 +56,7 @@ def inject(
     is_json: Json = False,
 ) -> int:
     """Put a token into any place."""
-    from placet.actors.control_tokens import InjectRequest
+    from placet.actors.control.tokens import InjectRequest
     from placet.cli import intervene as step
     from placet.cli.json_input import given_json
 
@@ -78,7 +78,7 @@ def edit(
     is_json: Json = False,
 ) -> int:
     """Give a free token another value; it keeps its age."""
-    from placet.actors.control_tokens import EditTokenRequest
+    from placet.actors.control.tokens import EditTokenRequest
     from placet.cli import intervene as step
     from placet.cli.json_input import given_json
 
@@ -100,7 +100,7 @@ def move(
     is_json: Json = False,
 ) -> int:
     """Put a free token into another place; it keeps its age."""
-    from placet.actors.control_tokens import MoveTokenRequest
+    from placet.actors.control.tokens import MoveTokenRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)
@@ -119,7 +119,7 @@ def drop(
     is_json: Json = False,
 ) -> int:
     """Remove a free token for good."""
-    from placet.actors.control_tokens import DropTokenRequest
+    from placet.actors.control.tokens import DropTokenRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)
@@ -138,7 +138,7 @@ def freeze(
     is_json: Json = False,
 ) -> int:
     """Let nothing take a free token until it is thawed."""
-    from placet.actors.control_tokens import FreezeTokenRequest
+    from placet.actors.control.tokens import FreezeTokenRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)
@@ -157,7 +157,7 @@ def thaw(
     is_json: Json = False,
 ) -> int:
     """Let a frozen token be taken again."""
-    from placet.actors.control_tokens import ThawTokenRequest
+    from placet.actors.control.tokens import ThawTokenRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)

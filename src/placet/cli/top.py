@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from placet.actors.clock import monotonic_s
-from placet.actors.control import LineTooLong
-from placet.actors.control_client import ask_engine
-from placet.actors.control_request import StatusRequest
+from placet.actors.control.client import ask_engine
+from placet.actors.control.line import LineTooLong
+from placet.actors.control.request import StatusRequest
 from placet.actors.errors import EngineSilent, EngineStopped
 from placet.actors.reader import StateReader
 from placet.cli.errors import COMPLETED, SIGNALLED

@@ -16,11 +16,13 @@ from placet.actors.messages import (
     Resume,
     RetryIncident,
     RunAlone,
+    Sent,
     SkipIncident,
     Withdrawn,
+    decode_delivery,
 )
 from placet.persistence.errors import StoreFailed
-from placet.testing.coverage import CrashPoint
+from placet.testing.coverage import CrashPoint, kinds
 from placet.testing.engine import SimulatedEngine, Stage
 from placet.testing.errors import require
 from placet.testing.liveness import Liveness
@@ -242,7 +244,7 @@ class Actions:
         self._crashed(messages, point)
 
     def _crashed(self, messages: list[KernelMessage], point: CrashPoint) -> None:
-        self.setting.outcome.coverage.note((type(message).__name__ for message in messages), point)
+        self.setting.outcome.coverage.note((kind for message in messages for kind in kinds(message)), point)
         self.setting.outcome.crashes += 1
         self.setting.checks.crashed()
         self._gone()
@@ -311,6 +313,8 @@ def named(message: KernelMessage | None) -> str:
     """Return a message in few words, for the trace."""
     if message is None:
         return "nothing"
+    if isinstance(message, Sent):
+        return f"Sent({type(decode_delivery(message.message)).__name__} to {message.instance})"
     number = getattr(message, "number", None)
     where = getattr(message, "instance", None) or getattr(message, "root", b"").hex()[-4:]
     attempt = f".{message.attempt}" if isinstance(message, ExecutorAnswer | Park) else ""

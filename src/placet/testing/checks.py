@@ -1,9 +1,10 @@
 """What must hold of every committed state, found by reading the store: never by asking the kernel."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from placet.actors.calls import CHILD_CANCELLED, CHILD_FAILED, NOT_CALLED, WRONG_RESULT
 from placet.actors.catalog import decode_stored_net, net_key
 from placet.actors.lifecycle import ENDING, InstanceState, Intent
 from placet.actors.messages import Intervention, KernelMessage, Undelivered, decode_message
@@ -11,9 +12,15 @@ from placet.actors.records import Firing, Phase
 from placet.persistence.history import Record, decode_record, walk
 from placet.persistence.keys import HISTORY, LIVE, OUTBOX, tasks_key
 from placet.persistence.store import View, Write
-from placet.petri.behaviour import INLINE, PERSON, Behaviour, Definition
+from placet.persistence.type_name import qualified_name
+from placet.petri.behaviour import CALL, INLINE, PERSON, Behaviour, Definition
+from placet.petri.errors import MapError
 from placet.petri.invariants import place_invariants
-from placet.petri.plan import Plan, TransitionPlan, make_plan
+from placet.petri.mapping import gather, spread
+from placet.petri.matching import count_of
+from placet.petri.net import MANY
+from placet.petri.plan import Plan, TransitionPlan, make_plan, shares
+from placet.testing.calls import Calls
 from placet.testing.copies import Copies, ends_of_copied
 from placet.testing.errors import require
 from placet.testing.functions import TagGuard, World
@@ -47,11 +54,13 @@ class Checks:
     trimmed: set[int] = field(default_factory=set[int])  # records that were deleted
     fired: int = 0
     copies: Copies = field(default_factory=Copies)
-    set_aside: set[str] = field(
-        default_factory=set[str]
-    )  # targets and reasons of messages people see parked
+    calls: Calls = field(default_factory=Calls)
+    set_aside: set[str] = field(default_factory=set[str])  # targets and reasons of messages people see parked
     _plans: dict[bytes, Plan] = field(default_factory=dict[bytes, Plan])
     _outlooks: dict[bytes, Outlook] = field(default_factory=dict[bytes, Outlook])
+
+    def __post_init__(self) -> None:
+        self.calls.engines.append(self)
 
     # -- what is known today ---------------------------------------------------------------------------------
 
@@ -148,8 +157,13 @@ class Checks:
         transition = plan.transitions[plan.transition_index[record.transition]]
         if transition.executor in (INLINE, PERSON) or ledger.firing(record.firing).is_skipped:
             return
+        if transition.executor == CALL:
+            self.calls.check_returned(image, record)
+            return
         key = (record.root, record.firing, record.attempt)
         require(key in self.released, "P2: no result without a start", record)
+        if transition.behaviour is not None and transition.behaviour.handler in (spread, gather):
+            return  # the map's own, which tell nobody that they ran
         identity = f"{image.header.instance}#{image.header.incarnation:08x}.{record.firing}"
         require((identity, record.attempt) in self.world.begun, "P2: no result without a handler", record)
 
@@ -176,7 +190,7 @@ class Checks:
             return
         plan = self.plan(image)
         if ledger.sums is None:
-            ledger.sums = open_sums(place_invariants(plan), self.inputs[image.header.inputs])
+            ledger.sums = open_sums(place_invariants(plan), self._first_tokens(image))
         ledger.check_marking(image)
         self._check_named_values(image, before)
         ledger.check_invariants(image)
@@ -188,7 +202,11 @@ class Checks:
             require(image.places == before.places, "what has ended stays as it is", image.header.instance)
         self._check_places(image, plan)
         self._check_state(image)
+        self.calls.check(image, is_new=before is None)
         self._check_reasons(image)
+
+    def _first_tokens(self, image: Image) -> Sequence[tuple[int, bytes]]:
+        return self.calls.first_tokens(image) if image.header.caller else self.inputs[image.header.inputs]
 
     def _check_reasons(self, image: Image) -> None:
         """Only users' functions and planted faults fail here: anything else is an error of the engine's own."""
@@ -206,10 +224,10 @@ class Checks:
         what = f"{image.header.instance} {transition.path} {firing.number}"
         for tokens, arcs in ((firing.tokens, transition.inputs), (firing.seen, transition.reads)):
             position = 0
-            for arc in arcs:
-                taken = tokens[position : position + arc.weight]
-                position += arc.weight
-                require(len(taken) == arc.weight, "weights of inputs", what)
+            for arc, count in zip(arcs, shares(arcs, len(tokens)), strict=True):
+                taken = tokens[position : position + count]
+                position += count
+                require(len(taken) == count >= 0, "weights of inputs", what)
                 require(all(place == arc.place for place, _, _ in taken), "weights of inputs", what)
                 if isinstance(arc.guard, TagGuard):
                     values = [value_of(self.view, image.root, stored) for _, _, stored in taken]
@@ -232,6 +250,10 @@ class Checks:
             if (key := keys.get(place)) is not None
         }
         require(len(found) <= 1, "join keys are respected", f"{what}: {found}")
+        many = next((arc for arc in transition.inputs if arc.weight == MANY and arc.key is not None), None)
+        if many is not None:
+            members = sum(place == many.place for place, _, _ in firing.tokens)
+            require({count_of(key) for key in found} == {members}, "groups are whole", f"{what}: {members} of {found}")
 
     def _check_places(self, image: Image, plan: Plan) -> None:
         """Capacities hold, and every token knows when it came where somebody has to know."""
@@ -346,9 +368,14 @@ class Checks:
 
 _OF_ACTORS = {"placet.testing.probes.ActorFault"}
 _OF_HANDLERS = {
+    qualified_name(MapError),  # people put tokens where maps have pieces
     "TimedOut",
     "DeadlinePassed",
     "StateConflict",
+    NOT_CALLED,
+    CHILD_FAILED,
+    CHILD_CANCELLED,
+    WRONG_RESULT,
     "placet.testing.functions.Misfortune",
     "placet.testing.functions.HopelessMisfortune",
     "placet.petri.errors.OutputError",

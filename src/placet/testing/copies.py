@@ -7,8 +7,8 @@ from random import Random
 
 import msgspec
 
-from placet.actors.copy_out import write_export
-from placet.actors.copy_request import to_message
+from placet.actors.copies.export import write_export
+from placet.actors.copies.import_request import to_message
 from placet.actors.messages import Import
 from placet.persistence.export_file import Export, read_export_from
 from placet.persistence.history import Record

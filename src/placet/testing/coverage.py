@@ -1,11 +1,11 @@
 """Which messages met which crash points, over many simulations."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import get_args
 
-from placet.actors.messages import KernelMessage
+from placet.actors.messages import Call, KernelMessage, Sent, decode_delivery
 
 
 class CrashPoint(StrEnum):
@@ -18,7 +18,14 @@ class CrashPoint(StrEnum):
     RELEASING = "while effects were being released"
 
 
-MESSAGES: tuple[str, ...] = tuple(kind.__name__ for kind in get_args(KernelMessage))
+MESSAGES: tuple[str, ...] = (*(kind.__name__ for kind in get_args(KernelMessage)), Call.__name__)
+
+
+def kinds(message: KernelMessage) -> Iterator[str]:
+    """Yield the type of a message, and that of what it carries from another instance."""
+    yield type(message).__name__
+    if isinstance(message, Sent):
+        yield type(decode_delivery(message.message)).__name__
 
 
 class Coverage:

@@ -1,9 +1,10 @@
 """The end of a simulation: faults stop, people do what they must, and everything must come to rest rightly."""
 
-from placet.actors.lifecycle import ENDING, Intent
+from placet.actors.lifecycle import ENDING, InstanceState, Intent
 from placet.actors.messages import KernelMessage
 from placet.testing.actions import Actions, named
 from placet.testing.errors import Violation
+from placet.testing.image import Image
 
 _MOST_ROUNDS = 100  # tokens may come to people one by one
 _MOST_CYCLES = 4_000  # until nothing moves by itself
@@ -65,6 +66,12 @@ class Ending:
             self._setting.clock.advance_to(min(due) + 0.001)
         raise Violation("everything ends", f"{_MOST_CYCLES} cycles were not enough")
 
+    def _waits_in_vain(self, image: Image) -> bool:
+        """Return whether a child will never end by itself; its parent waits for it."""
+        state = image.header.state
+        external = self._setting.checks.plan(image).external
+        return state is InstanceState.STUCK or (state is InstanceState.WAITING and external and not image.tasks)
+
     def _help(self, turn: int) -> bool:
         """Do what people must do; False: there is nothing to do."""
         messages: list[KernelMessage] = []
@@ -74,6 +81,8 @@ class Ending:
                 continue
             if image.header.intent is Intent.PAUSE:
                 messages.append(self._setting.people.send(self._setting.people.resume(instance)))
+            if image.header.caller is not None and self._waits_in_vain(image):
+                messages.append(self._setting.people.send(self._setting.people.cancel(instance)))
             if image.header.intent is Intent.RUN:
                 messages += map(
                     self._setting.people.send, self._setting.people.helping(instance, image, patient=turn < 4)

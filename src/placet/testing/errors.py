@@ -15,7 +15,7 @@ class Violation(PlacetError):
         self.detail = detail
 
     def __str__(self) -> str:
-        return f"{self.invariant}: {self.detail}"
+        return f"{self.invariant}: {self.detail}; the same seed shows it again"
 
 
 def require(condition: object, invariant: str, detail: object) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import cast
 from zlib import crc32
 
-from placet.actors.usercode import Context
+from placet.actors.context import Context
 from placet.petri.expression import PlaceRef
 
 FUEL = 4
@@ -101,6 +101,7 @@ class Step:
     back: tuple[PlaceRef, int] | None = None  # of a choice: the output that goes back, while there is fuel
     choice: bool = False
     bulky: bool = False
+    bursts: bool = False  # returns a list of values, for a map
     effects: bool = True  # logs what it begins: not so for handlers declared pure
 
     def __call__(self, *values: object, context: Context) -> object:
@@ -112,6 +113,10 @@ class Step:
         self._fail(context)
         if self.choice:
             return self._chosen(number)
+        if self.bursts:
+            return [self._values(number + FUEL * position, 1) for position in range(number // FUEL % 6)]
+        if not self.outputs:
+            return self._sized(number)
         marked = [
             place(self._values(number + FUEL * position, weight)) for position, (place, weight) in self._numbered()
         ]

@@ -40,7 +40,7 @@ from placet.persistence.keys import (
 )
 from placet.persistence.store import View
 from placet.persistence.values import decode
-from placet.petri.behaviour import INLINE
+from placet.petri.behaviour import IN_KERNEL
 from placet.petri.enabling import is_enabled, passes
 from placet.petri.plan import Plan, TransitionPlan
 from placet.testing.errors import require
@@ -172,16 +172,16 @@ class Outlook:
     @property
     def inline(self) -> bool:
         """True when something can happen in the kernel itself."""
-        return any(one.executor == INLINE for one in (*self.enabled, *self.ready))
+        return any(one.executor in IN_KERNEL for one in (*self.enabled, *self.ready))
 
     def executors(self) -> list[str]:
         """Return the executors something wants a slot of, beside others."""
-        return sorted({one.executor for one in (*self.enabled, *self.ready)} - {INLINE})
+        return sorted({one.executor for one in (*self.enabled, *self.ready)} - IN_KERNEL)
 
     def state(self) -> InstanceState:
         """Return the state the instance must have."""
         image = self.image
-        busy = bool(image.phases(Phase.RUNNING))
+        busy = bool(image.phases(Phase.RUNNING) or image.phases(Phase.CALLED))
         match image.header.intent:
             case Intent.CANCEL:
                 return InstanceState.CANCELLING if busy else InstanceState.CANCELLED

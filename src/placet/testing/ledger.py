@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from placet.persistence.history import Record
 from placet.petri.invariants import Invariant, weigh
+from placet.petri.net import MANY
 from placet.petri.plan import Plan, TransitionPlan
 from placet.testing.errors import require
 from placet.testing.image import Image
@@ -118,18 +119,21 @@ class InstanceLedger:
         require(record.firing not in self.fired | self.diverted, "P2: a firing counts once", record)
         self.fired.add(record.firing)
         taken = sum(arc.weight for arc in transition.inputs)
-        enough = len(record.consumed) >= taken if transition.resets else len(record.consumed) == taken
+        more = transition.resets or transition.takes_many
+        enough = len(record.consumed) >= taken if more else len(record.consumed) == taken
         require(enough, "weights of inputs", f"{record} should take {taken}")
         given = [weight for _, weight in transition.outputs]
         allowed = given if transition.choice else [sum(given)]
-        require(len(record.produced) in allowed, "weights of outputs", f"{record} should give one of {allowed}")
+        fits = len(record.produced) in allowed or (MANY in given and len(record.produced) >= min(allowed))
+        require(fits, "weights of outputs", f"{record} should give one of {allowed}")
 
     def _diverted(self, record: Record, transition: TransitionPlan) -> None:
         require(record.firing not in self.fired | self.diverted, "P2: a firing counts once", record)
         self.diverted.add(record.firing)
         taken = sum(arc.weight for arc in transition.inputs)
         require(transition.error >= 0, "only an error arc takes what failed", record)
-        require((len(record.consumed), len(record.produced)) == (taken, 1), "weights of error arcs", record)
+        whole = len(record.consumed) >= taken if transition.takes_many else len(record.consumed) == taken
+        require(whole and len(record.produced) == 1, "weights of error arcs", record)
 
     def check_marking(self, image: Image) -> None:
         """P1: what is free or taken now is what was produced and not consumed, each once."""

@@ -4,18 +4,24 @@ Places are laid out in a row, and transitions lead onward along it, so that toke
 a choice may lead back, and each way back burns fuel (`functions`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from random import Random
 
 from placet.petri.behaviour import INLINE, THREAD, Definition, Guard, Source
+from placet.petri.calling import entries_of, exits_of
 from placet.petri.errors import DefinitionError
 from placet.petri.expression import Flow, PlaceRef, Term
 from placet.petri.net import CONSUME, INHIBIT, READ, RESET
+from placet.petri.plan import make_plan
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
 from placet.testing.functions import TAGS, HopelessMisfortune, Step, TagGuard, TagKey, World
 
-_SHAPES = ("step", "step", "join", "fork", "choice", "loop", "weighted", "sink", "passing", "gather")
+_SHAPES = ("step", "step", "join", "choice", "sink", "passing", "gather", "map")
+_LOOPING = (*_SHAPES, "loop")
+_GROWING = (*_SHAPES, "fork", "weighted")  # more tokens come out than go in: with loops that would have no end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,7 @@ class Taste:
     diverted: float  # with an error arc
     limited: float  # with a deadline
     manual: float  # decided by people
+    called: float  # that call other workflows
 
     @staticmethod
     def draw(random: Random) -> "Taste":
@@ -61,25 +68,47 @@ class Taste:
             diverted=draw() * 0.5,
             limited=draw() * 0.5,
             manual=draw() * 0.4,
+            called=random.choice((0.0, 0.0, 0.1, 0.3, 0.6)),
         )
 
 
-def random_definition(random: Random, name: str, world: World, taste: Taste) -> Definition:
-    """Return a workflow that passes all checks of definitions."""
+def callable_definitions(random: Random, world: World, taste: Taste) -> list[Definition]:
+    """Return what there is to be called in any case: a row of steps, and one that calls itself while there is fuel."""
+    if not taste.called:
+        return []
+    maker = _Maker(random, world, taste, ())
+    return [maker.line("line").definition(), maker.deep("deep").definition()]
+
+
+def random_definition(
+    random: Random, name: str, world: World, taste: Taste, known: Sequence[Definition] = ()
+) -> Definition:
+    """Return a definition that passes all checks, and may call those that are known."""
+    return random_workflow(random, name, world, taste, known).definition()
+
+
+def random_workflow(
+    random: Random, name: str, world: World, taste: Taste, known: Sequence[Definition] = ()
+) -> Workflow:
+    """Return a workflow that passes all checks of definitions, and may call those that are known."""
     while True:
+        workflow = _Maker(random, world, taste, known).workflow(name, depth=0)
         try:
-            return _Maker(random, world, taste).workflow(name, depth=0).definition()
+            workflow.definition()
         except DefinitionError:  # a net that cannot reach all of itself: draw another
             continue
+        return workflow
 
 
 class _Maker:
     """Draws one workflow and those inside it."""
 
-    def __init__(self, random: Random, world: World, taste: Taste) -> None:
+    def __init__(self, random: Random, world: World, taste: Taste, known: Sequence[Definition]) -> None:
+        self._known = [one for one in known if entries_of(make_plan(one.net, {}))]
         self._random = random
         self._world = world
         self._taste = taste
+        self._looping = random.random() < 0.3
 
     def workflow(self, name: str, depth: int) -> Workflow:
         random = self._random
@@ -88,7 +117,7 @@ class _Maker:
         places = [
             workflow.place(
                 f"p{number}",
-                entry=random.random() < 0.1,
+                entry=random.random() < 0.1 or not (number or depth),  # a loop may lead back to the first
                 external=random.random() < 0.03,
                 capacity=self._capacity(number),
                 category=random.choice(("", "", "", "urgent")),
@@ -101,25 +130,73 @@ class _Maker:
         if depth < 2 and count > 2 and random.random() < self._taste.nested / (depth + 1):
             inner = self.workflow(f"{name}i", depth + 1)
             first, last = sorted(random.sample(range(count), 2))
-            names = list(inner.declared.places)
+            names = [place for place in inner.declared.places if place.startswith("p")]  # those of maps are their own
             workflow.composite("c", inner, {names[0]: places[first].name, names[-1]: places[last].name})
             if random.random() < 0.2:
                 workflow.composite("d", inner, {names[0]: places[first].name})
         return workflow
 
+    def line(self, name: str) -> Workflow:
+        """Return a row of one to three steps with one entry and one exit: a call of it mostly fits."""
+        workflow = Workflow(name, source=Source(module=__name__, name=name))
+        places = [workflow.place(f"p{number}") for number in range(self._random.randint(2, 4))]
+        for number, (before, after) in enumerate(pairwise(places)):
+            self._declare(workflow, before >> after, f"t{number}", "line", None, None)
+        return workflow
+
+    def deep(self, name: str) -> Workflow:
+        """Return a workflow that calls itself, while its value has fuel."""
+        workflow = Workflow(name, source=Source(module=__name__, name=name))
+        start, again, end = workflow.places("p0 again end")
+        self._declare(workflow, start >> (again | end), "t0", "loop", again, None)
+        workflow.call(again >> end, "down", workflow, retry=self._retry())
+        return workflow
+
+    def _call(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:
+        """Declare a call of a workflow that is known; now and then one whose result does not fit."""
+        random, taste, later = self._random, self._taste, places[number + 1 :]
+        callee = random.choice(self._known)
+        plan = make_plan(callee.net, {})
+        entries, exits = entries_of(plan), exits_of(plan)
+        joined = bool(number) and len(entries) > 1 and random.random() < 0.5
+        inputs = [places[number], *([places[random.randrange(number)]] if joined else [])]
+        outputs = random.sample(later, random.randint(0, min(2, len(later), len(exits))))
+        weight = self._weight() if callee.name not in ("line", "deep") else 1
+        workflow.call(
+            Flow(
+                tuple(Term(place, weight) for place in inputs),
+                tuple(Term(place) for place in outputs),
+                choice=len(outputs) > 1 and random.random() < 0.7,
+            ),
+            name,
+            callee.name,
+            entries=random.sample(entries, len(inputs)),
+            exits=random.sample(exits, len(outputs)),
+            retry=self._retry() if random.random() < taste.retried else None,
+            timeout_s=random.choice((0.5, 8.0, 30.0)) if random.random() < taste.timed else None,
+            deadline_s=random.choice((1.0, 4.0, 20.0)) if random.random() < taste.limited else None,
+            priority=random.choice((0, 0, 1)),
+        )
+
     def _transition(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:
         random = self._random
+        if self._known and random.random() < self._taste.called:
+            self._call(workflow, places, number, name)
+            return
         if random.random() < self._taste.manual:
             self._task(workflow, places, number, name)
             return
-        shape = random.choice(_SHAPES)
+        shape = random.choice(_LOOPING if self._looping else _GROWING)
+        if shape == "map":
+            self._map(workflow, places, number, name)
+            return
         inputs, later = [places[number]], places[number + 1 :]
         if shape in ("join", "gather") and number:
             inputs.append(places[random.randrange(number)])
             random.shuffle(inputs)
         outputs = random.sample(later, min(len(later), 2)) if shape in ("fork", "choice") else [random.choice(later)]
         back = random.choice(places[: number + 1]) if shape == "loop" else None
-        outputs = [] if shape == "sink" else outputs + ([back] if back else [])
+        outputs = [] if shape == "sink" else outputs + ([] if back is None else [back])
         choice = len(outputs) > 1 and shape in ("choice", "loop")
         flow = Flow(
             self._inputs(inputs, places),
@@ -129,6 +206,28 @@ class _Maker:
         room = [place for place in later if not workflow.declared.places[place.name].capacity]
         error = random.choice(room) if room and random.random() < self._taste.diverted else None
         self._declare(workflow, flow, name, shape, back, error)
+
+    def _map(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:
+        """Declare a map onward, behind a step that makes a list."""
+        random, taste, later = self._random, self._taste, places[number + 1 :]
+        lists = workflow.place(f"{name}_lists")
+        inline = random.random() < taste.inline
+        burst = replace(self._step(f"{workflow.name}.{name}_burst"), bursts=True)
+        workflow.transition(places[number] >> lists, f"{name}_burst", handler=burst, retry=self._retry())
+        step = replace(self._step(f"{workflow.name}.{name}"), effects=not inline)
+        workflow.map(
+            name,
+            lists >> random.choice(later),
+            step,
+            run=INLINE if inline else THREAD,
+            retry=self._retry() if random.random() < taste.retried else None,
+            timeout_s=random.choice((2.0, 8.0, 30.0)) if not inline and random.random() < taste.timed else None,
+            priority=random.choice((0, 0, 1)),
+        )
+
+    def _step(self, name: str) -> Step:
+        """Return a handler of one value, which returns one."""
+        return Step(world=self._world, name=name, guards=(None,), weights=(1,), outputs=())
 
     def _task(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:
         """Declare a manual transition: it leads onward, so that people's work ends too."""
@@ -156,7 +255,9 @@ class _Maker:
         return tuple(terms)
 
     def _weight(self) -> int:
-        return self._random.choice((2, 2, 3)) if self._random.random() < self._taste.weighted * 0.4 else 1
+        if self._looping or self._random.random() >= self._taste.weighted * 0.4:
+            return 1
+        return self._random.choice((2, 2, 3))
 
     def _declare(
         self,

@@ -6,7 +6,7 @@ from random import Random
 
 import msgspec
 
-from placet.actors.answers import Entries, Receipt, Refused, Spawned
+from placet.actors.answers import Entries, Receipt, RefusalCode, Refused, Spawned
 from placet.actors.effects import Reply
 from placet.actors.messages import (
     Cancel,
@@ -90,13 +90,23 @@ class People:
 
     def _instance(self) -> str:
         """Return an instance, mostly one of the latest."""
+        children = self.children
+        if children and self.random.random() < 0.25:
+            return self.random.choice(children)
         recent = self.instances[-2 * self.most_live :] if self.random.random() < 0.9 else self.instances
         return self.random.choice(recent)
+
+    @property
+    def children(self) -> list[str]:
+        """The children of calls, mostly those that go on."""
+        found = [image for image in self.checks.images.values() if image.header.caller]
+        going = [image for image in found if not image.is_over]
+        return [image.header.instance for image in (found if self.random.random() < 0.1 else going)]
 
     def _tokens(self, plan: Plan) -> tuple[tuple[int, bytes], ...]:
         random = self.random
         entries = [place.index for place in plan.places if place.is_entry]
-        count = random.choice((0, 1, 2, 3, 5, 8, 12))
+        count = random.choice((0, 1, 2, 3, 5, 8, 12)) if entries else 0
         return tuple((random.choice(entries), encode(self._value())) for _ in range(count))
 
     def _value(self) -> int:
@@ -179,7 +189,11 @@ class People:
 
     def _task(self, instance: str) -> ClientMessage:
         """Decide, claim or give back a task, mostly one that is open."""
-        offering = [one for one in self.instances[-3 * self.most_live :] if (seen := self.image(one)) and seen.tasks]
+        offering = [
+            one
+            for one in self.instances[-3 * self.most_live :] + self.children
+            if (seen := self.image(one)) and seen.tasks
+        ]
         if offering and self.random.random() < 0.9:
             instance = self.random.choice(offering)
         image = self.image(instance)
@@ -234,10 +248,14 @@ class People:
     def _cancel(self, instance: str) -> ClientMessage:
         if self.random.random() < 0.7:
             return self.resume(instance)
+        return self.cancel(instance)
+
+    def cancel(self, instance: str) -> ClientMessage:
+        """Return the message that ends an instance."""
         return Cancel(**self._words(instance), reply=self._number())
 
     def _settle(self, instance: str) -> ClientMessage:
-        troubled = [one for one in self.instances if (seen := self.image(one)) and seen.incidents]
+        troubled = [one for one in self.instances + self.children if (seen := self.image(one)) and seen.incidents]
         if troubled and self.random.random() < 0.8:
             instance = self.random.choice(troubled)
         image = self.image(instance)
@@ -384,9 +402,9 @@ class People:
 
     def _check_refused(self, message: ClientMessage, answer: Refused) -> None:
         image = self.image(message.instance)
-        if answer.code == "conflict":
+        if answer.code == RefusalCode.CONFLICT:
             require(image is not None, "a conflict is true", message)
-        if answer.code == "ended":
+        if answer.code == RefusalCode.ENDED:
             require(image is not None and image.is_over, "ended is true", message)
         if isinstance(message, Interventions) and message.request_id and image is not None and answer.code != "fault":
             count = self.checks.ledgers[image.root].accepted[message.why]

@@ -12,17 +12,16 @@ from math import isfinite
 import msgspec
 
 from placet.actors.addressee import Addressee
-from placet.actors.answers import Answer, Receipt, Refused
+from placet.actors.answers import Answer, Receipt, RefusalCode, Refused
 from placet.actors.arguments import chosen_id
 from placet.actors.catalog import Catalog
 from placet.actors.effects import Batch
-from placet.actors.errors import NotFound, RequestRefused, SpawnConflict, WaitsForItself
+from placet.actors.errors import NotFound, RequestRefused, SpawnConflict, WaitsForItself, no_instance
 from placet.actors.inputs import fingerprint
 from placet.actors.kernel import Kernel
 from placet.actors.messages import ClientMessage, InterventionMessage, Put, Spawn
 from placet.actors.reader import StateReader
-from placet.actors.runtime import Definable
-from placet.actors.spawning import Tokens, entry_values
+from placet.actors.spawning import Definable, Tokens, entry_values
 from placet.actors.task_request import TaskRequest, TaskRequests, to_task_message
 from placet.actors.task_view import TaskView
 from placet.persistence.memory_store import MemoryStore
@@ -228,10 +227,16 @@ class Rehearsal:
             )
         )
         if isinstance(answer, Refused):
-            if answer.code == "conflict":
+            if answer.code == RefusalCode.CONFLICT:
                 raise SpawnConflict(instance, answer.reason)
             raise RequestRefused(instance, answer.reason, answer.code, answer.by, answer.at)
         return RehearsedInstance(self, instance)
+
+    def instance(self, id: str) -> RehearsedInstance:
+        """Return an instance by its id, such as one that a handler has spawned. Raises `NotFound`."""
+        if StateReader(self.store).root(id) is None:
+            raise no_instance(id)
+        return RehearsedInstance(self, id)
 
     def tasks(self, role: str | None = None, assignee: str | None = None) -> Iterator[TaskView]:
         """Yield what is offered to people: all, or what such a person may decide, as `Runtime.tasks` does."""
@@ -248,7 +253,7 @@ class Rehearsal:
             message = to_task_message(message, id, self.addressee(id), StateReader(self.store))
         answer = self._ask(msgspec.structs.replace(message, instance=id))
         if isinstance(answer, Refused):
-            if answer.code == "not_found":
+            if answer.code == RefusalCode.NOT_FOUND:
                 raise NotFound(id, answer.reason)
             raise RequestRefused(id, answer.reason, answer.code, answer.by, answer.at)
         assert isinstance(answer, Receipt), answer

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from placet.actors.addressee import place_name
 from placet.actors.answers import Receipt
-from placet.actors.errors import NotCompleted, NotFound, WaitTimeout
+from placet.actors.errors import NotCompleted, WaitTimeout, no_instance
 from placet.actors.instance import SETTLED
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import (
@@ -26,7 +25,7 @@ from placet.actors.report import explain
 from placet.actors.task_request import Approve, Complete, Reject, TaskRequests
 from placet.actors.task_view import TaskView
 from placet.persistence.values import decode
-from placet.petri.expression import PlaceRef
+from placet.petri.expression import PlaceRef, place_name
 
 if TYPE_CHECKING:
     from placet.testing.rehearsal import Rehearsal
@@ -50,7 +49,7 @@ class RehearsedInstance:
     def _view(self) -> InstanceView:
         found = StateReader(self._rehearsal.store).instance(self.id)
         if found is None:
-            raise NotFound(self.id, f"there is no instance {self.id}")
+            raise no_instance(self.id)
         return found
 
     @property
@@ -61,6 +60,10 @@ class RehearsedInstance:
     def marking(self) -> dict[str, list[object]]:
         """Return the values of the free tokens by place path, oldest first."""
         return {place: [decode(value) for value in values] for place, values in self._view().marking.items()}
+
+    def state_values(self) -> dict[str, object]:
+        """Return what handlers keep with it through their context, by name; `state` is how it is."""
+        return {name: decode(value) for name, value in self._view().state_values.items()}
 
     def tasks(self) -> tuple[TaskView, ...]:
         """Return what it offers to people, oldest first."""

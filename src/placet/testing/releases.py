@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from placet.actors.effects import Expire, Start, StateChanged
 from placet.actors.records import Firing, Phase
 from placet.actors.slots import SLICE_S
+from placet.petri.plan import shares
 from placet.testing.checks import Checks
 from placet.testing.errors import require
 from placet.testing.executor import SimulatedExecutor
@@ -136,5 +137,7 @@ FAIR_STARTS = 24  # of each other instance: its turns, each of as many starts as
 
 def _arguments(start: Start, firing: Firing) -> list[tuple[int, int, bytes]]:
     """Return what a handler is to be given: by arc as written, taken or read."""
-    pools = {False: list(firing.tokens), True: list(firing.seen)}
-    return [pools[arc.reads].pop(0) for arc in start.transition.arguments for _ in range(arc.weight)]
+    pools = {False: iter(firing.tokens), True: iter(firing.seen)}
+    arcs = start.transition.arguments
+    counts = shares(arcs, len(firing.tokens) + len(firing.seen))
+    return [next(pools[arc.reads]) for arc, count in zip(arcs, counts, strict=True) for _ in range(count)]

@@ -11,7 +11,7 @@ from placet.testing.clock import ManualClock
 from placet.testing.executor import SimulatedExecutor
 from placet.testing.functions import World
 from placet.testing.letters import Letters
-from placet.testing.nets import Taste, random_definition
+from placet.testing.nets import Taste, callable_definitions, random_definition
 from placet.testing.outcome import Outcome
 from placet.testing.people import People
 from placet.testing.probes import Probe
@@ -47,7 +47,10 @@ def draw_setting(seed: int) -> Setting:
     world = World(seed, failures_permille=random.choice((0, 50, 200, 500, 900)))
     taste = Taste.draw(random)
     names = ("red", "blue", "green")[: random.choice((1, 1, 2, 3))]
-    definitions = {name: random_definition(random, name, world, taste) for name in names}
+    known = callable_definitions(random, world, taste)
+    for name in names:
+        known.append(random_definition(random, name, world, taste, known))
+    definitions = {one.name: one for one in known}
     catalog = Catalog()
     store = FaultyStore()
     letters = Letters(world, definitions, {})

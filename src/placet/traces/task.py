@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet.actors.usercode import Context
+from placet.actors.context import Context
 
 LOG_VARIABLE = "PLACET_TRACE_LOG"  # names the file that every attempt appends a line to; unset: none
 

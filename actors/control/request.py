@@ -9,9 +9,9 @@ from typing import TypeAlias
 import msgspec
 
 from placet.actors.addressee import Addressee
-from placet.actors.control_base import ControlRequest, PersonalRequest
-from placet.actors.control_tasks import AboutTask, AboutTasks, to_task_request
-from placet.actors.control_tokens import AboutTokens, PutRequest, to_token_message
+from placet.actors.control.base import ControlRequest, PersonalRequest
+from placet.actors.control.tasks import AboutTask, AboutTasks, to_task_request
+from placet.actors.control.tokens import AboutTokens, PutRequest, to_token_message
 from placet.actors.errors import BadRequest
 from placet.actors.given import by_place
 from placet.actors.messages import (
@@ -23,7 +23,7 @@ from placet.actors.messages import (
     RetryIncident,
     SkipIncident,
 )
-from placet.actors.reader import StateReader
+from placet.actors.reader import IncidentKind, StateReader
 from placet.actors.task_request import to_task_message
 from placet.persistence.values import encode
 
@@ -161,7 +161,7 @@ def _outputs(request: SkipRequest, reader: StateReader) -> tuple[tuple[str, byte
     """Return the outputs a person gives, one a token; none where the kernel will refuse the request anyway."""
     view = reader.instance(request.instance)
     found = [incident for incident in view.incidents if incident.number == request.incident] if view else []
-    if view is None or not found or found[0].kind != "firing":
+    if view is None or not found or found[0].kind is not IncidentKind.FIRING:
         return ()
     plan = reader.plan(view.header)
     names = plan.transitions[plan.transition_index[found[0].transition]].output_names

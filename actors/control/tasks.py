@@ -5,7 +5,7 @@ from typing import TypeAlias, assert_never, cast
 import msgspec
 
 from placet.actors.addressee import Addressee
-from placet.actors.control_base import PersonalRequest
+from placet.actors.control.base import PersonalRequest
 from placet.actors.given import by_place
 from placet.actors.outputs import Outputs
 from placet.actors.task_id import TaskId

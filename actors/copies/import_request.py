@@ -6,12 +6,12 @@ from pathlib import Path
 from placet.actors.answers import Answer, Refused, Spawned
 from placet.actors.arguments import check_text, chosen_id
 from placet.actors.clock import wall_s
-from placet.actors.control_answer import Face
-from placet.actors.control_request import ImportRequest
+from placet.actors.control.answer import Face
+from placet.actors.control.request import ImportRequest
+from placet.actors.control.visit import carry_out
 from placet.actors.errors import BadRequest, RequestRefused
 from placet.actors.messages import Import
 from placet.actors.reader import StateReader
-from placet.actors.visit import carry_out
 from placet.persistence.copy_errors import BadCopy
 from placet.persistence.export_file import Export, read_export
 from placet.persistence.state import open_state

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import cast
 
 from placet.actors.clock import monotonic_s
-from placet.actors.control import LineTooLong, read_line, short_path
-from placet.actors.control_answer import Face, checked
-from placet.actors.control_request import AnyRequest, EffectiveRequests, ImportRequest, StatusRequest, encode_request
-from placet.actors.copy_request import import_alone
+from placet.actors.control.answer import Face, checked
+from placet.actors.control.line import LineTooLong, read_line
+from placet.actors.control.request import AnyRequest, EffectiveRequests, ImportRequest, StatusRequest, encode_request
+from placet.actors.control.socket_path import short_path
+from placet.actors.control.visit import visit
+from placet.actors.copies.import_request import import_alone
 from placet.actors.errors import EngineSilent, EngineStopped
-from placet.actors.visit import visit
 from placet.persistence.errors import StoreInUse
 from placet.persistence.lock import owner
 

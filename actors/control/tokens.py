@@ -3,7 +3,7 @@
 from typing import TypeAlias, assert_never
 
 from placet.actors.addressee import Addressee
-from placet.actors.control_base import PersonalRequest
+from placet.actors.control.base import PersonalRequest
 from placet.actors.messages import (
     DropToken,
     EditToken,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from placet.actors.errors import NotFound
+from placet.actors.errors import NotFound, no_instance
 from placet.actors.reader import StateReader
 from placet.actors.records import Header, decode_firing
 from placet.actors.stamp import Stamp, decode_stamp
@@ -59,7 +59,7 @@ def write_export(view: View, instance: str, file: BinaryIO, *, path: str = "", h
     reader = StateReader(view)
     root, header = reader.root(instance), reader.header(instance)
     if root is None or header is None:
-        raise NotFound(instance, f"there is no instance {instance}")
+        raise no_instance(instance)
     prefix = root if not path else root + _actor(reader, header, path).to_bytes(2, "big")
     writer = ExportWriter(file, _head(view, header, path, history=history))
     writer.net(reader.stored_net_bytes(header))

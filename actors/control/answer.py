@@ -26,8 +26,8 @@ def error_face(error: PlacetError) -> Face:
             said |= {"code": refusal or error.code, "by": by, "at": at}
         case WrongType(place=place, expected=expected, found=found):
             said |= {"place": place, "expected": expected, "found": found}
-        case BadRequest(reason=reason):
-            said |= {"reason": reason}
+        case BadRequest(reason=reason, remedy=remedy):
+            said |= {"reason": reason, "remedy": remedy}
         case _:
             pass
     return {"error": said}
@@ -53,7 +53,7 @@ def checked(instance: str, face: Face) -> Face:
         case WrongType.code:
             raise WrongType(str(said.get("place")), str(said.get("expected")), str(said.get("found")))
         case BadRequest.code:
-            raise BadRequest(str(said.get("reason", message)))
+            raise BadRequest(str(said.get("reason", message)), str(said.get("remedy", "")))
         case WaitTimeout.code:
             raise WaitTimeout(instance, message)
         case EngineStopped.code:

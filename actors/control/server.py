@@ -11,36 +11,21 @@ import stat
 import struct
 import sys
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 from weakref import WeakSet
 
-from placet.actors.clock import monotonic_s
+from placet.actors.control.line import LineTooLong, read_line
+from placet.actors.control.socket_path import short_path
 from placet.persistence.directory import CONTROL
 
 LINE_S = 10.0  # a client has so long for its whole line, and for taking the answer
-MOST_BYTES = 4 << 20  # of one line
 MOST_CONNECTIONS = 32
-LONGEST_PATH = 103  # bytes; Linux has room for 107, macOS for 103
 _CREDENTIALS = struct.Struct("3i")  # pid, user, group
 
 Answerer: TypeAlias = Callable[[bytes], bytes]  # request line -> answer line, both without the newline
-
-
-@contextmanager
-def short_path(directory: Path) -> Generator[str]:
-    """Yield a path of the directory's control socket that is short enough for the system, however deep it lies."""
-    path = directory / CONTROL
-    if len(os.fsencode(path)) <= LONGEST_PATH:
-        yield str(path)
-        return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{CONTROL}"
-    finally:
-        os.close(descriptor)
 
 
 class ControlServer:
@@ -148,33 +133,6 @@ def _turn_away(connection: socket.socket, why: str) -> None:
     connection.setblocking(False)
     with connection, suppress(OSError):
         connection.send(b'{"error": {"code": "unwelcome", "message": "%s"}}\n' % why.encode())
-
-
-class LineTooLong(Exception):
-    """A peer sent more than `MOST_BYTES` without a newline."""
-
-
-def read_line(connection: socket.socket, rest: bytes, patience_s: float) -> tuple[bytes, bytes] | None:
-    """Return (line, what came after it), or None at the end; `rest` is what came after the last one.
-
-    Raises `TimeoutError` when the whole line is not there in time, `LineTooLong`, and `OSError`.
-    """
-    end_s = monotonic_s() + patience_s
-    buffer = bytearray(rest)
-    scanned = 0
-    while (position := buffer.find(b"\n", scanned)) < 0:
-        scanned = len(buffer)
-        if scanned > MOST_BYTES:
-            raise LineTooLong
-        left_s = end_s - monotonic_s()
-        if left_s <= 0:
-            raise TimeoutError
-        connection.settimeout(left_s)
-        received = connection.recv(1 << 16)
-        if not received:
-            return None
-        buffer += received
-    return bytes(buffer[:position]), bytes(buffer[position + 1 :])
 
 
 def is_trusted(connection: socket.socket) -> bool:

@@ -4,7 +4,7 @@ What ran when it was exported did not run here: it comes back as after a clean s
 copy is paused, since beside its original it would do everything a second time: a person decides which of them goes on.
 """
 
-from placet.actors.copy_entries import Copy
+from placet.actors.copies.entries import Copy
 from placet.actors.delays import OF_A_TOKEN
 from placet.actors.interventions import end
 from placet.actors.lifecycle import TERMINAL, Intent
@@ -14,7 +14,7 @@ from placet.actors.services import Waking
 from placet.actors.turn import Turn
 from placet.actors.waking import wake
 from placet.actors.workflow import WorkflowActor
-from placet.persistence.history import decode_record, encode_record
+from placet.persistence.history import RecordKind, decode_record, encode_record
 from placet.persistence.keys import HISTORY, pack_id
 
 
@@ -38,7 +38,7 @@ def bring_in(root: bytes, message: Import, turn: Turn, services: Waking) -> Work
     turn.born.update(entries)
     workflow = wake(root, entries, turn, services)
     detail = {"by": message.by, "why": message.why, "origin": message.origin}
-    workflow.note(turn, "imported", **detail, exported_at=copy.past(message.engine_s))
+    workflow.note(turn, RecordKind.IMPORTED, **detail, exported_at=copy.past(message.engine_s))
     if workflow.header.state not in TERMINAL:
         _begin(workflow, turn)
     return workflow
@@ -47,12 +47,15 @@ def bring_in(root: bytes, message: Import, turn: Turn, services: Waking) -> Work
 def _begin(workflow: WorkflowActor, turn: Turn) -> None:
     """Take back what ran elsewhere, set the timers, and pause."""
     header = workflow.header
+    header.caller = None  # which has, or waits for, the original
     if header.intent is Intent.RUN:
         header.intent = Intent.PAUSE
     for composite in workflow.composites:
         for firing in list(composite.firings.values()):
             if firing.phase is Phase.RUNNING:
                 composite.lost(turn, firing, clean=True)
+            elif firing.phase is Phase.CALLED:  # its child returns to the original
+                composite.make_ready(turn, firing)
             elif firing.phase is Phase.BACKOFF:
                 turn.timers.append((firing.number, 0.0, firing.due, firing.transition))
     for token, delay in workflow.delays.held.items():

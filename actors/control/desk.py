@@ -3,13 +3,12 @@
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from placet.actors.answers import Entries, Receipt
-from placet.actors.control_answer import Face, error_face, receipt_face
-from placet.actors.control_request import (
+from placet.actors.control.answer import Face, error_face, receipt_face
+from placet.actors.control.request import (
     ActorRequests,
     AnyRequest,
     ImportRequest,
@@ -21,14 +20,13 @@ from placet.actors.control_request import (
     decode_request,
     to_message,
 )
-from placet.actors.copy_request import import_face, import_message, imported
+from placet.actors.copies.import_request import import_face, import_message, imported
+from placet.actors.engine_client import EngineClient
+from placet.actors.errors import OwnError
 from placet.actors.messages import ClientMessage, Inspect, Restart, Sleep
 from placet.persistence.keys import TOKEN
 from placet.persistence.preview import to_json
 from placet.petri.errors import PlacetError
-
-if TYPE_CHECKING:
-    from placet.actors.runtime import Runtime
 
 SLOWEST = 20  # transitions that are told to be slow
 ANSWER_S = 20.0  # an engine that has not committed by then is full or busy: the client may ask again
@@ -37,8 +35,8 @@ ANSWER_S = 20.0  # an engine that has not committed by then is full or busy: the
 class ControlDesk:
     """Turns requests into messages, and answers into JSON."""
 
-    def __init__(self, runtime: "Runtime") -> None:
-        self._runtime = runtime
+    def __init__(self, client: EngineClient) -> None:
+        self._client = client
 
     def answer(self, line: bytes) -> bytes:
         """Return the answer to one line; never raises."""
@@ -47,7 +45,7 @@ class ControlDesk:
         except PlacetError as error:
             face = error_face(error)
         except Exception as error:  # a bug of ours: whoever asked is told, and the next request is served
-            face = {"error": {"code": "internal", "message": f"an error of Placet's own, {error!r}; please report it"}}
+            face = error_face(OwnError(repr(error)))
         return json.dumps(face).encode()
 
     def _face(self, request: AnyRequest) -> Face:
@@ -62,16 +60,16 @@ class ControlDesk:
                 return self._intervene(request)
 
     def _intervene(self, request: PersonalRequests) -> Face:
-        runtime = self._runtime
-        message = to_message(request, runtime.reader, runtime.addressee)
-        receipt = runtime.wait(runtime.intervene(request.instance, message), ANSWER_S, request.instance)
-        return receipt_face(receipt, runtime.reader)
+        client = self._client
+        message = to_message(request, client.reader, client.addressee)
+        receipt = client.wait(client.intervene(request.instance, message), ANSWER_S, request.instance)
+        return receipt_face(receipt, client.reader)
 
     def _import(self, request: ImportRequest) -> Face:
-        runtime = self._runtime
+        client = self._client
         message = import_message(Path(request.file), request.instance, request.by, request.why)
-        answer = runtime.ask(lambda reply: msgspec.structs.replace(message, reply=reply), ANSWER_S)
-        return import_face(imported(answer), runtime.reader)
+        answer = client.ask(lambda reply: msgspec.structs.replace(message, reply=reply), ANSWER_S)
+        return import_face(imported(answer), client.reader)
 
     def _about_actor(self, request: ActorRequests) -> Face:
         kind: type[Inspect] | type[Sleep] | type[Restart]
@@ -86,15 +84,15 @@ class ControlDesk:
         def make(reply: int) -> ClientMessage:
             return kind(instance=request.instance, path=request.path, reply=reply)
 
-        answer = self._runtime.ask(make, ANSWER_S)
+        answer = self._client.ask(make, ANSWER_S)
         if isinstance(answer, Entries):
             entries = [_entry_face(*entry) for entry in answer.entries]
             return {"instance": answer.instance, "path": answer.path, "entries": entries}
         assert isinstance(answer, Receipt), answer
-        return receipt_face(answer, self._runtime.reader)
+        return receipt_face(answer, self._client.reader)
 
     def _status(self) -> Face:
-        runtime, engine = self._runtime, self._runtime.engine
+        client, engine = self._client, self._client.engine
         loads = {name: executor.load() for name, executor in engine.executors.items()}
         return {
             "pid": os.getpid(),
@@ -104,7 +102,7 @@ class ControlDesk:
             "firings": engine.fired,
             "queued": engine.inbox.qsize() + engine.kernel.queued,
             "waiting_for_slots": engine.kernel.slots.queued,
-            "tasks_offered": runtime.reader.tasks_offered(),
+            "tasks_offered": client.reader.tasks_offered(),
             "committed_at": engine.committed_at,
             "executors": {
                 name: {
@@ -123,7 +121,7 @@ class ControlDesk:
                     "attempt": handler.attempt,
                     "since_s": round(handler.since_s, 3),
                 }
-                for handler in runtime.running()
+                for handler in client.running()
             ],
             "slowest": [
                 {
@@ -134,7 +132,7 @@ class ControlDesk:
                 }
                 for one in engine.durations.slowest(SLOWEST)
             ],
-            "not_loaded": dict(runtime.unknown),
+            "not_loaded": dict(client.unknown),
         }
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 
 from placet.actors.addressee import Addressee
-from placet.actors.answers import Answer, Receipt, Refused
+from placet.actors.answers import Answer, Receipt, RefusalCode, Refused
 from placet.actors.catalog import Catalog
 from placet.actors.clock import EngineClock, wall_s
-from placet.actors.control_answer import Face, receipt_face
-from placet.actors.control_request import PersonalRequests, to_message
+from placet.actors.control.answer import Face, receipt_face
+from placet.actors.control.request import PersonalRequests, to_message
 from placet.actors.errors import NotFound, RequestRefused
 from placet.actors.kernel import Kernel
 from placet.actors.messages import ClientMessage
@@ -61,7 +61,7 @@ def accepted(instance: str, answer: Answer) -> Receipt:
     match answer:
         case Receipt():
             return answer
-        case Refused(code="not_found", reason=reason):
+        case Refused(code=RefusalCode.NOT_FOUND, reason=reason):
             raise NotFound(instance, reason)
         case Refused(code=code, reason=reason, by=by, at=at):
             raise RequestRefused(instance, reason, code, by, at)

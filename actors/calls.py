@@ -1,0 +1,191 @@
+"""Called composites: a firing that a child instance works on, and what the child gives back.
+
+The two sides speak by messages alone, `Call`, `Return` and `Cancel`, each on disk until it has had its effect, so that
+it does not matter where the child lives. The firing keeps its tokens until the child has returned.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from placet.actors.catalog import registered
+from placet.actors.lifecycle import InstanceState
+from placet.actors.messages import Call, Cancel, Return, Spawn, encode_message
+from placet.actors.records import TIMED_OUT, Caller, Failure, Firing, Phase, encode
+from placet.actors.turn import Turn
+from placet.actors.usercode import Outputs
+from placet.persistence.history import RecordKind
+from placet.petri.behaviour import Definition
+from placet.petri.calling import entries_of
+from placet.petri.plan import TransitionPlan
+
+if TYPE_CHECKING:
+    from placet.actors.workflow import WorkflowActor
+
+NOT_CALLED = "NotCalled"  # the child could not begin
+CHILD_FAILED = "ChildFailed"
+CHILD_CANCELLED = "ChildCancelled"
+WRONG_RESULT = "WrongResult"  # what the child left in its exits is not what the outputs take
+
+
+def child_id(instance: str, transition: str, number: int, attempt: int) -> str:
+    """Return the id of the child that an attempt of a firing calls, such as `order-17/fulfil.41`."""
+    return f"{instance}/{transition}.{number}" + (f".{attempt}" if attempt > 1 else "")
+
+
+# -- the parent --------------------------------------------------------------------------------------------------
+
+
+def call(workflow: "WorkflowActor", turn: Turn, firing: Firing, transition: TransitionPlan, values: list[bytes]) -> str:
+    """Send the `Call` of a firing's attempt, `values` being those of its arguments, and return the child's id."""
+    assert transition.called is not None, transition.path
+    header = workflow.header
+    child = child_id(header.instance, transition.path, firing.number, firing.attempt)
+    left = iter(values)
+    message = Call(
+        instance=child,
+        workflow=transition.called.workflow,
+        caller=Caller(header.instance, transition.index, firing.number, firing.attempt),
+        entries=transition.called.entries,
+        arguments=tuple(tuple(islice(left, arc.weight)) for arc in transition.arguments),
+        incarnation=int.from_bytes(_digest(f"{child}#{header.incarnation}".encode(), 4), "big"),
+    )
+    turn.rare().sent.append(encode_message(message))
+    workflow.record(turn, RecordKind.CALLED, transition.path, firing.number, firing.attempt, detail={"child": child})
+    return child
+
+
+def cancel_child(workflow: "WorkflowActor", turn: Turn, firing: Firing, why: str) -> None:
+    """Ask the child of a firing to end; the firing waits until it has answered."""
+    header = workflow.header
+    path = workflow.plan.transitions[firing.transition].path
+    child = child_id(header.instance, path, firing.number, firing.attempt)
+    turn.rare().sent.append(encode_message(Cancel(instance=child, by=header.instance, why=why)))
+
+
+def returned(workflow: "WorkflowActor", turn: Turn, message: Return) -> None:
+    """Count what a child returned; where nobody waits for it any more it is recorded and dropped."""
+    composite, firing = workflow.firing(message.transition, message.number)
+    transition = workflow.plan.transitions[message.transition]
+    if firing is None or firing.phase is not Phase.CALLED or firing.attempt != message.attempt:
+        workflow.record(turn, RecordKind.STALE, transition.path, message.number, message.attempt)
+        return
+    result = message.failure or _outputs(transition, message)
+    if not isinstance(result, Failure):
+        composite.finish(turn, firing, transition, result)
+        return
+    if result.type == CHILD_CANCELLED and 0.0 < firing.due <= turn.now:
+        result = Failure(
+            type=TIMED_OUT, message=f"{message.child} took too long, and was cancelled", types=(TIMED_OUT,)
+        )
+    composite.fail(turn, firing, result)
+    composite.end_idle(turn, firing)
+
+
+def _outputs(transition: TransitionPlan, message: Return) -> Outputs | Failure:
+    """Return what a child left in its exits as outputs of the firing that called it, or what is wrong with it."""
+    called = transition.called
+    assert called is not None, transition.path
+    found = dict(message.exits)
+    names = called.exits or [path for path, _ in message.exits if "/" not in path]
+    if len(names) != len(transition.outputs) or not set(names) <= set(found):
+        return _wrong(
+            f"{message.child} has the exits {', '.join(found) or 'none'}, and {transition.path} other outputs"
+        )
+    counts = [len(found[name]) for name in names]
+    weights = [weight for _, weight in transition.outputs]
+    if transition.choice:
+        chosen = [position for position, count in enumerate(counts) if count]
+        fits = len(chosen) == 1 and counts[chosen[0]] == weights[chosen[0]]
+    else:
+        fits = counts == weights
+    if not fits:
+        there = ", ".join(f"{count} in {name}" for name, count in zip(names, counts, strict=True))
+        return _wrong(f"{message.child} completed with the tokens {there}, and {transition.path} takes {weights}")
+    return tuple((position, value) for position, name in enumerate(names) for value in found[name])
+
+
+def _wrong(problem: str) -> Failure:
+    return Failure(type=WRONG_RESULT, message=problem, types=(WRONG_RESULT,))
+
+
+# -- the child ---------------------------------------------------------------------------------------------------
+
+
+def called_spawn(message: Call, definition: Definition | None) -> Spawn | str:
+    """Return the spawn that a call asks for, or why there can be none."""
+    if definition is None:
+        return f"the workflow {message.workflow!r} is not registered; register it, then retry"
+    _, plan, digest = registered(definition)
+    entries: Sequence[str] = message.entries or entries_of(plan)
+    if len(entries) != len(message.arguments):
+        return f"{message.workflow} has {len(entries)} entries, and is called with {len(message.arguments)} arguments"
+    tokens: list[tuple[int, bytes]] = []
+    for path, values in zip(entries, message.arguments, strict=True):
+        index = plan.place_index.get(path)
+        if index is None or not plan.places[index].is_entry:
+            return f"{message.workflow} has no entry place {path!r}"
+        tokens += [(index, value) for value in values]
+    return Spawn(
+        instance=message.instance,
+        workflow=definition.name,
+        version=definition.version,
+        net=digest,
+        tokens=tuple(tokens),
+        inputs=_digest(encode(message.caller), 16),
+        incarnation=message.incarnation,
+        caller=message.caller,
+    )
+
+
+def not_called(message: Call, reason: str) -> Return:
+    """Return what the caller of a child that cannot begin is told."""
+    failure = Failure(type=NOT_CALLED, message=reason, types=(NOT_CALLED,))
+    return _to_caller(message.caller, message.instance, failure=failure)
+
+
+def answer_caller(workflow: "WorkflowActor", turn: Turn) -> None:
+    """Send the `Return` of a child that has just ended."""
+    header = workflow.header
+    caller = header.caller
+    if caller is None:
+        return
+    if header.state is InstanceState.COMPLETED:
+        message = _to_caller(caller, header.instance, exits=_exits(workflow))
+    else:
+        kind = CHILD_FAILED if header.state is InstanceState.FAILED else CHILD_CANCELLED
+        failure = Failure(type=kind, message=f"{header.instance} is {header.state.value}", types=(kind,))
+        message = _to_caller(caller, header.instance, failure=failure)
+    turn.rare().sent.append(encode_message(message))
+
+
+def _exits(workflow: "WorkflowActor") -> tuple[tuple[str, tuple[bytes, ...]], ...]:
+    found: list[tuple[str, tuple[bytes, ...]]] = []
+    for place in workflow.plan.places:
+        if place.is_exit:
+            held = workflow.place(place.index)
+            found.append((place.path, tuple(workflow.value(stored) for stored in held.tokens.values())))
+    return tuple(found)
+
+
+def _to_caller(
+    caller: Caller,
+    child: str,
+    *,
+    exits: tuple[tuple[str, tuple[bytes, ...]], ...] = (),
+    failure: Failure | None = None,
+) -> Return:
+    return Return(
+        instance=caller.instance,
+        transition=caller.transition,
+        number=caller.number,
+        attempt=caller.attempt,
+        child=child,
+        exits=exits,
+        failure=failure,
+    )
+
+
+def _digest(data: bytes, size: int) -> bytes:
+    return hashlib.blake2b(data, digest_size=size).digest()

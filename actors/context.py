@@ -1,0 +1,122 @@
+"""What a handler gets if it has a parameter named `context`: who it is, and what it may do beside returning."""
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any
+
+from placet.actors.messages import PlainMessage
+from placet.actors.notes import Notes
+from placet.actors.spawning import Definable, Tokens
+from placet.actors.token_request import Inject, Put
+from placet.persistence.values import decode, encode
+
+LOGGER = "placet.handlers"
+
+
+class Context:
+    """The firing a handler runs for, and what the handler may do beside returning.
+
+    What it spawns, tells and changes of the state counts if its result does, in the same commit; an attempt that
+    fails, is lost or comes too late leaves nothing behind. All of it may be used from any thread until the handler has
+    returned, and raises `HandlerReturned` then. Handlers with run="inline" are declared pure: they get `DeclaredPure`.
+    """
+
+    __slots__ = ("attempt", "firing_id", "instance", "item", "notes", "tags", "transition")
+
+    def __init__(
+        self,
+        *,
+        instance: str,
+        firing_id: str,
+        attempt: int,
+        item: int | None = None,
+        transition: str = "",
+        tags: tuple[str, ...] = (),
+        notes: Notes | None = None,
+    ) -> None:
+        self.instance = instance
+        self.firing_id = firing_id  # the same for every attempt of this firing, and for no other: an idempotency key
+        self.attempt = attempt  # 1 for the first
+        self.item = item  # with run="parallel": which item of the list this call is for, from 0 on
+        self.transition = transition  # its path, such as `fulfil/pack`
+        self.tags = tags  # of the transition: its category, and the names of its properties
+        self.notes = notes if notes is not None else Notes(firing=firing_id, item=item)  # for executors
+
+    def __repr__(self) -> str:
+        return f"Context({self.firing_id!r}, attempt={self.attempt})"
+
+    @property
+    def logger(self) -> "logging.LoggerAdapter[logging.Logger]":
+        """The logger `placet.handlers`; each message begins with transition and firing, and has them as attributes.
+
+        In a worker process it is that process's: what `logging` does with it is set up there, by what the handler
+        imports.
+        """
+        return _FiringLogger(logging.getLogger(LOGGER), self._names())
+
+    def _names(self) -> dict[str, object]:
+        names: dict[str, object] = {"instance": self.instance, "transition": self.transition}
+        return {**names, "firing": self.firing_id, "attempt": self.attempt}
+
+    # -- the state of the instance -------------------------------------------------------------------------
+
+    def get(self, name: str, default: object = None) -> Any:  # `Any`: your data
+        """Return a value of the instance's state, or `default` where there is none of that name.
+
+        It is that of the moment at which the attempt began, with this handler's own changes.
+        """
+        held = self.notes.held(name)
+        return default if held is None else decode(held)
+
+    def put(self, name: str, value: object) -> None:
+        """Give a value of the state: any Python value of up to 64 KiB when encoded. The last result that counts wins.
+
+        Raises `ValueTooLarge` and `ValueNotEncodable`.
+        """
+        self.notes.change(name, encode(value))
+
+    def delete(self, name: str) -> None:
+        """Remove a value from the state; one that is not there may be removed."""
+        self.notes.change(name, None)
+
+    def compare_and_set(self, name: str, expected: object, value: object) -> bool:
+        """Give a value of the state if it is `expected` now (None: or missing); return whether it is.
+
+        Should another firing have changed it by the time the result comes, this attempt fails, as `StateConflict`,
+        and `Retry` may try again, with the state as it is then. Raises as `put` does.
+        """
+        return self.notes.change_if(name, expected, encode(value))
+
+    # -- other instances -----------------------------------------------------------------------------------
+
+    def spawn(self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = "") -> str:
+        """Start an instance with `tokens`, {entry place: [values]}, once the result counts; return its id.
+
+        Without an id it gets one that follows from the firing and the order of such calls: the same in each attempt. If
+        there is an instance of that id by then, with other inputs, the history of this one says `undelivered`.
+        Raises `UnknownWorkflow`, `DefinitionError` for another workflow under a registered name, `InvalidId`,
+        `BadRequest`, `NotFound` for a place that is no entry, `TypeError` where no list of values is given,
+        `WrongType`, `RequestRefused` for more tokens than a place holds, `ValueNotEncodable`, and `Busy` from the
+        10,000th message on.
+        """
+        return self.notes.spawn(workflow, tokens or {}, id)
+
+    def tell(self, instance: str, message: Put | Inject | PlainMessage) -> None:
+        """Send a token or an intervention to an instance, once the result counts.
+
+        It is recorded there as `by` this firing, whatever its `by` says. One that has no effect, since the instance
+        does not exist or refuses it, is recorded in the history of this one as `undelivered`, with the reason.
+        Raises `TypeError` for what is no such message, `BadRequest` for an id that is no text, `ValueNotEncodable`,
+        and `Busy` as `spawn` does.
+        """
+        self.notes.tell(instance, message)
+
+
+class _FiringLogger(logging.LoggerAdapter[logging.Logger]):
+    """Names the firing in each message, and leaves the caller's own `extra` in place."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """As `logging` has it, whose types these are (`Any`)."""
+        names = dict(self.extra or {})
+        kwargs["extra"] = {**(kwargs.get("extra") or {}), **names}
+        return f"{names['transition']} {names['firing']}: {msg}", kwargs

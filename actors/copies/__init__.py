@@ -1,0 +1,1 @@
+"""Copies of an instance, made, moved and brought in again, and of a whole state."""

@@ -1,0 +1,119 @@
+"""Parents and called children: whichever engine each lives in, none forgets the other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from placet.actors.calls import child_id
+from placet.actors.lifecycle import InstanceState
+from placet.actors.messages import Call, Delivery, Return, Sent, decode_delivery, decode_message
+from placet.actors.records import Caller, Firing, Phase
+from placet.persistence.history import Record
+from placet.persistence.keys import OUTBOX, address_key
+from placet.petri.calling import entries_of
+from placet.petri.plan import Plan, TransitionPlan
+from placet.testing.errors import require
+from placet.testing.image import Image, value_of
+
+if TYPE_CHECKING:
+    from placet.testing.checks import Checks
+
+
+@dataclass(slots=True)
+class Calls:
+    """Looks at all engines of a simulation at once."""
+
+    engines: "list[Checks]" = field(default_factory=list["Checks"])
+
+    def find(self, instance: str) -> "tuple[Checks, Image] | None":
+        """Return an instance with the checks of the engine it lives in."""
+        for checks in self.engines:
+            root = checks.view.get(address_key(instance))
+            if root is not None and root in checks.images:
+                return checks, checks.images[root]
+        return None
+
+    def under_way(self) -> Iterator[Delivery]:
+        """Yield every message of one instance to another that is on disk somewhere."""
+        for checks in self.engines:
+            for _, value in checks.view.scan(OUTBOX):
+                sent = decode_message(value)
+                assert isinstance(sent, Sent), sent
+                yield decode_delivery(sent.message)
+
+    def first_tokens(self, child: Image) -> list[tuple[int, bytes]]:
+        """Return (place, b"") for each token that the call of a child gave it."""
+        caller, plan = child.header.caller, self._plan(child)
+        found = self.find(caller.instance) if caller else None
+        require(found is not None, "a child has a parent", child.header.instance)
+        assert found is not None
+        assert caller is not None
+        transition = self._transition(found, caller)
+        names = (transition.called.entries if transition.called else ()) or entries_of(plan)
+        arcs = zip(transition.arguments, names, strict=True)
+        return [(plan.place_index[name], b"") for arc, name in arcs for _ in range(arc.weight)]
+
+    def check(self, image: Image, *, is_new: bool) -> None:
+        """Check an instance that a commit touched: as a parent, and as a child."""
+        for firing in image.phases(Phase.CALLED):
+            self._check_waits(image, firing)
+        caller = image.header.caller
+        if caller is None:
+            return
+        found = self.find(caller.instance)
+        require(found is not None, "a child has a parent", image.header.instance)
+        assert found is not None
+        waiting = found[1].firings.get(caller.number)
+        waits = waiting is not None and waiting.phase is Phase.CALLED and waiting.attempt == caller.attempt
+        require(waits or image.is_over, "a parent waits for its child", f"{image.header.instance} has {waiting}")
+        if waiting is not None and waits and image.is_over:
+            self._check_waits(found[1], waiting)
+        if waiting is not None and waits and is_new:
+            self._check_values(image, found, waiting)
+
+    def _check_waits(self, parent: Image, firing: Firing) -> None:
+        """What a called firing waits for is there: a child that lives, its call, or its return."""
+        child = self._child(parent, firing)
+        found = self.find(child)
+        if found is not None and not found[1].is_over:
+            return
+        key = (parent.header.instance, firing.number, firing.attempt)
+        parked = [one.message for one in parent.parked if one.kind == "Return"]
+        messages = [*self.under_way(), *(decode_message(data) for data in parked)]
+        there = any(
+            (isinstance(one, Return) and (one.instance, one.number, one.attempt) == key)
+            or (isinstance(one, Call) and one.instance == child)
+            for one in messages
+        )
+        require(there, "a call is answered", f"{parent.header.instance} waits for {child}, which does not exist")
+
+    def _check_values(self, child: Image, parent: "tuple[Checks, Image]", firing: Firing) -> None:
+        """A child begins with the values that its caller took."""
+        if child.firings or child.header.fired:
+            return
+        found = self.find(child.header.instance)
+        assert found is not None, child.header.instance
+        mine = [value_of(parent[0].view, parent[1].root, value) for _, _, value in (*firing.tokens, *firing.seen)]
+        held = [value for tokens in child.places.values() for value in tokens.values()]
+        given = [value_of(found[0].view, child.root, value) for value in held]
+        same = sorted(map(repr, mine)) == sorted(map(repr, given))
+        require(same, "a call gives what was taken", child.header.instance)
+
+    def check_returned(self, parent: Image, record: Record) -> None:
+        """A call counts as done only when its child has completed."""
+        child = child_id(parent.header.instance, record.transition, record.firing, record.attempt)
+        found = self.find(child)
+        completed = found is not None and found[1].header.state is InstanceState.COMPLETED
+        require(completed, "P2: no result of a call without a child that completed", record)
+
+    def _child(self, parent: Image, firing: Firing) -> str:
+        path = self._plan(parent).transitions[firing.transition].path
+        return child_id(parent.header.instance, path, firing.number, firing.attempt)
+
+    def _plan(self, image: Image) -> Plan:
+        found = self.find(image.header.instance)
+        assert found is not None, image.header.instance
+        return found[0].plan(image)
+
+    def _transition(self, parent: "tuple[Checks, Image]", caller: Caller) -> TransitionPlan:
+        return parent[0].plan(parent[1]).transitions[caller.transition]
