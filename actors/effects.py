@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from placet.actors.answers import Answer
+from placet.actors.messages import ChannelKey, Parcel
 from placet.persistence.history import RecordKind
 from placet.petri.plan import TransitionPlan
 
@@ -69,10 +70,14 @@ class Batch:
     replies: list[Reply] = field(default_factory=list[Reply])
     changes: list[StateChanged] = field(default_factory=list[StateChanged])
     progress: list[Progress] = field(default_factory=list[Progress])
+    parcels: list[Parcel] = field(default_factory=list[Parcel])  # to other engines, in order
+    acknowledgements: dict[ChannelKey, int] = field(default_factory=dict[ChannelKey, int])  # to other engines
     fired: int = 0  # results counted in this batch
     turns: int = 0
 
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to commit and nothing to release."""
-        return not (self.writes or self.starts or self.expires or self.replies or self.changes or self.progress)
+        if self.writes or self.starts or self.expires or self.replies or self.changes or self.progress:
+            return False
+        return not (self.parcels or self.acknowledgements)

@@ -4,8 +4,7 @@ No thread, socket, file or clock in here. The caller commits `Batch.writes` dura
 only then carries out the batch's effects. While a commit is pending or failing, `run` must not be called.
 """
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from math import inf, nextafter
 
 import msgspec
@@ -18,9 +17,11 @@ from placet.actors.catalog import Catalog, net_key
 from placet.actors.effects import Batch, Reply
 from placet.actors.errors import no_instance
 from placet.actors.faults import Faults, set_aside
+from placet.actors.mailboxes import Mailboxes
 from placet.actors.marker import Marker, NoMarker
 from placet.actors.memory import Memory
 from placet.actors.messages import (
+    Acknowledged,
     Call,
     ClientMessage,
     Delivery,
@@ -31,6 +32,7 @@ from placet.actors.messages import (
     Import,
     Intervention,
     KernelMessage,
+    Parcel,
     Park,
     Recover,
     Request,
@@ -45,6 +47,7 @@ from placet.actors.messages import (
     decode_message,
     encode_message,
 )
+from placet.actors.outbox import Outbox
 from placet.actors.pending import Pending
 from placet.actors.receive import RECEIVERS
 from placet.actors.records import RUNNING, Header, decode_header
@@ -70,7 +73,15 @@ INLINE_A_TURN = 64  # inline firings a turn, so that no instance holds the kerne
 class Kernel:
     """Runs the actors of one engine over a view of its store."""
 
-    def __init__(self, view: View, catalog: Catalog, marker: Marker | None = None, *, visiting: bool = False) -> None:
+    def __init__(
+        self,
+        view: View,
+        catalog: Catalog,
+        marker: Marker | None = None,
+        *,
+        visiting: bool = False,
+        shards: Set[int] | None = None,
+    ) -> None:
         self.visiting = visiting  # for one message of a person, beside no engine: nothing is recovered or chosen
         self._view = view
         self._catalog = catalog
@@ -79,9 +90,9 @@ class Kernel:
         self._batch = Batch()
         self._memory = Memory()
         self._one_turn = Turn()
-        # By root, or by id where the root is not known. Most mailboxes hold one message: it stands for itself.
-        self._mail: dict[bytes | str, KernelMessage | deque[KernelMessage]] = {}
-        self._ready: deque[bytes | str] = deque()
+        self._mail = Mailboxes()
+        self._parcels: list[Parcel | Acknowledged] = []  # from other engines, for the next batch
+        self._sends_again = False
         self._roots = Roots()
         self._nets: set[bytes] = set()  # digests of nets known to be stored
         self._faults = Faults()
@@ -93,10 +104,9 @@ class Kernel:
         stamp = view.get(STAMP)
         self.stamp: Stamp = decode_stamp(stamp) if stamp else Stamp()
         self.history = self.stamp.history
-        self._sent = self.stamp.sent
+        self.outbox = Outbox(self.stamp.sent, shards)
         self._arriving: Sent | None = None  # the message from another instance that is being handled
         self._now = nextafter(self.stamp.engine_s, inf)  # so that nothing new began by the time of a clean stop
-        self.queued = 0  # messages not handled yet
         self.draining = visiting  # a clean stop is under way: nothing new is chosen, inline neither
 
     # -- in ------------------------------------------------------------------------------------------------
@@ -111,8 +121,9 @@ class Kernel:
             self.deliver(Recover(root=root, stopped_s=self.stamp.stopped_s))
         for key, due, transition in found.timers:
             self.timers.set(key, due, transition)
-        for data in found.sent:
-            self.deliver(decode_message(data))
+        for sent in self.outbox.recover(self._view):
+            self.deliver(sent)
+        self._sends_again = self.outbox.unacknowledged
         return found
 
     def set_capacity(self, executor: str, slots: int) -> None:
@@ -121,35 +132,27 @@ class Kernel:
 
     def deliver(self, message: KernelMessage) -> None:
         """Queue one message."""
-        address = message.root if isinstance(message, RootMessage) else message.instance
-        if address not in self._mail:
-            self._mail[address] = message
-            self._ready.append(address)
-        else:
-            self._mailbox(address).append(message)
-        self.queued += 1
+        self._mail.put(message)
 
-    def _mailbox(self, address: bytes | str) -> deque[KernelMessage]:
-        held = self._mail[address]
-        if isinstance(held, deque):
-            return held
-        mailbox = self._mail[address] = deque((held,))
-        return mailbox
+    def receive(self, message: Parcel | Acknowledged) -> None:
+        """Queue what another engine has sent; it is looked at in the order in which it comes."""
+        self._parcels.append(message)
 
-    def _put_first(self, root: bytes, message: KernelMessage) -> None:
-        if root not in self._mail:
-            self._mail[root] = message
-            self._ready.append(root)
-        else:
-            self._mailbox(root).appendleft(message)
-        self.queued += 1
+    def send_again(self) -> None:
+        """Send other engines once more what they have not acknowledged: after a while, or a new connection."""
+        self._sends_again = self.outbox.unacknowledged
+
+    @property
+    def queued(self) -> int:
+        """How many messages are not handled yet."""
+        return self._mail.waiting
 
     # -- run -----------------------------------------------------------------------------------------------
 
     @property
     def has_work(self) -> bool:
         """True when `run` would handle something without a new message."""
-        if self._ready or (self.slots.queued and self.slots.has_grant):
+        if self._mail.ready or self._parcels or self._sends_again or (self.slots.queued and self.slots.has_grant):
             return True
         return not self.draining and self._alone.has_work
 
@@ -161,6 +164,8 @@ class Kernel:
         self._begin(now)
         for (root, number), transition in self.timers.pop_due(self._now):
             self.deliver(Due(root=root, transition=transition, number=number))
+        if self._parcels or self._sends_again:
+            self._exchange()
         spent = 0
         batch = self._batch
         while spent < budget:
@@ -192,7 +197,7 @@ class Kernel:
         self.suspects.write(engine)
         if clean or not self._pending.is_empty:
             stopped_s = self._now if clean else self.stamp.stopped_s
-            self.stamp = Stamp(self._now, wall, self.history, stopped_s, self._sent)
+            self.stamp = Stamp(self._now, wall, self.history, stopped_s, self.outbox.given)
             engine[STAMP] = encode_stamp(self.stamp)
             self._batch.writes = self._pending.writes()
         return self._batch
@@ -206,17 +211,8 @@ class Kernel:
             root = self.slots.next_waiting()
             if root is not None:
                 return Grant(root=root)
-        if self._ready:
-            address = self._ready.popleft()
-            self.queued -= 1
-            held = self._mail.pop(address)
-            if not isinstance(held, deque):
-                return held
-            message = held.popleft()
-            if held:
-                self._mail[address] = held
-                self._ready.append(address)
-            return message
+        if self._mail.ready:
+            return self._mail.take()
         return self._next_alone()
 
     def _next_alone(self) -> KernelMessage | None:
@@ -231,9 +227,30 @@ class Kernel:
         (root, number), transition = found
         return RunAlone(root=root, transition=transition, number=number)
 
+    # -- other engines -------------------------------------------------------------------------------------
+
+    def _exchange(self) -> None:
+        """Take in what other engines have sent, and send what is due."""
+        writes, batch = self._pending.engine, self._batch
+        for message in self._parcels:
+            if isinstance(message, Acknowledged):
+                self.outbox.acknowledged(message, writes)
+            elif sent := self.outbox.take_in(message, self.get, writes, batch):
+                self.deliver(sent)
+        self._parcels.clear()
+        if self._sends_again:
+            self._sends_again = False
+            self.outbox.send_again(self.get, batch)
+
+    def _send(self, sender: str, message: bytes) -> None:
+        """Put a message of an instance into the outbox, and on its way."""
+        sent = self.outbox.post(sender, message, self.get, self._pending.engine, self._batch)
+        if sent is not None:
+            self.deliver(sent)
+
     # -- turns ---------------------------------------------------------------------------------------------
 
-    def _handle_request(self, message: ClientMessage | Return | Sent) -> int:
+    def _handle_request(self, message: ClientMessage | Return | Undelivered | Sent) -> int:
         if isinstance(message, Sent):
             return self._receive(message)
         if isinstance(message, FirstMessage):
@@ -280,19 +297,11 @@ class Kernel:
             return
         message = decode_delivery(sent.message)
         if isinstance(message, Call):
-            self._send(sent.source, encode_message(not_called(message, reason)))
-            return
-        self._arriving = None  # it stays in the outbox until its sender knows
-        kind = type(message).__name__
-        self.deliver(Undelivered(root=sent.source, target=sent.instance, kind=kind, reason=reason, sent=sent.entry))
-
-    def _send(self, source: bytes, message: bytes) -> None:
-        """Put a message of an instance into the outbox, and on its way."""
-        self._sent += 1
-        target = decode_delivery(message).instance
-        sent = Sent(instance=target, entry=self._sent, source=source, message=message)
-        self._pending.engine[outbox_key(self._sent)] = encode_message(sent)
-        self.deliver(sent)
+            self._send(sent.instance, encode_message(not_called(message, reason)))
+        elif not isinstance(message, Return | Undelivered):  # those are answers: nobody waits for one to them
+            kind = type(message).__name__
+            known = Undelivered(instance=sent.sender, target=sent.instance, kind=kind, reason=reason)
+            self._send(sent.instance, encode_message(known))
 
     def _refuse(self, message: Request, code: RefusalCode, reason: str) -> None:
         self._undelivered(reason)
@@ -323,7 +332,7 @@ class Kernel:
         root = turn.root
         batch = self._batch
         self._pending.merge(turn)
-        if isinstance(message, Park | Undelivered) and message.sent:
+        if isinstance(message, Park) and message.sent:
             self._pending.engine[outbox_key(message.sent)] = None
         self.history += len(turn.log)
         batch.fired += turn.fired
@@ -338,7 +347,7 @@ class Kernel:
         if turn.timers:
             self._set_timers(root, turn.timers)
         if turn.aside is not None:
-            self._merge_aside(root, turn.aside, message)
+            self._merge_aside(workflow, turn.aside, message)
         if self._faults.past:
             self._faults.past.pop(root, None)  # a turn went well: its earlier faults do not count
         wanted = workflow.wants() if workflow.agenda.queued or workflow.ready else []
@@ -356,8 +365,8 @@ class Kernel:
             if due:
                 self.timers.set((root, number), due, transition)
 
-    def _merge_aside(self, root: bytes, aside: Aside, message: KernelMessage) -> None:
-        batch = self._batch
+    def _merge_aside(self, workflow: WorkflowActor, aside: Aside, message: KernelMessage) -> None:
+        root, instance, batch = workflow.root, workflow.header.instance, self._batch
         self._pending.engine.update(aside.engine_writes)
         batch.changes += aside.changes
         batch.expires += aside.expires
@@ -365,18 +374,19 @@ class Kernel:
         for number in aside.acquitted:
             self._alone.drop((root, number))
         for firing in aside.suspects:
-            workflow = self._memory.roots[root]
             transition = workflow.plan.transitions[firing.transition]
             if transition.behaviour is not None and workflow.is_suspect(firing):
                 self._alone.add((root, firing.number), firing, transition.executor)
         for replay in aside.replays:
             again = decode_message(replay)
-            if isinstance(again, Return | Intervention):
-                self._send(root, replay)  # it must not be lost between this batch and the next
+            if isinstance(again, Return | Undelivered | Intervention):
+                self._send(
+                    self._memory.roots[root].header.instance, replay
+                )  # it must not be lost between this batch and the next
             else:
                 self.deliver(again)
         for data in aside.sent:
-            self._send(root, data)
+            self._send(instance, data)
         if isinstance(aside.answer, Refused):
             self._undelivered(aside.answer.reason)
         if aside.answer is not None and isinstance(message, Request) and message.reply:
@@ -411,7 +421,7 @@ class Kernel:
         except Exception as error:  # an actor fault, whatever it is: there is no instance yet to hold it
             self._memory.forget(root)
             if self._arriving is not None and self._faults.may_try_again(key, self._now):
-                self.deliver(self._arriving)
+                self._mail.put_first(message.instance, self._arriving)
                 self._arriving = None
                 return 1
             self._refuse(message, RefusalCode.FAULT, f"{message.instance} could not be spawned: {error!r}")
@@ -451,7 +461,8 @@ class Kernel:
         self._memory.forget(root)
         remedy = self._faults.remedy(root, message, error, self._now)
         if remedy.again is not None:
-            self._put_first(root, self._still_sent(message, remedy.again))
+            again = self._still_sent(remedy.again)
+            self._mail.put_first(again.instance if isinstance(again, Sent) else root, again)
             if isinstance(remedy.again, Park) and isinstance(message, Request):
                 self._refuse(message, RefusalCode.FAULT, f"{message.instance} could not handle it: {error!r}")
         elif remedy.parked is not None:
@@ -459,15 +470,13 @@ class Kernel:
             set_aside(turn, self.get, remedy.parked)
             self._pending.merge(turn)
             self._batch.changes += turn.rare().changes
-            if isinstance(message, Park | Undelivered) and message.sent:
+            if isinstance(message, Park) and message.sent:
                 self._pending.engine[outbox_key(message.sent)] = None
         return 1
 
-    def _still_sent(self, message: KernelMessage, again: KernelMessage) -> KernelMessage:
+    def _still_sent(self, again: KernelMessage) -> KernelMessage:
         """Return what is to be handled next after a fault; what came from another instance stays in the outbox."""
         sent, self._arriving = self._arriving, None
-        if isinstance(message, Undelivered) and isinstance(again, Park):
-            return msgspec.structs.replace(again, sent=message.sent)
         if sent is None:
             return again
         return msgspec.structs.replace(again, sent=sent.entry) if isinstance(again, Park) else sent

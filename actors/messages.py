@@ -87,15 +87,6 @@ class RunAlone(RootMessage, frozen=True, gc=False, kw_only=True):
     number: int
 
 
-class Undelivered(RootMessage, frozen=True, gc=False, kw_only=True):
-    """A message this instance sent has had no effect."""
-
-    target: str
-    kind: str
-    reason: str
-    sent: int  # its number in the outbox, which it leaves when the sender has been told
-
-
 class Park(RootMessage, frozen=True, gc=False, kw_only=True):
     """Set aside a message that failed every time, with the reason."""
 
@@ -174,6 +165,14 @@ class Return(Request, frozen=True, gc=False, kw_only=True):
     child: str
     exits: tuple[tuple[str, tuple[bytes, ...]], ...] = ()  # (place, values) of all its exits, as declared
     failure: Failure | None = None  # it did not complete
+
+
+class Undelivered(Request, frozen=True, gc=False, kw_only=True):
+    """A message that `instance` sent to another one has had no effect."""
+
+    target: str
+    kind: str
+    reason: str
 
 
 class ActorRequest(Request, frozen=True, gc=False, kw_only=True):
@@ -325,12 +324,32 @@ class Sent(Message, frozen=True, gc=False, kw_only=True):
 
     instance: str  # its target
     entry: int  # its number in the outbox
-    source: bytes  # root of the sender
+    sender: str  # id of the instance that sent it
     message: bytes  # a `Delivery`
 
 
+ChannelKey: TypeAlias = tuple[int, int]  # (shard of the sender, shard of the target)
+
+
+class Parcel(Message, frozen=True, gc=False, kw_only=True):
+    """A message from a shard of one engine to a shard of another; the numbers of a channel have no gaps."""
+
+    channel: ChannelKey
+    number: int
+    instance: str  # its target
+    sender: str
+    message: bytes  # a `Delivery`
+
+
+class Acknowledged(Message, frozen=True, gc=False, kw_only=True):
+    """The engine of the channel's target has all parcels up to `number` on disk."""
+
+    channel: ChannelKey
+    number: int
+
+
 ExecutorMessage: TypeAlias = Done | Failed | Withdrawn
-InternalMessage: TypeAlias = Due | Grant | Recover | RunAlone | Park | Undelivered
+InternalMessage: TypeAlias = Due | Grant | Recover | RunAlone | Park
 ActorMessage: TypeAlias = Inspect | Restart | Sleep | Trim
 IncidentMessage: TypeAlias = RetryIncident | SkipIncident | FailIncident
 TokenMessage: TypeAlias = Inject | EditToken | MoveToken | DropToken | FreezeToken | ThawToken
@@ -339,10 +358,11 @@ PlainMessage: TypeAlias = Pause | Resume | Cancel | IncidentMessage | MoveToken 
 InterventionMessage: TypeAlias = Put | Pause | Resume | Cancel | IncidentMessage | TokenMessage | TaskMessage
 FirstMessage: TypeAlias = Spawn | Import  # what an instance begins with: there is none yet to receive it
 ClientMessage: TypeAlias = FirstMessage | ActorMessage | InterventionMessage
-KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage | Return | Sent
+KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage | Return | Undelivered | Sent
 
 encode_message = msgspec.msgpack.Encoder().encode
 decode_message = msgspec.msgpack.Decoder(KernelMessage).decode
+decode_parcel = msgspec.msgpack.Decoder(Parcel).decode
 
-Delivery: TypeAlias = SpawnNamed | Call | Return | InterventionMessage
+Delivery: TypeAlias = SpawnNamed | Call | Return | Undelivered | InterventionMessage
 decode_delivery = msgspec.msgpack.Decoder(Delivery).decode

@@ -14,7 +14,7 @@ import msgspec
 from placet.actors.arguments import check_text, chosen_id
 from placet.actors.errors import DeclaredPure, HandlerReturned, SentTooMuch, UnknownWorkflow
 from placet.actors.inputs import fingerprint
-from placet.actors.messages import Intervention, Message, SpawnNamed, StatePut, encode_message
+from placet.actors.messages import Intervention, Message, SpawnNamed, StatePut, TaskIntervention, encode_message
 from placet.actors.spawning import Definable, Tokens, entry_values
 from placet.actors.token_request import TokenRequest, to_token_message
 from placet.persistence.errors import ValueTooLarge
@@ -144,7 +144,7 @@ class Notes:
         self.check()
         check_text("an id", instance)
         told = to_token_message(message, self.firing) if isinstance(message, TokenRequest) else message
-        if not isinstance(told, Intervention):
+        if not isinstance(told, Intervention) or isinstance(told, TaskIntervention):  # tasks are for people
             kind = type(message).__name__
             raise TypeError(f"a handler tells an instance `Put`, `Inject`, `Pause` and the like, not a {kind}")
         with self.lock:

@@ -7,7 +7,7 @@ from placet.actors.delays import OF_A_TOKEN
 from placet.actors.records import Header, Phase, decode_delay, decode_firing, decode_header
 from placet.actors.timers import TimerKey
 from placet.persistence.blobs import BLOB_ACTOR
-from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, HEADER, LIVE, OUTBOX, split_entry
+from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, HEADER, LIVE, split_entry
 from placet.persistence.store import View
 from placet.supervision.losses import ALONE_FROM
 
@@ -21,7 +21,6 @@ class Found:
 
     suspected: bool = False  # some firing was lost so often that it may have to run alone
     awake: list[bytes] = field(default_factory=list[bytes])  # roots that can move
-    sent: list[bytes] = field(default_factory=list[bytes])  # messages of instances to each other, in order
     timers: list[tuple[TimerKey, float, int]] = field(default_factory=list[tuple[TimerKey, float, int]])
 
 
@@ -36,7 +35,6 @@ def find_work(view: View) -> Found:
             _note_firing(key, value, found)
         elif kind == DELAY and (due := decode_delay(value).due):
             found.timers.append(((key[:10], number), due, OF_A_TOKEN))
-    found.sent += [value for _, value in view.scan(OUTBOX)]
     return found
 
 

@@ -32,9 +32,9 @@ inventory.map("count", planned >> counted, count, retry=Retry(attempts=5, first_
 
 
 @inventory.transition(counted >> reported)
-def report(counts: list[Count]) -> list[str]:
+def report(counts: list[Count]) -> str:
     lines = [f"{one['shelf']}: {one['boxes']} boxes, counted at attempt {one['attempt']}" for one in counts]
-    return [*lines, f"{sum(one['boxes'] for one in counts)} boxes on {len(counts)} shelves"]
+    return "\n".join([*lines, f"{sum(one['boxes'] for one in counts)} boxes on {len(counts)} shelves"])
 
 
 if __name__ == "__main__":
@@ -42,5 +42,5 @@ if __name__ == "__main__":
     shelves = ["A1", "A2", "B1", "B2"]
     with Runtime(state, workflows=[inventory]) as runtime:
         instance = runtime.spawn(inventory, {planned: [shelves]}, id="spring")
-        for line in instance.result(timeout_s=30)["reported"]:
-            print("\n".join(map(str, line)) if isinstance(line, list) else line)
+        for text in instance.result(timeout_s=30)["reported"]:
+            print(text)

@@ -7,6 +7,8 @@ Nets:        b"N" | digest
 Shards:      b"S" | shard (1)
 Tasks:       b"T" | shard (1) | root (8)      of instances with tasks that wait for people, how many
 Outbox:      b"O" | number (8)               messages of instances to each other, in order
+Channels:    b"C" | from (1) | to (1) | number (8)     messages between shards of two engines; 0: the last number given
+Received:    b"R" | to (1) | from (1)        number of the last message taken in from a shard of another engine
 Engine:      b"E" | name                     format, suspects
 Stamp:       b"\xff"                      where the engine stood at its last commit
 
@@ -18,6 +20,7 @@ import hashlib
 import struct
 
 LIVE, HISTORY, ADDRESS, NET, SHARD, TASKS, OUTBOX, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"T", b"O", b"E"
+CHANNEL, RECEIVED = b"C", b"R"
 STAMP = b"\xff"  # beside the newest history record, so that a commit writes one page less
 FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on composites, and on places
 
@@ -70,6 +73,22 @@ def history_key(sequence: int) -> bytes:
 def outbox_key(number: int) -> bytes:
     """Return the key of a message that is on its way."""
     return OUTBOX + _id(number)
+
+
+def channel_key(channel: tuple[int, int], number: int) -> bytes:
+    """Return the key of a message from one shard to another, or, for number 0, of the last number given."""
+    return CHANNEL + bytes(channel) + _id(number)
+
+
+def split_channel(key: bytes) -> tuple[tuple[int, int], int]:
+    """Return ((from, to), number) of a channel's key."""
+    return (key[1], key[2]), int.from_bytes(key[3:], "big")
+
+
+def received_key(channel: tuple[int, int]) -> bytes:
+    """Return the key of the last number that one shard has taken in from another."""
+    source, target = channel
+    return RECEIVED + bytes((target, source))
 
 
 def tasks_key(root: bytes) -> bytes:

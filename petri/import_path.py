@@ -139,6 +139,7 @@ def _named(name: str, resolve: Resolve) -> object:
     return found
 
 
+# `Any`: what can be combined with what, only the two types know.
 def _combined(how: Callable[[Any, Any], object], left: object, right: object) -> object:
     try:
         return how(left, right)

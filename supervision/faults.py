@@ -30,4 +30,4 @@ def after_fault(
     recent_s = budget.spend(past_s, now_s)
     if recent_s is not None:
         return FaultVerdict.RESTART, recent_s
-    return FaultVerdict.PARK if is_parking else FaultVerdict.PARK, ()
+    return FaultVerdict.BREAK if is_parking else FaultVerdict.PARK, ()

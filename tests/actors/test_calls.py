@@ -170,7 +170,11 @@ def test_what_a_child_leaves_must_fit_the_outputs() -> None:
 def test_a_choice_takes_the_exit_that_has_the_token() -> None:
     child = Workflow("check")
     asked, yes, no = child.places("asked yes no")
-    child.transition(asked >> (yes | no), "decide", handler=no)
+
+    @child.transition(asked >> (yes | no))
+    def decide(value: int) -> object:
+        return no(value)
+
     workflow = Workflow("orders")
     received, good, bad = workflow.places("received good bad")
     workflow.call(received >> (good | bad), "check", child)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet import Busy, Context, DeclaredPure, HandlerReturned, Pause, Put, ValueTooLarge, Workflow
-from placet.actors.messages import SpawnNamed, StatePut, decode_delivery
+from placet import Approve, Busy, Context, DeclaredPure, HandlerReturned, Pause, Put, ValueTooLarge, Workflow
+from placet.actors.messages import Claim, SpawnNamed, StatePut, decode_delivery
 from placet.actors.notes import MOST_SENT, MOST_STATE_BYTES, PURE, Notes, merged
 from placet.actors.state import State
 from placet.actors.turn import Turn
@@ -138,6 +138,14 @@ def test_a_pure_handler_may_ask_for_nothing() -> None:
     ):
         with pytest.raises(DeclaredPure, match="run='thread'"):
             use()
+
+
+@pytest.mark.parametrize("message", ["hello", Approve("i/decide.4", by="eva"), Claim(task=4, by="eva"), None])
+def test_what_is_no_message_and_what_is_for_people_is_told_to_nobody(message: object) -> None:
+    context = context_of({})
+    with pytest.raises(TypeError, match="`Put`, `Inject`, `Pause` and the like, not a"):
+        context.tell("other", message)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - as a user may
+    assert context.notes.settle() == ((), ())
 
 
 def test_ids_of_children_follow_from_the_firing_and_the_order_of_the_calls() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from random import Random
+from types import GenericAlias
 from typing import Any, Optional
 
 import pytest
@@ -160,8 +161,8 @@ class _Policy:
 _TYPES = st.recursive(
     st.sampled_from([int, str, dict, list, type(None), handlers.Order]),
     lambda inner: st.one_of(
-        inner.map(lambda one: list[one]),  # type: ignore[valid-type]
-        st.tuples(inner, inner).map(lambda two: dict[two[0], two[1]]),  # type: ignore[valid-type]
+        inner.map(lambda one: GenericAlias(list, (one,))),
+        st.tuples(inner, inner).map(lambda two: GenericAlias(dict, two)),
         inner.map(lambda one: one | int),
         inner.map(lambda one: Optional[one]),  # noqa: UP045  it is another text, and so another version
     ),

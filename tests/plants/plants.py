@@ -74,8 +74,8 @@ PLANTS: tuple[Plant, ...] = (
         "an instance stays in memory as it is when the turn of a timer raised",
         (
             "actors/kernel.py",
-            "        self._memory.forget(root)\n        verdict = ",
-            "        if not isinstance(message, Due):\n            self._memory.forget(root)\n        verdict = ",
+            "        self._memory.forget(root)\n        remedy = ",
+            "        if not isinstance(message, Due):\n            self._memory.forget(root)\n        remedy = ",
         ),
         about=31,
         is_silent=True,
@@ -336,6 +336,26 @@ PLANTS: tuple[Plant, ...] = (
             "actors/composite.py",
             "        workflow.discard_seen(turn, firing)\n        for _, token, _ in firing.tokens:\n",
             "        for _, token, _ in firing.tokens:\n",
+        ),
+        about=10,
+    ),
+    _plant(
+        "group not whole",
+        "a map goes on when all results of its list but one are there",
+        (
+            "petri/matching.py",
+            "weight or count_of(key) for weight",
+            "weight or max(count_of(key) - 1, 0) for weight",
+        ),
+        about=10,
+    ),
+    _plant(
+        "empty group forgotten",
+        "a list without items is forgotten while another is put together",
+        (
+            "actors/composite.py",
+            "again = again and arc.weight == MANY",
+            "again = False",
         ),
         about=10,
     ),

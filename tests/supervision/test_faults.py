@@ -45,7 +45,7 @@ def test_a_message_that_always_raises_comes_to_an_end_within_one_window() -> Non
     """The whole ladder: tried again, set aside, and where that raises too, left alone."""
     past_s: tuple[float, ...] = ()
     ladder: list[FaultVerdict] = []
-    while BREAK not in ladder:
+    for _ in range(6):
         verdict, past_s = after_fault(past_s, 0.0, is_parking=PARK in ladder)
         ladder.append(verdict)
     assert ladder == [RESTART, RESTART, PARK, RESTART, RESTART, BREAK]

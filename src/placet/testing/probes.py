@@ -1,6 +1,5 @@
 """Where a simulation reaches into a kernel: to see what it handles, to crash it there, to make its actors raise."""
 
-from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
@@ -122,10 +121,7 @@ class ProbedKernel(Kernel):
 
     def waiting_messages(self) -> list[KernelMessage]:
         """Return what is queued, by mailbox."""
-        found: list[KernelMessage] = []
-        for held in self._mail.values():
-            found += held if isinstance(held, deque) else [held]
-        return found
+        return list(self._mail)
 
     def broken(self) -> set[bytes]:
         """Return the instances whose actors could not be brought back."""

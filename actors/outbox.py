@@ -1,0 +1,135 @@
+"""Messages of instances to each other, on disk from the commit that sent them until they have had their effect.
+
+Within an engine a message stands in the outbox until the batch in which it has been handled. What is for a shard of
+another engine goes through a channel, one for each pair of shards: numbered without gaps, sent again until the other
+engine has said that it has it on disk, and dropped there when it comes twice or too early. So it arrives exactly once
+and in order, over a transport that promises neither.
+"""
+
+from collections import deque
+from collections.abc import Callable, Set
+from itertools import islice
+
+from placet.actors.effects import Batch
+from placet.actors.messages import (
+    Acknowledged,
+    ChannelKey,
+    Parcel,
+    Sent,
+    decode_delivery,
+    decode_message,
+    decode_parcel,
+    encode_message,
+)
+from placet.persistence.keys import (
+    CHANNEL,
+    OUTBOX,
+    channel_key,
+    outbox_key,
+    received_key,
+    shard_of,
+    split_channel,
+)
+from placet.persistence.store import View
+
+WINDOW = 256  # parcels of a channel sent again at a time
+Get = Callable[[bytes], bytes | None]
+Writes = dict[bytes, bytes | None]
+
+
+class Outbox:
+    """What an engine has to pass on: to its own instances, and to the shards of other engines.
+
+    Durable entries: `OUTBOX` | number -> `Sent`; `CHANNEL` | from | to | number -> `Parcel`, with the last number given
+    under number 0; `RECEIVED` | to | from -> the last number taken in.
+    """
+
+    def __init__(self, given: int, shards: Set[int] | None) -> None:
+        self.given = given  # last number given out in this engine
+        self._shards = shards  # those of this engine; None: all there are
+        self._last: dict[ChannelKey, int] = {}  # number of the last parcel given to a channel
+        self._open: dict[ChannelKey, deque[int]] = {}  # parcels that nobody has acknowledged
+        self._received: dict[ChannelKey, int] = {}  # number of the last parcel taken in
+
+    def owns(self, instance: str) -> bool:
+        """Return whether an instance lives, or would live, in this engine."""
+        return self._shards is None or shard_of(instance) in self._shards
+
+    @property
+    def unacknowledged(self) -> bool:
+        """True when some parcel may have to be sent again."""
+        return bool(self._open)
+
+    # -- out -----------------------------------------------------------------------------------------------
+
+    def post(self, sender: str, message: bytes, get: Get, writes: Writes, batch: Batch) -> Sent | None:
+        """Put a message of an instance into the outbox; return it if its target is in this engine."""
+        target = decode_delivery(message).instance
+        if self.owns(target):
+            self.given += 1
+            sent = Sent(instance=target, entry=self.given, sender=sender, message=message)
+            writes[outbox_key(self.given)] = encode_message(sent)
+            return sent
+        channel = (shard_of(sender), shard_of(target))
+        number = self._last_given(channel, get) + 1
+        parcel = Parcel(channel=channel, number=number, instance=target, sender=sender, message=message)
+        writes[channel_key(channel, number)] = encode_message(parcel)
+        writes[channel_key(channel, 0)] = number.to_bytes(8, "big")
+        self._last[channel] = number
+        self._open.setdefault(channel, deque()).append(number)
+        batch.parcels.append(parcel)
+        return None
+
+    def _last_given(self, channel: ChannelKey, get: Get) -> int:
+        if channel not in self._last:
+            self._last[channel] = int.from_bytes(get(channel_key(channel, 0)) or b"", "big")
+        return self._last[channel]
+
+    def acknowledged(self, message: Acknowledged, writes: Writes) -> None:
+        """Forget what another engine has on disk."""
+        numbers = self._open.get(message.channel)
+        while numbers and numbers[0] <= message.number:
+            writes[channel_key(message.channel, numbers.popleft())] = None
+        if not numbers:
+            self._open.pop(message.channel, None)
+
+    def send_again(self, get: Get, batch: Batch) -> None:
+        """Send what nobody has acknowledged once more, oldest first."""
+        for channel, numbers in self._open.items():
+            for number in islice(numbers, WINDOW):
+                data = get(channel_key(channel, number))
+                if data is not None:
+                    batch.parcels.append(decode_parcel(data))
+
+    # -- in ------------------------------------------------------------------------------------------------
+
+    def take_in(self, parcel: Parcel, get: Get, writes: Writes, batch: Batch) -> Sent | None:
+        """Take over a message of another engine; None: it was here before, or others have to come first."""
+        channel = parcel.channel
+        if channel not in self._received:
+            self._received[channel] = int.from_bytes(get(received_key(channel)) or b"", "big")
+        last = self._received[channel]
+        sent = None
+        if parcel.number == last + 1:
+            last = self._received[channel] = parcel.number
+            writes[received_key(channel)] = last.to_bytes(8, "big")
+            self.given += 1
+            sent = Sent(instance=parcel.instance, entry=self.given, sender=parcel.sender, message=parcel.message)
+            writes[outbox_key(self.given)] = encode_message(sent)
+        batch.acknowledgements[channel] = last
+        return sent
+
+    # -- a start -------------------------------------------------------------------------------------------
+
+    def recover(self, view: View) -> list[Sent]:
+        """Find what is on its way, and return what is to be handled here, in order."""
+        for key, _ in view.scan(CHANNEL):
+            channel, number = split_channel(key)
+            if number:
+                self._open.setdefault(channel, deque()).append(number)
+        found: list[Sent] = []
+        for _, data in view.scan(OUTBOX):
+            sent = decode_message(data)
+            assert isinstance(sent, Sent), sent
+            found.append(sent)
+        return found
