@@ -207,7 +207,7 @@ def _add_transition(
     behaviours: Mapping[str, Behaviour],
 ) -> None:
     path = prefix + transition.name
-    behaviour = behaviours.get(path)
+    behaviour = _fitting(transition, behaviours.get(path))
     arguments = _arguments(transition, local, behaviour)
     inputs = tuple(arc for arc in arguments if not arc.reads)
     reads = tuple(arc for arc in arguments if arc.reads)
@@ -239,6 +239,19 @@ def _add_transition(
         planned.behaviour = None  # its guard is not known today: it must not fire without
     plan.transitions.append(planned)
     plan.transition_index[path] = planned.index
+
+
+def _fitting(transition: Transition, behaviour: Behaviour | None) -> Behaviour | None:
+    """Return today's behaviour of a transition of a stored net, or None where it is now something else altogether.
+
+    A step that has become an approval, or has lost its handler, must not pass values through because nothing is left
+    to run; nor may one that calls a child do so. A task stays one: it does not fire by itself anyway.
+    """
+    if behaviour is None or transition.manual:
+        return behaviour
+    if behaviour.run == PERSON or (behaviour.run == CALL) != (transition.called is not None):
+        return None
+    return None if transition.handler and behaviour.handler is None else behaviour
 
 
 def _executor(transition: Transition, behaviour: Behaviour | None) -> str:

@@ -120,7 +120,7 @@ class _Reader:
             terms.append(Term(ref, _weight(arc, site), arc.kind))
             for function, functions in ((arc.guard, guards), (arc.key, keys)):
                 if function is not None:
-                    functions[ref] = cast("Guard", self._function(function, arc, site))
+                    functions[ref] = self._function(function, arc, site)
         given: list[Term] = []
         for position, output in enumerate(outputs):
             site = self._site(workflow, node, f"{path}.outputs[{position}]")
@@ -148,10 +148,10 @@ class _Reader:
         else:
             self._automatic(workflow, transition, flow, options, path)
 
-    def _function(self, import_path: str, arc: InputDocument, site: Site) -> object:
+    def _function(self, import_path: str, arc: InputDocument, site: Site) -> Guard:
         if arc.kind not in (CONSUME, READ):
             raise site.error(f"an arc of kind `{arc.kind}` has no guard and no key", "leave it out")
-        return self._imported(import_path, site)
+        return self._callable(import_path, site)
 
     def _task(
         self,
@@ -177,10 +177,10 @@ class _Reader:
         self, workflow: Workflow, transition: TransitionDocument, flow: Flow, options: "_Options", path: str
     ) -> None:
         node = f"transition `{transition.name}`"
-        handler = None
+        handler: Handler | None = None
         if transition.handler is not None:
             site = self._site(workflow, node, f"{path}.handler")
-            handler = self._imported(transition.handler, site)
+            handler = self._callable(transition.handler, site)
             if transition.each:
                 handler = handler_of_pieces(handler, transition.run, site)
         else:
@@ -189,7 +189,7 @@ class _Reader:
         workflow.transition(
             flow,
             transition.name,
-            handler=cast("Handler | None", handler),  # the builder refuses what is not callable
+            handler=handler,
             run=transition.run,
             **options,
         )
@@ -217,6 +217,12 @@ class _Reader:
                 return self.make_retry(retry)
         except (LookupError, ValueError) as error:
             raise site.error(_said(error), "mend it") from error
+
+    def _callable(self, import_path: str, site: Site) -> Callable[..., object]:
+        found = self._imported(import_path, site)
+        if not callable(found):
+            raise site.error(f"`{import_path}` is not callable", "name a function")
+        return found
 
     def _imported(self, import_path: str, site: Site) -> object:
         try:

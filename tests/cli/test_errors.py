@@ -41,7 +41,7 @@ TWICE = (
     ("name", "text", "error", "part"),
     [
         ("none.py", None, "bad_file", "there is no such file"),
-        ("text.txt", "hello", "bad_file", "neither Python nor a trace"),
+        ("text.txt", "hello", "bad_file", "neither Python, nor a net, nor a trace"),
         ("syntax.py", "a = 1\nb = = 2\n", "bad_file", "syntax.py:2: invalid syntax"),
         ("raising.py", "x = 1\nraise RuntimeError('no\\nway')\n", "bad_file", "raising.py:2: loading it raised"),
         ("exiting.py", "import sys\nsys.exit(3)\n", "bad_file", "SystemExit: 3"),

@@ -77,7 +77,11 @@ MISTAKES: dict[str, tuple[Damage, str, str]] = {
     "error place": (lambda d: one(d).update(error="lost"), "has no place `lost`", "$.transitions[0].error"),
     "no module": (lambda d: one(d).update(handler="nowhere.at:all"), "no module `nowhere`", "$.transitions[0].handler"),
     "no name in it": (lambda d: one(d).update(handler=f"{HERE}:stop"), "has no `stop`", "$.transitions[0].handler"),
-    "not callable": (lambda d: one(d).update(handler=f"{HERE}:not_callable"), "is not callable", "$.transitions[0]"),
+    "not callable": (
+        lambda d: one(d).update(handler=f"{HERE}:not_callable"),
+        "`tests.nets.handlers:not_callable` is not callable",
+        "$.transitions[0].handler",
+    ),
     "arguments": (lambda d: one(d).update(handler=f"{HERE}:join"), "cannot be called with 1", "$.transitions[0]"),
     "guard": (lambda d: one(d).update(inputs=[{"place": "start", "guard": f"{HERE}:no"}]), "`no`", "inputs[0]"),
     "guard of reset": (

@@ -1,9 +1,10 @@
 """All that can happen to an engine and around it, one method each: what a scheduler picks from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from placet.actors.catalog import Catalog
 from placet.actors.messages import (
+    Acknowledged,
     Cancel,
     Due,
     ExecutorAnswer,
@@ -11,6 +12,7 @@ from placet.actors.messages import (
     Grant,
     Import,
     KernelMessage,
+    Parcel,
     Park,
     Pause,
     Resume,
@@ -22,7 +24,7 @@ from placet.actors.messages import (
     decode_delivery,
 )
 from placet.persistence.errors import StoreFailed
-from placet.testing.coverage import CrashPoint, kinds
+from placet.testing.coverage import CrashPoint, Handled, kinds
 from placet.testing.engine import SimulatedEngine, Stage
 from placet.testing.errors import require
 from placet.testing.liveness import Liveness
@@ -166,7 +168,7 @@ class Actions:
             return
         self.setting.say(f"visit {named(message)}")
         self.setting.checks.know({}, visiting=True)
-        kernel = ProbedKernel(self.setting.store, Catalog(), visiting=True)
+        kernel = ProbedKernel(self.setting.store, Catalog(), visiting=True, shards=self.setting.shards)
         kernel.begin_batch()
         kernel.deliver(message)
         while True:
@@ -243,7 +245,7 @@ class Actions:
         self.setting.say(f"crash {point.value}")
         self._crashed(messages, point)
 
-    def _crashed(self, messages: list[KernelMessage], point: CrashPoint) -> None:
+    def _crashed(self, messages: Sequence[Handled], point: CrashPoint) -> None:
         self.setting.outcome.coverage.note((kind for message in messages for kind in kinds(message)), point)
         self.setting.outcome.crashes += 1
         self.setting.checks.crashed()
@@ -286,6 +288,11 @@ class Actions:
 
     # -- what else may happen --------------------------------------------------------------------------------
 
+    def send_again(self) -> None:
+        """Send other engines once more what they have not acknowledged."""
+        self.up.kernel.send_again()
+        self.setting.say("send again")
+
     def change_capacity(self) -> None:
         """Give the executor more slots, or fewer."""
         self.capacity = self.setting.random.choice((0, 1, 1, 2, 4, 16))
@@ -309,10 +316,14 @@ class Actions:
         self.setting.say("compare")
 
 
-def named(message: KernelMessage | None) -> str:
+def named(message: Handled | None) -> str:
     """Return a message in few words, for the trace."""
     if message is None:
         return "nothing"
+    if isinstance(message, Acknowledged):
+        return f"Acknowledged({message.channel} {message.number})"
+    if isinstance(message, Parcel):
+        return f"Parcel({message.channel} {message.number} {type(decode_delivery(message.message)).__name__})"
     if isinstance(message, Sent):
         return f"Sent({type(decode_delivery(message.message)).__name__} to {message.instance})"
     number = getattr(message, "number", None)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from placet.actors.calls import child_id
 from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import Call, Delivery, Return, Sent, decode_delivery, decode_message
+from placet.actors.messages import Call, Delivery, Return, Sent, decode_delivery, decode_message, decode_parcel
 from placet.actors.records import Caller, Firing, Phase
 from placet.persistence.history import Record
-from placet.persistence.keys import OUTBOX, address_key
+from placet.persistence.keys import CHANNEL, OUTBOX, address_key, split_channel
 from placet.petri.calling import entries_of
 from placet.petri.plan import Plan, TransitionPlan
 from placet.testing.errors import require
@@ -40,6 +40,9 @@ class Calls:
                 sent = decode_message(value)
                 assert isinstance(sent, Sent), sent
                 yield decode_delivery(sent.message)
+            for key, value in checks.view.scan(CHANNEL):
+                if split_channel(key)[1]:
+                    yield decode_delivery(decode_parcel(value).message)
 
     def first_tokens(self, child: Image) -> list[tuple[int, bytes]]:
         """Return (place, b"") for each token that the call of a child gave it."""

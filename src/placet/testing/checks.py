@@ -10,7 +10,7 @@ from placet.actors.lifecycle import ENDING, InstanceState, Intent
 from placet.actors.messages import Intervention, KernelMessage, Undelivered, decode_message
 from placet.actors.records import Firing, Phase
 from placet.persistence.history import Record, decode_record, walk
-from placet.persistence.keys import HISTORY, LIVE, OUTBOX, tasks_key
+from placet.persistence.keys import CHANNEL, HISTORY, LIVE, OUTBOX, split_channel, tasks_key
 from placet.persistence.store import View, Write
 from placet.persistence.type_name import qualified_name
 from placet.petri.behaviour import CALL, INLINE, PERSON, Behaviour, Definition
@@ -343,15 +343,19 @@ class Checks:
         self.spared |= self.running() - self.doomed
 
     def check_letters(self) -> None:
-        """What instances sent to each other has arrived, once."""
-        left = [key for key, _ in self.view.scan(OUTBOX)]
-        require(not left, "what was sent arrives", left)
+        """What instances sent to each other has arrived, once, whichever engine they live in."""
         accepted = Counter[str]()
-        for ledger in self.ledgers.values():
-            accepted.update(ledger.accepted)
-        known = {image.header.instance for image in self.images.values()}
-        told = {target for ledger in self.ledgers.values() for target in ledger.undelivered}
-        self.letters.check_end(known, told | self.set_aside, accepted)
+        known, excused = set[str](), set[str]()
+        for checks in self.calls.engines:
+            left = [key for key, _ in checks.view.scan(OUTBOX)]
+            left += [key for key, _ in checks.view.scan(CHANNEL) if split_channel(key)[1]]
+            require(not left, "what was sent arrives", left)
+            known |= {image.header.instance for image in checks.images.values()}
+            excused |= checks.set_aside
+            for ledger in checks.ledgers.values():
+                accepted.update(ledger.accepted)
+                excused |= ledger.undelivered
+        self.letters.check_end(known, excused, accepted)
 
     def check_histories(self) -> None:
         """Every history leads back to its `spawned`, and tells as many results as were counted."""

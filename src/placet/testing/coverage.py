@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import get_args
+from typing import TypeAlias, get_args
 
-from placet.actors.messages import Call, KernelMessage, Sent, decode_delivery
+from placet.actors.messages import Acknowledged, Call, KernelMessage, Parcel, Sent, decode_delivery
 
 
 class CrashPoint(StrEnum):
@@ -18,10 +18,11 @@ class CrashPoint(StrEnum):
     RELEASING = "while effects were being released"
 
 
-MESSAGES: tuple[str, ...] = (*(kind.__name__ for kind in get_args(KernelMessage)), Call.__name__)
+MESSAGES: tuple[str, ...] = tuple(kind.__name__ for kind in (*get_args(KernelMessage), Call, Parcel, Acknowledged))
+Handled: TypeAlias = KernelMessage | Parcel | Acknowledged
 
 
-def kinds(message: KernelMessage) -> Iterator[str]:
+def kinds(message: Handled) -> Iterator[str]:
     """Yield the type of a message, and that of what it carries from another instance."""
     yield type(message).__name__
     if isinstance(message, Sent):

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from placet.actors.catalog import Catalog
 from placet.actors.effects import Batch, Expire, Reply, Start
+from placet.actors.messages import Acknowledged, Parcel
 from placet.persistence.errors import StoreFull
 from placet.testing.probes import ProbedKernel
 from placet.testing.setting import Setting
@@ -18,7 +19,7 @@ class Stage(Enum):
     COMMITTED = "committed"  # effects wait to be released
 
 
-Effect: TypeAlias = Start | Expire | Reply
+Effect: TypeAlias = Start | Expire | Reply | Parcel | Acknowledged
 
 
 class SimulatedEngine:
@@ -26,7 +27,7 @@ class SimulatedEngine:
 
     def __init__(self, catalog: Catalog, setting: Setting, capacity: int) -> None:
         self._setting = setting
-        self.kernel = ProbedKernel(setting.store, catalog)
+        self.kernel = ProbedKernel(setting.store, catalog, shards=setting.shards)
         self.kernel.begin_batch()
         self.found = self.kernel.recover()
         self.stage = Stage.IDLE
@@ -73,6 +74,8 @@ class SimulatedEngine:
             *(start for starts in batch.starts.values() for start in starts),
             *batch.expires,
             *batch.replies,
+            *batch.parcels,
+            *(Acknowledged(channel=channel, number=number) for channel, number in batch.acknowledgements.items()),
         ]
         self.released = 0
         self.stage = Stage.COMMITTED if self.effects or self.is_last else Stage.IDLE
@@ -97,5 +100,7 @@ class SimulatedEngine:
             case Expire():
                 setting.releases.expire(effect, now)
                 setting.executor.expire(effect, now)
+            case Parcel() | Acknowledged():
+                setting.network.send(setting.number, effect)
             case Reply():
                 setting.people.answered(effect, alone=len(self.kernel.handled) == 1 and not self.batch.writes)

@@ -35,7 +35,7 @@ from placet.actors.messages import (
     Unclaim,
 )
 from placet.persistence.history import walk
-from placet.persistence.keys import TOKEN, address_key
+from placet.persistence.keys import TOKEN, address_key, shard_of
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
 from placet.petri.plan import Plan, make_plan
@@ -55,11 +55,13 @@ class People:
     checks: Checks
     workflows: list[tuple[Definition, bytes]]  # with the digest of its net
     most_live: int  # instances at a time that have not ended
+    shards: frozenset[int]  # of the engine that is asked
     requests: dict[int, ClientMessage] = field(default_factory=dict[int, ClientMessage])  # not answered, by number
     sent: list[ClientMessage] = field(default_factory=list[ClientMessage])  # all so far, for repetitions
     lost: list[ClientMessage] = field(default_factory=list[ClientMessage])  # unanswered when their engine crashed
     instances: list[str] = field(default_factory=list[str])
     numbers: int = 0
+    names: int = 0  # ids made up so far
 
     # -- asking --------------------------------------------------------------------------------------------
 
@@ -67,7 +69,7 @@ class People:
         """Ask for an instance: mostly a new one, sometimes one that exists, with the same inputs or others."""
         random = self.random
         known = self.instances and (self.live >= self.most_live or random.random() < 0.2)
-        instance = self._instance() if known else f"i{len(self.instances)}"
+        instance = self._instance() if known else self._new_id()
         if not known:
             self.instances.append(instance)
         definition, digest = random.choice(self.workflows)
@@ -95,6 +97,13 @@ class People:
             return self.random.choice(children)
         recent = self.instances[-2 * self.most_live :] if self.random.random() < 0.9 else self.instances
         return self.random.choice(recent)
+
+    def _new_id(self) -> str:
+        """Return an id that nobody has, of an instance that lives in this engine."""
+        while True:
+            self.names += 1
+            if shard_of(f"i{self.names - 1}") in self.shards:
+                return f"i{self.names - 1}"
 
     @property
     def children(self) -> list[str]:
@@ -314,7 +323,7 @@ class People:
         if original is None or self.live >= self.most_live + 1:
             return None
         is_new = self.random.random() < 0.9
-        instance = f"i{len(self.instances)}" if is_new else self._instance()
+        instance = self._new_id() if is_new else self._instance()
         if is_new:
             self.instances.append(instance)
         ledger = self.checks.ledgers[original.root]

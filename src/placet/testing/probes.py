@@ -9,6 +9,7 @@ from placet.actors.kernel import Kernel
 from placet.actors.messages import Grant, KernelMessage
 from placet.actors.place import PlaceActor
 from placet.actors.workflow import WorkflowActor
+from placet.testing.coverage import Handled
 from placet.testing.store import Crashed
 
 P = ParamSpec("P")
@@ -94,7 +95,7 @@ def _wrapped(original: Callable[P, T], probe: Probe, *, after: bool) -> Callable
 class ProbedKernel(Kernel):
     """A kernel that says what it handles, and can end its process before any message."""
 
-    handled: list[KernelMessage]  # in the order of this batch
+    handled: list[Handled]  # in the order of this batch
     granted: list[bytes]  # roots whose turn it was to use a slot, in the order of this batch
     ends_at: Callable[[KernelMessage], bool] | None = None  # says before which message the process ends
 
@@ -119,9 +120,13 @@ class ProbedKernel(Kernel):
         """Return the instances that are awake."""
         return self._memory.roots
 
-    def waiting_messages(self) -> list[KernelMessage]:
+    def _exchange(self) -> None:
+        self.handled += self._parcels
+        super()._exchange()
+
+    def waiting_messages(self) -> list[Handled]:
         """Return what is queued, by mailbox."""
-        return list(self._mail)
+        return [*self._mail, *self._parcels]
 
     def broken(self) -> set[bytes]:
         """Return the instances whose actors could not be brought back."""

@@ -20,6 +20,7 @@ ACTIONS: dict[str, Callable[[Actions], None]] = {
     "change_capacity": Actions.change_capacity,
     "plant_fault": Actions.plant_fault,
     "compare": Actions.compare,
+    "send_again": Actions.send_again,
 }
 _WEIGHTS: dict[str, float] = {
     "pass_time": 10,
@@ -36,6 +37,7 @@ _WEIGHTS: dict[str, float] = {
     "change_capacity": 1,
     "plant_fault": 2,
     "compare": 3,
+    "send_again": 4,
 }
 _OPTIONAL = frozenset({"deliver_late", "stop", "visit", "change_capacity", "plant_fault"})
 _WHEN_DOWN = ("start", "pass_time", "visit")
@@ -50,8 +52,9 @@ _WHEN_IDLE = (
     "change_capacity",
     "plant_fault",
     "compare",
+    "send_again",
 )
-_WHEN_AT_REST = ("pass_time", "ask", "stop", "change_capacity", "plant_fault", "compare", "deliver_late")
+_WHEN_AT_REST = ("pass_time", "ask", "stop", "change_capacity", "plant_fault", "compare", "deliver_late", "send_again")
 _WHEN_RAN = ("commit", "pass_time", "ask")
 _WHEN_COMMITTED = ("release", "pass_time", "ask")
 

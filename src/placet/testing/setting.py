@@ -6,12 +6,14 @@ from random import Random
 
 from placet.actors.catalog import Catalog
 from placet.petri.behaviour import Definition
+from placet.testing.calls import Calls
 from placet.testing.checks import Checks
 from placet.testing.clock import ManualClock
 from placet.testing.executor import SimulatedExecutor
 from placet.testing.functions import World
 from placet.testing.letters import Letters
 from placet.testing.nets import Taste, callable_definitions, random_definition
+from placet.testing.network import Network, owner_of
 from placet.testing.outcome import Outcome
 from placet.testing.people import People
 from placet.testing.probes import Probe
@@ -34,15 +36,22 @@ class Setting:
     releases: Releases
     people: People
     probe: Probe
+    network: Network
+    number: int  # of this engine, where there are several
+    shards: frozenset[int] | None  # those it owns; None: all
     danger: float  # how often engines crash, in percent of their steps
 
     def say(self, line: str) -> None:
         """Add a line to the trace."""
-        self.outcome.trace.append(f"{self.clock.now():.6f} {line}")
+        where = "" if self.shards is None else f"engine {self.number}: "
+        self.outcome.trace.append(f"{self.clock.now():.6f} {where}{line}")
 
 
-def draw_setting(seed: int) -> Setting:
-    """Return the world that a seed stands for; extremes are common, since they find what the middle hides."""
+def draw_settings(seed: int) -> list[Setting]:
+    """Return the world that a seed stands for, as each engine in it sees it.
+
+    Extremes are common, since they find what the middle hides.
+    """
     random = Random(seed)
     world = World(seed, failures_permille=random.choice((0, 50, 200, 500, 900)))
     taste = Taste.draw(random)
@@ -52,24 +61,38 @@ def draw_setting(seed: int) -> Setting:
         known.append(random_definition(random, name, world, taste, known))
     definitions = {one.name: one for one in known}
     catalog = Catalog()
-    store = FaultyStore()
-    letters = Letters(world, definitions, {})
-    executor = SimulatedExecutor(random, slow_s=random.choice((0.5, 5.0, 20.0)), also=letters.also)
-    checks = Checks(store, world, definitions, letters)
-    letters.inputs = checks.inputs
-    store.committed = checks.committed
     workflows = [(one, catalog.register(one)) for one in definitions.values()]
-    return Setting(
-        random=random,
-        outcome=Outcome(seed),
-        world=world,
-        definitions=definitions,
-        store=store,
-        clock=ManualClock(),
-        executor=executor,
-        checks=checks,
-        releases=Releases(checks, executor),
-        people=People(random, checks, workflows, most_live=random.choice((1, 3, 8, 24))),
-        probe=Probe(),
-        danger=random.choice((0.0, 0.1, 0.3, 0.6, 1.0, 3.0)),
-    )
+    letters, calls = Letters(world, definitions, {}), Calls()
+    slow_s, most_live = random.choice((0.5, 5.0, 20.0)), random.choice((1, 3, 8, 24))
+    danger = random.choice((0.0, 0.1, 0.3, 0.6, 1.0, 3.0))
+    engines = random.choice((1, 1, 1, 2, 3, 5))
+    badness = random.choice((0.0, 0.1, 0.4))
+    network = Network(random, engines, dropped=badness, doubled=random.choice((0.0, 0.3)))
+    outcome, clock, probe = Outcome(seed), ManualClock(), Probe()
+    settings: list[Setting] = []
+    for number in range(engines):
+        shards = frozenset(shard for shard in range(256) if owner_of(shard, engines) == number)
+        store = FaultyStore()
+        executor = SimulatedExecutor(random, slow_s=slow_s, also=letters.also)
+        checks = Checks(store, world, definitions, letters, inputs=letters.inputs, calls=calls)
+        store.committed = checks.committed
+        settings.append(
+            Setting(
+                random=random,
+                outcome=outcome,
+                world=world,
+                definitions=definitions,
+                store=store,
+                clock=clock,
+                executor=executor,
+                checks=checks,
+                releases=Releases(checks, executor),
+                people=People(random, checks, workflows, most_live=most_live, shards=shards),
+                probe=probe,
+                network=network,
+                number=number,
+                shards=shards if engines > 1 else None,
+                danger=danger,
+            )
+        )
+    return settings
