@@ -8,22 +8,41 @@ from placet.actors.slots import FlightKey, Slots
 from placet.petri.behaviour import INLINE
 from placet.supervision.losses import ALONE_FROM
 
+TRIAL_BATCHES = 100  # an instance that is busy inline for ever must not hold up all others
+
 
 class Alone:
     """The suspected firings of an engine that wait for their run, and the one that has it."""
 
-    __slots__ = ("_running", "_slots", "_waiting")
+    __slots__ = ("_running", "_slots", "_trial", "_waiting")
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._waiting: dict[FlightKey, tuple[int, str]] = {}  # -> (transition, executor), the next one first
         self._running: FlightKey | None = None  # or the last one that was
+        self._trial = 0  # batches left in which no handler starts
 
     def add(self, key: FlightKey, firing: Firing, executor: str) -> None:
         """Let a firing run alone: after the others, or before them if it has been lost alone already."""
         self._waiting[key] = firing.transition, executor
         if firing.losses > ALONE_FROM:
             self._waiting = {key: self._waiting.pop(key), **self._waiting}
+
+    def try_first(self) -> None:
+        """Start no handler until user code of the kernel that is on trial has come back, or had its chance to run."""
+        self._slots.alone = True
+        self._trial = TRIAL_BATCHES
+
+    def look(self, *, on_trial: bool) -> None:
+        """Open the executors to all if a trial is over: before each batch, while there is one."""
+        self._trial = self._trial - 1 if on_trial else 0
+        if not self._trial and not self._waiting and not self._is_running:
+            self._slots.alone = False
+
+    @property
+    def is_trial(self) -> bool:
+        """True while `look` is wanted."""
+        return self._trial > 0
 
     def drop(self, key: FlightKey) -> None:
         """Forget a firing: it no longer has to run alone, or no longer has to run."""

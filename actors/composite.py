@@ -175,7 +175,7 @@ class CompositeActor:
         header, services = workflow.header, workflow.services
         if services.suspects.known and services.suspects.is_guilty(header.instance, transition.path):
             return Failure(type=CRASH_SUSPECT, message="its process ended twice while this handler ran in the kernel")
-        services.marker.enter(workflow.mark, transition.path)
+        services.marker.enter(workflow.mark, transition.path, services.slots.accompanied)
         if behaviour.handler is None:
             result = pass_through(transition, tokens)
         else:
@@ -255,7 +255,7 @@ class CompositeActor:
         if policy is None:
             return None
         marker = self.workflow.services.marker
-        marker.enter(self.workflow.mark, transition.path)
+        marker.enter(self.workflow.mark, transition.path, self.workflow.services.slots.accompanied)
         try:
             delay_s = policy.delay_s(firing.failed, failure.types, firing.number)
             if delay_s is not None and not 0.0 <= delay_s < inf:

@@ -60,7 +60,7 @@ def _ask(
         place.admit(position, token, None)
         return value
     marker = workflow.services.marker
-    marker.enter(workflow.mark, gate.path)
+    marker.enter(workflow.mark, gate.path, workflow.services.slots.accompanied)
     try:
         if value is UNREAD:
             value = decode(stored if stored[0] != REF else workflow.value(stored))

@@ -117,7 +117,11 @@ class Kernel:
         # Suspects go before all else: were others let in first, a suspect could be lost again and again while those
         # got on, and be found guilty for no more than running last when the engine was killed from outside.
         self.slots.alone = found.suspected
-        for root in found.awake:
+        first: set[bytes | None] = set()
+        if self.suspects.on_trial:  # user code of the kernel that a crash has marked
+            first = {self.get(address_key(instance)) for instance in self.suspects.instances()}
+            self._alone.try_first()
+        for root in sorted(found.awake, key=lambda root: root not in first) if first else found.awake:
             self.deliver(Recover(root=root, stopped_s=self.stamp.stopped_s))
         for key, due, transition in found.timers:
             self.timers.set(key, due, transition)
@@ -166,6 +170,8 @@ class Kernel:
             self.deliver(Due(root=root, transition=transition, number=number))
         if self._parcels or self._sends_again:
             self._exchange()
+        if self._alone.is_trial:
+            self._alone.look(on_trial=self.suspects.on_trial)
         spent = 0
         batch = self._batch
         while spent < budget:
@@ -205,6 +211,7 @@ class Kernel:
     def committed(self) -> None:
         """The last batch is on disk: the store now shows what it wrote."""
         self._pending = Pending()
+        self.slots.released()
 
     def _next(self) -> KernelMessage | None:
         if self.slots.queued:
@@ -338,7 +345,7 @@ class Kernel:
         batch.fired += turn.fired
         for start in turn.starts:
             executor = start.transition.executor
-            self.slots.pools[executor].in_flight[root, start.number] = start.attempt
+            self.slots.depart(executor, root, start.number, start.attempt)
             starts = batch.starts.get(executor)
             if starts is None:
                 batch.starts[executor] = [start]

@@ -6,13 +6,15 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib.abc import Loader as ModuleLoader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol, runtime_checkable
 
-from placet.actors.catalog import Catalog, decode_stored_net, encode_stored_net, net_key
+from placet.actors.catalog import Catalog, StoredNet, decode_stored_net, encode_stored_net, net_key
+from placet.actors.loading_guard import LoadingGuard, NotLoaded
 from placet.persistence.errors import StoreFull
 from placet.persistence.keys import NET
 from placet.persistence.store import Store, View
@@ -34,7 +36,7 @@ def register_loader(suffix: str, loader: Loader) -> None:
     _loaders[suffix] = loader
 
 
-def load_stored(view: View, catalog: Catalog) -> Mapping[str, str]:
+def load_stored(view: View, catalog: Catalog, guard: LoadingGuard) -> Mapping[str, str]:
     """Register the workflows of stored nets that are not registered yet, where they can be loaded.
 
     Returns the reason by workflow name for those that cannot: their firings wait, and no attempt is spent.
@@ -45,10 +47,14 @@ def load_stored(view: View, catalog: Catalog) -> Mapping[str, str]:
         if stored.workflow in catalog.definitions or stored.workflow in unknown:
             continue
         try:
-            catalog.register(load(stored.source, stored.workflow))
-        except (Exception, SystemExit) as error:  # loading runs a user's module: it may raise anything
-            unknown[stored.workflow] = f"{type(error).__name__}: {error}"
+            guard.load(stored.source, partial(_register, catalog, stored))
+        except NotLoaded as error:
+            unknown[stored.workflow] = str(error)
     return unknown
+
+
+def _register(catalog: Catalog, stored: StoredNet) -> None:
+    catalog.register(load(stored.source, stored.workflow))
 
 
 def record_options(store: Store, catalog: Catalog, digests: Iterable[bytes]) -> None:

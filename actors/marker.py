@@ -9,8 +9,8 @@ MARK_BYTES = 4_094  # room for a mark: a page, less two bytes for its length
 class Marker(Protocol):
     """Where the mark is left; it outlives the process, not a power cut."""
 
-    def enter(self, mark: bytes, path: str) -> None:
-        """Name what is about to run."""
+    def enter(self, mark: bytes, path: str, accompanied: bool) -> None:
+        """Name what is about to run; `accompanied`: handlers may run beside it, and end the process too."""
         ...
 
     def leave(self) -> None:
@@ -29,7 +29,7 @@ def marked_path(instance: str, path: str) -> str:
 class NoMarker:
     """Leaves no mark: for simulations, and for commands that run no user code."""
 
-    def enter(self, mark: bytes, path: str) -> None:
+    def enter(self, mark: bytes, path: str, accompanied: bool) -> None:
         """Do nothing."""
 
     def leave(self) -> None:

@@ -3,19 +3,29 @@
 import mmap
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from placet.actors.marker import MARK_BYTES, marked_path
 from placet.persistence.directory import RUNNING
 from placet.persistence.errors import StateUnusable
 
 SIZE_BYTES = 2 + MARK_BYTES
+ACCOMPANIED = 1 << 15
+
+
+class Mark(NamedTuple):
+    """User code in the kernel."""
+
+    instance: str
+    path: str  # of its transition, as `marked_path` has it
+    accompanied: bool  # handlers ran, or may have run, beside it
 
 
 class MarkerFile:
     """One page in the state directory that names the user code now running in the kernel. Raises `StateUnusable`.
 
-    Layout: length of the text (2 bytes, big-endian; 0 is none) | instance id, NUL, transition path, utf-8. A path
-    for which there is no room is shortened by `marked_path`.
+    Layout: length of the text (2 bytes, big-endian; 0 is none; the first bit says that handlers ran beside it) |
+    instance id, NUL, transition path, utf-8. A path for which there is no room is shortened by `marked_path`.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -32,17 +42,17 @@ class MarkerFile:
         finally:
             os.close(descriptor)
 
-    def found(self) -> tuple[str, str] | None:
-        """Return (instance, path) of what ran when the last process died, or None."""
+    def found(self) -> Mark | None:
+        """Return what ran when the last process died, or None."""
         return _read(self._page[:])
 
-    def enter(self, mark: bytes, path: str) -> None:
+    def enter(self, mark: bytes, path: str, accompanied: bool) -> None:
         """Name what is about to run: an instance's id and NUL, then a transition."""
         text = mark + path.encode()
         if len(text) > MARK_BYTES:
             text = mark + marked_path(mark[:-1].decode(), path).encode()
         length = len(text)
-        self._page[: 2 + length] = length.to_bytes(2, "big") + text
+        self._page[: 2 + length] = (length | ACCOMPANIED if accompanied else length).to_bytes(2, "big") + text
 
     def leave(self) -> None:
         """It came back."""
@@ -57,8 +67,8 @@ def _unusable(directory: Path, error: OSError) -> StateUnusable:
     return StateUnusable(str(directory), f"{RUNNING}: {error.strerror}; free space, or change its permissions")
 
 
-def marked(directory: Path) -> tuple[str, str] | None:
-    """Return (instance, path) of the user code that runs in the kernel now, or ran when its process died, or None.
+def marked(directory: Path) -> Mark | None:
+    """Return the user code that runs in the kernel now, or ran when its process died, or None.
 
     Only reads the file: for a look from another process.
     """
@@ -68,9 +78,10 @@ def marked(directory: Path) -> tuple[str, str] | None:
         return None
 
 
-def _read(page: bytes) -> tuple[str, str] | None:
-    length = int.from_bytes(page[:2], "big")
+def _read(page: bytes) -> Mark | None:
+    head = int.from_bytes(page[:2], "big")
+    length = head & ~ACCOMPANIED
     if not 0 < length <= MARK_BYTES:
         return None
     instance, _, path = page[2 : 2 + length].decode(errors="replace").partition("\0")
-    return instance, path
+    return Mark(instance, path, accompanied=head != length)

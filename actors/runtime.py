@@ -39,6 +39,7 @@ from placet.actors.inputs import fingerprint
 from placet.actors.instance import ActorHandle, Instance, InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.loading import load_stored, record_options
+from placet.actors.loading_guard import LoadingGuard
 from placet.actors.marker_file import MarkerFile
 from placet.actors.messages import Spawn
 from placet.actors.spawning import Definable, Tokens, entry_values
@@ -104,7 +105,7 @@ class Runtime:
             marker = MarkerFile(self.path)
             undo.callback(self._let_go, marker.close)
             record_options(state.store, self._catalog, self._digests.values())
-            self.unknown = load_stored(state.store, self._catalog)
+            self.unknown = load_stored(state.store, self._catalog, LoadingGuard(self.path))
             engine = self._engine = self._make_engine(state.store, marker, bounds)
             self._client = EngineClient(engine, state.store, self._catalog.definitions, self.unknown)
             undo.callback(self._client.close)
@@ -121,7 +122,8 @@ class Runtime:
         engine = Engine(store, self._catalog, marker)
         found = marker.found()
         if found is not None:
-            engine.kernel.suspects.add(*found)  # the engine clears the mark once this is on disk
+            suspects = engine.kernel.suspects
+            suspects.add(found.instance, found.path, accompanied=found.accompanied)  # the engine clears the mark once this is on disk
         for executor in executors_for(self._catalog.definitions.values(), engine.post, bounds, engine.durations):
             engine.add(executor)
         return engine

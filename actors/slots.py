@@ -31,12 +31,14 @@ class Pool:
 class Slots:
     """The pools of all executors of an engine."""
 
-    __slots__ = ("alone", "pools", "queued")
+    __slots__ = ("_held", "_out", "alone", "pools", "queued")
 
     def __init__(self) -> None:
         self.pools: dict[str, Pool] = {}
         self.queued = 0  # entries in the queues of all pools
-        self.alone = False  # a suspected firing runs, or is about to: nothing else may start
+        self.alone = False  # a suspect runs, or is about to: nothing else may start
+        self._out = 0  # firings in flight, over all pools
+        self._held = 0  # those of them that no executor has yet: their batch is not committed
 
     def pool(self, executor: str) -> Pool:
         """Return the pool of `executor`; one nobody has named yet has no slots."""
@@ -60,7 +62,22 @@ class Slots:
 
     def in_flight(self) -> int:
         """Return how many firings are out, over all executors."""
-        return sum(len(pool.in_flight) for pool in self.pools.values())
+        return self._out
+
+    @property
+    def accompanied(self) -> bool:
+        """True while some handler may run beside the kernel."""
+        return self._out > self._held
+
+    def depart(self, executor: str, root: bytes, number: int, attempt: int) -> None:
+        """A firing has been chosen: it is handed to its executor once that is committed."""
+        self.pools[executor].in_flight[root, number] = attempt
+        self._out += 1
+        self._held += 1
+
+    def released(self) -> None:
+        """What was chosen is on disk, and goes to its executors."""
+        self._held = 0
 
     def is_out(self, root: bytes, number: int) -> bool:
         """Return whether a firing was started by this engine and is not answered yet."""
@@ -96,4 +113,5 @@ class Slots:
         for pool in self.pools.values():
             if pool.in_flight.get(key) == attempt:
                 del pool.in_flight[key]
+                self._out -= 1
                 return

@@ -1,4 +1,8 @@
-"""User code that was found running in the kernel when its process had died: twice, and it waits for a person."""
+"""User code that was found running in the kernel when its process had died: twice, and it waits for a person.
+
+A handler that ran beside it may as well have been the one: then the mark counts for nothing, but the code is on trial.
+The next start lets it run before any handler, so that it either comes back, and is innocent, or is found alone.
+"""
 
 import hashlib
 
@@ -35,12 +39,21 @@ class Suspects:
             self.known[suspect.instance, suspect.path] = suspect
         self._unsaved: set[tuple[str, str]] = set()
 
-    def add(self, instance: str, path: str) -> int:
-        """Count one more crash with this mark; return how many there have been."""
+    def add(self, instance: str, path: str, *, accompanied: bool = False) -> int:
+        """Count one more crash with this mark, unless it was accompanied; return how many have counted."""
         suspect = self.known.setdefault((instance, path), _Suspect(instance, path, 0))
-        suspect.found += 1
+        suspect.found += not accompanied
         self._unsaved.add((instance, path))
         return suspect.found
+
+    @property
+    def on_trial(self) -> bool:
+        """True while some user code is suspected that has not been found guilty."""
+        return any(suspect.found < GUILTY_AT for suspect in self.known.values())
+
+    def instances(self) -> set[str]:
+        """Return the ids of the instances whose user code is suspected."""
+        return {instance for instance, _ in self.known}
 
     def is_guilty(self, instance: str, path: str) -> bool:
         """True when it was found running in a dead process twice: it is an incident, not run, until `clear`."""

@@ -6,6 +6,8 @@ about.txt            says what this is; its presence means that data.mdb has bee
 control.sock         commands beside a running engine
 backup/              copies of data.mdb, made by people or commands
 last-backup          path of the last copy that was made by a command
+loading              workflow files that were being loaded when a process ended
+running              user code that runs in the kernel, or did when the process ended
 replaced-N.mdb       what was data.mdb before a copy was restored
 """
 
@@ -14,7 +16,7 @@ from pathlib import Path
 
 from placet.persistence.errors import StateUnusable
 
-DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING = (
+DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING, LOADING = (
     "data.mdb",
     "lock.mdb",
     "lock",
@@ -23,8 +25,9 @@ DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING = (
     "last-backup",
     "control.sock",
     "running",
+    "loading",
 )
-OWN_NAMES = frozenset((DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING))
+OWN_NAMES = frozenset((DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING, LOADING))
 
 _ABOUT_TEXT = "The state of Placet workflows. Do not edit or move single files; copy only while no engine runs.\n"
 

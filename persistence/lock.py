@@ -57,15 +57,39 @@ class StateLock:
 
 
 def owner(directory: Path) -> int | None:
-    """Return the pid of the process that owns the state, or None if nobody does.
+    """Return the pid of the process that owns the state, 0 where it is not known, or None if nobody does.
 
-    Looks at the pid in the file, and does not touch the lock: asking must never keep an engine out.
+    The lock itself is asked: the pid that a killed owner has left may be another process's by now.
     """
     try:
         pid = _written_pid((directory / LOCK).read_bytes())
     except OSError:
+        pid = 0
+    if not any(_is_locked(directory / name) for name in (LOCK, DATA)):
         return None
-    return pid if pid and is_alive(pid) else None
+    return pid if pid and is_alive(pid) else 0
+
+
+def _is_locked(path: Path) -> bool:
+    """Return whether somebody holds the flock on a file.
+
+    It is taken for a moment, shared with others who ask: an engine that comes just then tries again.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks, where no engine starts
+        return False
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # by name: a child forked meanwhile has the same description open
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _open(directory: Path, name: str) -> int:

@@ -47,7 +47,6 @@ def bring_in(root: bytes, message: Import, turn: Turn, services: Waking) -> Work
 def _begin(workflow: WorkflowActor, turn: Turn) -> None:
     """Take back what ran elsewhere, set the timers, and pause."""
     header = workflow.header
-    header.caller = None  # which has, or waits for, the original
     if header.intent is Intent.RUN:
         header.intent = Intent.PAUSE
     for composite in workflow.composites:

@@ -75,6 +75,7 @@ def _as_it_is(_copy: Copy, value: bytes) -> bytes:
 def _header(copy: Copy, value: bytes) -> bytes:
     header = decode_header(value)
     header.instance, header.incarnation, header.link = copy.instance, copy.incarnation, copy.link
+    header.caller = None  # which has, or waits for, the original
     header.spawned_at, header.changed_at = copy.past(header.spawned_at), copy.past(header.changed_at)
     return encode(header)
 

@@ -1,5 +1,6 @@
 """What is lost with an engine, what is not, and what a firing that keeps losing its engine comes to."""
 
+from placet.actors.alone import TRIAL_BATCHES
 from placet.actors.messages import Cancel, Pause, Resume
 from placet.actors.records import Phase
 from placet.supervision.retry import Retry
@@ -74,6 +75,52 @@ def test_a_suspect_waits_until_what_runs_has_answered() -> None:
     driver.answer_all()
     driver.rest()
     assert driver.only().instance == "guilty"
+
+
+def test_user_code_that_was_marked_beside_handlers_runs_again_before_any_handler() -> None:
+    asked: list[object] = []
+    driver = Driver(single(guard=lambda value: asked.append(value) or True), slots=0)
+    for name in ("other", "suspect"):
+        driver.spawn(driver.workflows[0], {"a": [name]}, name)
+    assert driver.kernel.suspects.add("suspect", "t", accompanied=True) == 0
+    driver.spawn(driver.workflows[0], {"a": ["third"]}, "third")  # a batch, with which that is kept
+    asked.clear()
+    driver.slots = 4
+    driver.crash()
+    driver.run(budget=1)
+    assert (asked, driver.started, driver.kernel.suspects.known) == (["suspect"], [], {})
+    driver.rest()
+    assert {start.instance for start in driver.started} == {"other", "suspect", "third"}
+
+
+def test_a_trial_of_code_that_does_not_come_to_run_holds_nobody_up_for_long() -> None:
+    driver = Driver(single(), slots=4)
+    driver.kernel.suspects.add("elsewhere", "t", accompanied=True)
+    driver.spawn(driver.workflows[0], {"a": [1]})
+    driver.crash()
+    driver.rest()
+    assert driver.only().attempt == 2
+    assert driver.kernel.suspects.on_trial
+    driver.crash()
+    for _ in range(TRIAL_BATCHES):
+        assert driver.kernel.slots.alone
+        driver.run(budget=0)
+    assert not driver.kernel.slots.alone
+
+
+def test_handlers_count_as_beside_the_kernel_from_their_release_to_their_answer() -> None:
+    driver = Driver(single())
+    driver.spawn(driver.workflows[0], {"a": [1]})
+    slots = driver.kernel.slots
+    assert slots.accompanied
+    driver.finish()
+    assert not slots.accompanied
+    driver.send(driver.spawn_message(driver.workflows[0], {"a": [1]}, "two"))
+    driver.kernel.begin_batch()
+    batch = driver.kernel.run(driver.clock.now())
+    assert (slots.in_flight(), slots.accompanied) == (1, False)
+    driver.settle(batch)
+    assert slots.accompanied
 
 
 def test_a_suspect_stays_one_after_a_clean_stop() -> None:

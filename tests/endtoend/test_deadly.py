@@ -102,6 +102,57 @@ if __name__ == "__main__":
 """
 
 
+INNOCENT = """
+import json
+import os
+import signal
+import threading
+
+from placet import NotCompleted, Runtime, Workflow
+
+inside = threading.Event()
+
+
+def slow(value):
+    inside.set()
+    threading.Event().wait(0.3)
+    return True
+
+
+innocent = Workflow("innocent")
+start, done = innocent.places("start done")
+innocent.transition(start >> done, "move", handler={handler}, guard={guard}, run="inline")
+
+killer = Workflow("killer")
+begin, end = killer.places("begin end")
+
+
+@killer.transition(begin >> end)
+def kill(value):
+    inside.wait(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    with Runtime("state", [innocent, killer]) as runtime:
+        guilty = runtime.spawn(killer, {{begin: [0]}}, id="guilty")
+        result = runtime.spawn(innocent, {{start: [1, 2, 3]}}, id="innocent").result(timeout_s=30)
+        try:
+            guilty.result(timeout_s=30)
+        except NotCompleted:
+            print(json.dumps([result, guilty.state.value]))
+"""
+
+
+@pytest.mark.parametrize(("handler", "guard"), [("slow", "None"), ("None", "slow")], ids=["inline", "guard"])
+def test_user_code_that_was_in_the_kernel_when_a_handler_killed_the_process_is_not_blamed(
+    tmp_path: Path, handler: str, guard: str
+) -> None:
+    codes, (result, state) = runs(INNOCENT.format(handler=handler, guard=guard), tmp_path)
+    assert len(codes) <= 6
+    assert (len(result["done"]), state) == (3, "incident")
+
+
 @pytest.mark.parametrize("name", ["move", "ö" * 3_000], ids=["short", "longer than the mark"])
 def test_an_inline_handler_that_kills_its_process_is_not_run_a_third_time(tmp_path: Path, name: str) -> None:
     codes, found = runs(IN_KERNEL.format(name=name, handler="kill", guard="None"), tmp_path)

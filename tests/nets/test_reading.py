@@ -233,8 +233,16 @@ def test_a_module_that_cannot_be_loaded_is_told_in_one_line(code: str, said: str
     assert "$.transitions[0].handler" in str(found)
 
 
-def test_a_mistake_in_a_workflow_of_an_imported_module_is_told_as_that_modules(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["handler", "type", "retry"])
+def test_a_mistake_in_a_workflow_of_an_imported_module_is_told_as_that_modules(what: str, tmp_path: Path) -> None:
     given = beside(tmp_path, "from placet import Workflow\nWorkflow('a').places('b b')\n")
+    path = one(given).pop("handler")
+    if what == "type":
+        given["places"][0] = {"name": "start", "type": path}
+    else:
+        one(given).update(
+            {"handler": path} if what == "handler" else {"handler": f"{HERE}:step", "retry": {"only": [path]}}
+        )
     with pytest.raises(DefinitionError, match=r"beside_\w+\.py:2") as caught:
         read_net(written(tmp_path, given))
     assert "`b`" in str(caught.value)

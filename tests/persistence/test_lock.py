@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -106,6 +106,38 @@ def test_what_a_dead_owner_left_does_not_matter(tmp_path: Path, content: bytes) 
     (tmp_path / "lock").write_bytes(content)
     assert owner(tmp_path) is None
     StateLock.acquire(tmp_path).release()
+
+
+def test_a_pid_that_another_process_has_by_now_owns_nothing(tmp_path: Path) -> None:
+    StateLock.acquire(tmp_path).release()
+    (tmp_path / "lock").write_text(f"{os.getppid()}\n")
+    assert owner(tmp_path) is None
+    lock = StateLock.acquire(tmp_path)
+    assert owner(tmp_path) == os.getpid()
+    (tmp_path / "lock").unlink()
+    assert owner(tmp_path) == 0, "somebody, who is not known"
+    lock.release()
+    assert owner(tmp_path) is None
+
+
+def test_those_who_ask_keep_no_engine_out(tmp_path: Path) -> None:
+    StateLock.acquire(tmp_path).release()
+    over = Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            owner(tmp_path)
+
+    threads = [Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(200):
+            StateLock.acquire(tmp_path).release()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_nobody_owns_what_is_not_there(tmp_path: Path) -> None:

@@ -67,6 +67,15 @@ def test_invariants_leave_out_what_arcs_for_many_touch() -> None:
     ]
 
 
+def test_what_is_taken_by_many_has_no_invariant_either() -> None:
+    workflow = Workflow("joining")
+    groups, members, done = workflow.places("groups members done")
+    workflow.transition((groups & members.many()) >> done, "join", key=group_of)
+    plan = make_plan(workflow.definition().net, {})
+    index = plan.place_index
+    assert place_invariants(plan) == [{index["groups"]: 1, index["done"]: 1}]
+
+
 def test_a_group_is_enabled_when_all_its_pieces_are_there() -> None:
     plan = mapped()
     join = plan.transition_index["each_gather"]

@@ -58,7 +58,9 @@ def run(request: RunRequest) -> int:
     begin_s = monotonic_s()
     with Signals() as signals:
         try:
-            with Runtime(request.state, [loaded.workflow], threads=request.threads) as runtime:
+            with signals.at_once():  # opening it loads the files of other instances
+                runtime = Runtime(request.state, [loaded.workflow], threads=request.threads)
+            with runtime:
                 try:
                     ended = _Run(runtime, request, loaded, tokens, signals).to_its_end(begin_s)
                 except Interrupted:

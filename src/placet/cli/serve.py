@@ -23,7 +23,9 @@ def serve(state: Path, threads: int, *, is_json: bool) -> int:
     know_files()
     with Signals() as signals:
         try:
-            with Runtime(state, threads=threads) as runtime:
+            with signals.at_once():
+                runtime = Runtime(state, threads=threads)
+            with runtime:
                 _say_started(runtime, state, is_json=is_json)
                 _watch(runtime, signals)
         except Interrupted as stop:

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Self
@@ -41,6 +42,8 @@ class Signals:
     def __init__(self) -> None:
         self._wakes: SimpleQueue[int] = SimpleQueue()
         self._received = 0
+        self._raises = False
+        self._number = 0  # of the signal that was raised
         self._before: list[tuple[signal.Signals, object]] = []
 
     def __enter__(self) -> Self:
@@ -60,7 +63,23 @@ class Signals:
         self._received += 1
         if self._received > 1:
             os._exit(SIGNALLED + number)  # patience is over; the state is as after a crash
+        if self._raises:
+            self._number = number
+            raise KeyboardInterrupt
         self._wakes.put(number)
+
+    @contextmanager
+    def at_once(self) -> Generator[None]:
+        """Let the first signal end what is done within, user code included. Raises `Interrupted` then."""
+        self._raises = True
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self._received:
+                raise Interrupted(self._number) from None
+            raise
+        finally:
+            self._raises = False
 
     def wake(self) -> None:
         """End the wait of the main thread; safe from any thread."""

@@ -103,12 +103,12 @@ def _in_kernel(path: Path) -> Face | None:
     if seen is not None and owner(path) is not None:
         threading.Event().wait(HUNG_AFTER_S)
         seen = seen if marked(path) == seen else None
-    return None if seen is None else {"id": seen[0], "transition": seen[1]}
+    return None if seen is None else {"id": seen.instance, "transition": seen.path}
 
 
 def _lines(path: Path, face: Face, stored: StateStatus) -> list[str]:
     pid = face["pid"]
-    lines = [f"state {path}", f"engine: process {pid}, {face['health']}" if pid else "engine: none"]
+    lines = [f"state {path}", "engine: none" if pid is None else f"engine: process {pid or 'unknown'}, {face['health']}"]
     if face["problem"]:
         lines.append(f"problem: {face['problem']}")
     counts = ", ".join(f"{count} {state}" for state, count in stored.instances.items())
@@ -128,6 +128,6 @@ def _lines(path: Path, face: Face, stored: StateStatus) -> list[str]:
         lines.append(f"not loaded: workflow {name} ({reason})")
     kernel = cast("Face | None", face["in_kernel"])
     if kernel is not None:
-        verb = "holds" if pid else "held, when its process died,"
+        verb = "holds" if pid is not None else "held, when its process died,"
         lines.append(f"user code that {verb} the kernel: {kernel['id']} {kernel['transition']}")
     return lines

@@ -92,10 +92,10 @@ class Calls:
 
     def _check_values(self, child: Image, parent: "tuple[Checks, Image]", firing: Firing) -> None:
         """A child begins with the values that its caller took."""
-        if child.firings or child.header.fired:
-            return
         found = self.find(child.header.instance)
         assert found is not None, child.header.instance
+        if child.firings or found[0].ledgers[child.root].consumed:
+            return  # some of them have gone on already
         mine = [value_of(parent[0].view, parent[1].root, value) for _, _, value in (*firing.tokens, *firing.seen)]
         held = [value for tokens in child.places.values() for value in tokens.values()]
         given = [value_of(found[0].view, child.root, value) for value in held]

@@ -55,6 +55,7 @@ class Checks:
     fired: int = 0
     copies: Copies = field(default_factory=Copies)
     calls: Calls = field(default_factory=Calls)
+    broken: set[bytes] = field(default_factory=set[bytes])  # instances that were past help in some engine
     set_aside: set[str] = field(default_factory=set[str])  # targets and reasons of messages people see parked
     _plans: dict[bytes, Plan] = field(default_factory=dict[bytes, Plan])
     _outlooks: dict[bytes, Outlook] = field(default_factory=dict[bytes, Outlook])
@@ -355,7 +356,9 @@ class Checks:
             for ledger in checks.ledgers.values():
                 accepted.update(ledger.accepted)
                 excused |= ledger.undelivered
-        self.letters.check_end(known, excused, accepted)
+        deaf = {root for checks in self.calls.engines for root, one in checks.ledgers.items() if one.is_deaf}
+        deaf = deaf.union(*(checks.broken for checks in self.calls.engines))
+        self.letters.check_end(known, excused, deaf, accepted)
 
     def check_histories(self) -> None:
         """Every history leads back to its `spawned`, and tells as many results as were counted."""

@@ -70,6 +70,7 @@ class SimulatedEngine:
             except StoreFull:
                 return False
         self.kernel.committed()
+        self._setting.checks.broken |= self.kernel.broken()
         self.effects = [
             *(start for starts in batch.starts.values() for start in starts),
             *batch.expires,

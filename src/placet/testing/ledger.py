@@ -42,6 +42,7 @@ class InstanceLedger:
     diverted: set[int] = field(default_factory=set[int])  # firings that ended in an error arc
     firings: dict[int, FiringLedger] = field(default_factory=dict[int, FiringLedger])
     undelivered: set[str] = field(default_factory=set[str])  # instances that what it sent has not reached
+    is_deaf: bool = False  # it had ended, and could not even be told what had not arrived
     accepted: Counter[str] = field(default_factory=Counter[str])  # interventions by their `why`
     sums: Sums | None = None
     is_copy: bool = False
@@ -68,6 +69,8 @@ class InstanceLedger:
                 self._diverted(record, plan.transitions[plan.transition_index[record.transition]])
             case "undelivered":
                 self.undelivered.add(str(detail["target"]))
+            case "dropped":
+                self.is_deaf = self.is_deaf or detail["message"] == "Undelivered"
             case "attempt_failed":
                 self.firing(record.firing).failed += 1
                 self.firing(record.firing).failed_at = record.at

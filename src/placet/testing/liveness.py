@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from placet.actors.lifecycle import Intent
-from placet.actors.messages import KernelMessage
+from placet.actors.messages import Grant, KernelMessage
 from placet.actors.records import Firing, Phase, encode
 from placet.actors.turn import Turn
 from placet.actors.waking import wake
@@ -30,7 +30,8 @@ class Liveness:
             self._setting.releases.forget_waiting()  # turns are taken again, out of order
         else:
             self._setting.releases.granted(engine.kernel.granted)
-        self._setting.releases.wants(hungry, self._setting.clock.now())
+        granted = {one.root for one in engine.kernel.waiting_messages() if isinstance(one, Grant)}  # again, after a fault
+        self._setting.releases.wants(hungry - granted, self._setting.clock.now())
         if engine.kernel.has_work or engine.kernel.draining:
             return
         self._check_forgotten(engine, hungry, inbox)
