@@ -12,8 +12,8 @@ import msgspec
 from placet.actors.alone import Alone
 from placet.actors.answers import RefusalCode, Refused, Spawned
 from placet.actors.beginning import begin, conflict, has_begun
-from placet.actors.calls import called_spawn, not_called
 from placet.actors.catalog import Catalog, net_key
+from placet.actors.delivery import opened, undelivered
 from placet.actors.effects import Batch, Reply
 from placet.actors.errors import no_instance
 from placet.actors.faults import Faults, set_aside
@@ -22,9 +22,7 @@ from placet.actors.marker import Marker, NoMarker
 from placet.actors.memory import Memory
 from placet.actors.messages import (
     Acknowledged,
-    Call,
     ClientMessage,
-    Delivery,
     Due,
     ExecutorAnswer,
     FirstMessage,
@@ -41,11 +39,8 @@ from placet.actors.messages import (
     RunAlone,
     Sent,
     Spawn,
-    SpawnNamed,
     Undelivered,
-    decode_delivery,
     decode_message,
-    encode_message,
 )
 from placet.actors.outbox import Outbox
 from placet.actors.pending import Pending
@@ -54,7 +49,6 @@ from placet.actors.records import RUNNING, Header, decode_header
 from placet.actors.recovery import Found, find_work
 from placet.actors.roots import Roots
 from placet.actors.slots import Slots
-from placet.actors.spawn_named import named_spawn
 from placet.actors.stamp import Stamp, decode_stamp, encode_stamp
 from placet.actors.suspects import Suspects
 from placet.actors.timers import Timers
@@ -229,10 +223,7 @@ class Kernel:
         if self._alone.is_over():
             return self._next()
         found = self._alone.next()
-        if found is None:
-            return None
-        (root, number), transition = found
-        return RunAlone(root=root, transition=transition, number=number)
+        return RunAlone(root=found[0][0], transition=found[1], number=found[0][1]) if found else None
 
     # -- other engines -------------------------------------------------------------------------------------
 
@@ -270,14 +261,9 @@ class Kernel:
 
     def _receive(self, sent: Sent) -> int:
         """Handle what another instance sent: once it has had its effect, or can have none, it leaves the outbox."""
-        message: Delivery | Spawn | str = decode_delivery(sent.message)
-        if isinstance(message, Call):
-            message = called_spawn(message, self._catalog.definitions.get(message.workflow))
-        elif isinstance(message, SpawnNamed):
-            definition = self._catalog.definitions.get(message.workflow)
-            if definition is None:
-                return 1  # it waits in the outbox for a start that knows the workflow
-            message = named_spawn(message, definition)
+        message = opened(sent, self._catalog.definitions)
+        if message is None:
+            return 1
         self._arriving = sent
         spent = 1
         if isinstance(message, str):
@@ -288,27 +274,16 @@ class Kernel:
             self._undelivered(f"there is no instance {message.instance}")
         else:
             spent = self._turn(root, message)
-        self._arrived()
-        return spent
-
-    def _arrived(self) -> None:
-        """Take the message being handled out of the outbox, with this batch."""
-        if self._arriving is not None:
-            self._pending.engine[outbox_key(self._arriving.entry)] = None
+        if self._arriving is not None:  # unless it is to be handled again, after a fault
+            self._pending.engine[outbox_key(sent.entry)] = None
             self._arriving = None
+        return spent
 
     def _undelivered(self, reason: str) -> None:
         """Tell the sender of the message being handled that it has had no effect."""
-        sent = self._arriving
-        if sent is None:
-            return
-        message = decode_delivery(sent.message)
-        if isinstance(message, Call):
-            self._send(sent.instance, encode_message(not_called(message, reason)))
-        elif not isinstance(message, Return | Undelivered):  # those are answers: nobody waits for one to them
-            kind = type(message).__name__
-            known = Undelivered(instance=sent.sender, target=sent.instance, kind=kind, reason=reason)
-            self._send(sent.instance, encode_message(known))
+        known = undelivered(self._arriving, reason) if self._arriving else None
+        if self._arriving and known:
+            self._send(self._arriving.instance, known)
 
     def _refuse(self, message: Request, code: RefusalCode, reason: str) -> None:
         self._undelivered(reason)

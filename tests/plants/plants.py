@@ -40,7 +40,7 @@ PLANTS: tuple[Plant, ...] = (
             "actors/kernel.py",
             "        self._memory.put_to_sleep()\n",
             "        self._memory.put_to_sleep()\n"
-            "        if spent >= budget and self._ready and not self._held:\n"
+            "        if spent >= budget and self._mail.ready and not self._held:\n"
             "            self._held = self._pending\n"
             "            return batch\n",
         ),
@@ -85,8 +85,8 @@ PLANTS: tuple[Plant, ...] = (
         "back-off timers of instances that are woken anyway are not set",
         (
             "actors/recovery.py",
-            "    if firing.phase is Phase.BACKOFF:\n",
-            "    if firing.phase is Phase.BACKOFF and key[:10] not in found.awake:\n",
+            "    if firing.phase is Phase.BACKOFF or (",
+            "    if (firing.phase is Phase.BACKOFF and key[:10] not in found.awake) or (",
         ),
         about=11,
         is_silent=True,
@@ -158,8 +158,8 @@ PLANTS: tuple[Plant, ...] = (
         "an instance that got some slots, and wants more, is not queued again",
         (
             "actors/kernel.py",
-            "            if executor != INLINE:\n                self.slots.wait(executor, root)\n",
-            "            if executor != INLINE and not turn.starts:\n                self.slots.wait(executor, root)\n",
+            "            if executor not in IN_KERNEL:\n                self.slots.wait(executor, root)\n",
+            "            if executor not in IN_KERNEL and not turn.starts:\n                self.slots.wait(executor, root)\n",
         ),
         about=7,
         is_silent=True,
@@ -312,11 +312,99 @@ PLANTS: tuple[Plant, ...] = (
         "outbox not written",
         "a message to another instance is on its way, and nowhere on disk",
         (
-            "actors/kernel.py",
-            "        self._pending.engine[outbox_key(self._sent)] = encode_message(sent)\n",
-            "",
+            "actors/outbox.py",
+            "            writes[outbox_key(self.given)] = encode_message(sent)\n            return sent\n",
+            "            return sent\n",
         ),
         about=10,
+    ),
+    _plant(
+        "received and forgotten",
+        "what was taken in from another engine is not noted, so that it is taken in again after a crash",
+        ("actors/outbox.py", '            writes[received_key(channel)] = last.to_bytes(8, "big")\n', ""),
+        about=20,
+    ),
+    _plant(
+        "doubles taken in",
+        "a message that the network doubles is handled twice",
+        (
+            "actors/outbox.py",
+            "        if parcel.number == last + 1:\n",
+            "        if parcel.number in (last, last + 1):\n",
+        ),
+        about=20,
+    ),
+    _plant(
+        "gaps taken in",
+        "a message that comes before another of its channel is taken in, and that other one never",
+        ("actors/outbox.py", "        if parcel.number == last + 1:\n", "        if parcel.number > last:\n"),
+        about=20,
+    ),
+    _plant(
+        "channel numbers used again",
+        "after a start a channel gives numbers once more that it gave before",
+        ("actors/outbox.py", '        writes[channel_key(channel, 0)] = number.to_bytes(8, "big")\n', ""),
+        about=20,
+    ),
+    _plant(
+        "channels forgotten at a start",
+        "what another engine has not acknowledged is not sent again after a crash",
+        (
+            "actors/outbox.py",
+            "            if number:\n                self._open",
+            "            if number < 0:\n                self._open",
+        ),
+        about=20,
+    ),
+    _plant(
+        "any attempt's return",
+        "the child of an earlier attempt answers for a later one",
+        ("actors/calls.py", " or firing.attempt != message.attempt:\n", ":\n"),
+        about=200,
+    ),
+    _plant(
+        "cancelled over its children",
+        "an instance that is cancelled does not wait for the children it has called",
+        ("actors/interventions.py", "busy = (Phase.RUNNING, Phase.CALLED)\n", "busy = (Phase.RUNNING,)\n"),
+        about=20,
+    ),
+    _plant(
+        "cancelled children are silent",
+        "a child that is cancelled returns nothing",
+        (
+            "actors/calls.py",
+            "    caller = header.caller\n    if caller is None:\n",
+            "    caller = header.caller\n    if caller is None or header.state is InstanceState.CANCELLED:\n",
+        ),
+        about=20,
+    ),
+    _plant(
+        "copies return too",
+        "the copy of a child answers its original's caller",
+        ("actors/copies/entries.py", "    header.caller = None  # which has, or waits for, the original\n", ""),
+        about=400,
+    ),
+    _plant(
+        "time of a call lost at recovery",
+        "the timers of calls are not set at a start",
+        ("actors/recovery.py", " or (firing.phase is Phase.CALLED and firing.due):\n", ":\n"),
+        about=400,
+    ),
+    _plant(
+        "a parked return is lost",
+        "a message that was set aside and is tried again is for a moment nowhere on disk",
+        (
+            "actors/kernel.py",
+            "if isinstance(again, Return | Undelivered | Intervention):",
+            "if isinstance(again, Undelivered):",
+        ),
+        about=100,
+    ),
+    _plant(
+        "a hold comes back",
+        "a part that goes on in the turn that starts something is paused again after a crash",
+        ("actors/workflow.py", "            and header.held is self._stored[3]\n", "            and not header.held\n"),
+        about=100,
     ),
     _plant(
         "state without a result",

@@ -1,0 +1,42 @@
+"""What one instance sends to another, opened where it arrives; and what its sender is told when it has no effect."""
+
+from collections.abc import Mapping
+
+from placet.actors.calls import called_spawn, not_called
+from placet.actors.messages import (
+    Call,
+    InterventionMessage,
+    Return,
+    Sent,
+    Spawn,
+    SpawnNamed,
+    Undelivered,
+    decode_delivery,
+    encode_message,
+)
+from placet.actors.spawn_named import named_spawn
+from placet.petri.behaviour import Definition
+
+
+def opened(
+    sent: Sent, definitions: Mapping[str, Definition]
+) -> Spawn | Return | Undelivered | InterventionMessage | str | None:
+    """Return what is to be handled, or why it has no effect; None: it waits for a start that knows its workflow."""
+    message = decode_delivery(sent.message)
+    if isinstance(message, Call):
+        return called_spawn(message, definitions.get(message.workflow))
+    if isinstance(message, SpawnNamed):
+        definition = definitions.get(message.workflow)
+        return None if definition is None else named_spawn(message, definition)
+    return message
+
+
+def undelivered(sent: Sent, reason: str) -> bytes | None:
+    """Return what the sender of a message that has had no effect is told; None: nobody waits to hear of it."""
+    message = decode_delivery(sent.message)
+    if isinstance(message, Call):
+        return encode_message(not_called(message, reason))
+    if isinstance(message, Return | Undelivered):
+        return None  # an answer has none
+    kind = type(message).__name__
+    return encode_message(Undelivered(instance=sent.sender, target=sent.instance, kind=kind, reason=reason))
