@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from placet.actors.errors import no_instance
+from placet.actors.messages import MoveToken
 from placet.actors.reader import StateReader
 from placet.actors.records import Header
-from placet.persistence.values import encode
+from placet.persistence.errors import ValueNotLoadable
+from placet.persistence.values import decode, encode
 from placet.petri.behaviour import Definition
 from placet.petri.place_types import check_type, types_of
 from placet.petri.plan import Plan, TransitionPlan
@@ -38,6 +40,21 @@ class Addressee:
         if index is not None:
             check_type(self.plan, self.types, index, value)
         return encode(value)
+
+    def check_move(self, message: MoveToken, reader: StateReader) -> None:
+        """Raise `WrongType` for a token whose value, as committed now, the place it is to go to was not declared for.
+
+        It is loaded only where a type is declared. One that cannot be loaded here passes: nothing is known of it.
+        """
+        index = self.plan.place_index.get(message.place)
+        found = reader.free_token(self.header.instance, message.token) if index in self.types else None
+        if index is None or found is None:
+            return
+        try:
+            value = decode(found[1])
+        except ValueNotLoadable:
+            return
+        check_type(self.plan, self.types, index, value)
 
     def outputs(
         self, transition: TransitionPlan, values: Iterable[tuple[str, object]]

@@ -165,7 +165,8 @@ def _exits(workflow: "WorkflowActor") -> tuple[tuple[str, tuple[bytes, ...]], ..
     for place in workflow.plan.places:
         if place.is_exit:
             held = workflow.place(place.index)
-            found.append((place.path, tuple(workflow.value(stored) for stored in held.tokens.values())))
+            stored = [held.value(workflow.turn, token) for token in held.tokens]
+            found.append((place.path, tuple(map(workflow.value, stored))))
     return tuple(found)
 
 

@@ -4,11 +4,13 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any
 
-from placet.actors.messages import PlainMessage
+from placet.actors.arguments import check_text
+from placet.actors.messages import PlainMessage, Watch
 from placet.actors.notes import Notes
 from placet.actors.spawning import Definable, Tokens
 from placet.actors.token_request import Inject, Put
 from placet.persistence.values import decode, encode
+from placet.petri.expression import PlaceRef, place_name
 
 LOGGER = "placet.handlers"
 
@@ -106,10 +108,22 @@ class Context:
 
         It is recorded there as `by` this firing, whatever its `by` says. One that has no effect, since the instance
         does not exist or refuses it, is recorded in the history of this one as `undelivered`, with the reason.
+        Where a token's place is given as such, and not by its path, a value it was not declared for raises `WrongType`.
         Raises `TypeError` for what is no such message, `BadRequest` for an id that is no text, `ValueNotEncodable`,
         and `Busy` as `spawn` does.
         """
         self.notes.tell(instance, message)
+
+
+    def watch(self, instance: str, place: PlaceRef | str) -> None:
+        """Have a `Terminated` put into a place of this instance, fed from outside, when another one has ended.
+
+        It comes once: at once where that one has ended already, or there is none of that id. Raises `BadRequest` for an
+        id that is no text, and `Busy` as `spawn` does.
+        """
+        self.notes.check()
+        check_text("an id", instance)
+        self.notes.post(Watch(instance=instance, watcher=self.instance, place=place_name(place)))
 
 
 class _FiringLogger(logging.LoggerAdapter[logging.Logger]):

@@ -6,21 +6,24 @@ from placet.actors.calls import called_spawn, not_called
 from placet.actors.messages import (
     Call,
     InterventionMessage,
+    PostedMessage,
     Return,
     Sent,
     Spawn,
     SpawnNamed,
     Undelivered,
+    Watch,
     decode_delivery,
     encode_message,
 )
 from placet.actors.spawn_named import named_spawn
+from placet.actors.watching import nobody_there
 from placet.petri.behaviour import Definition
 
 
 def opened(
     sent: Sent, definitions: Mapping[str, Definition]
-) -> Spawn | Return | Undelivered | InterventionMessage | str | None:
+) -> Spawn | PostedMessage | InterventionMessage | str | None:
     """Return what is to be handled, or why it has no effect; None: it waits for a start that knows its workflow."""
     message = decode_delivery(sent.message)
     if isinstance(message, Call):
@@ -36,6 +39,8 @@ def undelivered(sent: Sent, reason: str) -> bytes | None:
     message = decode_delivery(sent.message)
     if isinstance(message, Call):
         return encode_message(not_called(message, reason))
+    if isinstance(message, Watch):
+        return encode_message(nobody_there(message, reason))
     if isinstance(message, Return | Undelivered):
         return None  # an answer has none
     kind = type(message).__name__

@@ -7,7 +7,9 @@ from placet.actors.calls import answer_caller
 from placet.actors.effects import StateChanged
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent, check_move
 from placet.actors.records import Phase
+from placet.actors.schedule import drop_all
 from placet.actors.turn import Turn
+from placet.actors.watching import tell_watchers
 from placet.persistence.history import RecordKind
 from placet.petri.plan import TransitionPlan
 
@@ -32,6 +34,10 @@ def derive(workflow: "WorkflowActor", turn: Turn) -> None:
             if workflow.tasks.open:
                 workflow.tasks.end_all(workflow, turn)
             answer_caller(workflow, turn)
+            if workflow.scheduled:
+                drop_all(workflow, turn)
+            if workflow.watchers:
+                tell_watchers(workflow, turn)
         header.changed_at = turn.now
         _record(workflow, turn, state)
         turn.rare().changes.append(

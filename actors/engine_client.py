@@ -21,7 +21,7 @@ from placet.actors.copies.export import Exported, export
 from placet.actors.engine import Engine
 from placet.actors.errors import EngineStopped, RequestRefused, WaitTimeout, no_instance
 from placet.actors.lifecycle import TERMINAL, InstanceState
-from placet.actors.messages import ClientMessage, InterventionMessage, Put
+from placet.actors.messages import ClientMessage, InterventionMessage, MoveToken, Put
 from placet.actors.reader import StateReader
 from placet.actors.report import explain
 from placet.actors.task_request import TaskRequest, TaskRequests, to_task_message
@@ -95,11 +95,16 @@ class EngineClient:
     # -- asking --------------------------------------------------------------------------------------------
 
     def intervene(self, instance: str, message: Told) -> "Future[Receipt]":
-        """Send an intervention; its receipt comes once it is on disk. Raises as `to_task_message` does."""
+        """Send an intervention; its receipt comes once it is on disk.
+
+        Raises `NotFound`, `WrongType`, and as `to_task_message` does.
+        """
         if not message.by and not isinstance(message, Put):
             raise ValueError("an intervention needs `by`: who does it")
         if isinstance(message, TaskRequest):
             message = to_task_message(message, instance, self.addressee(instance), self.reader)
+        elif isinstance(message, MoveToken):
+            self.addressee(instance).check_move(message, self.reader)
         addressed = msgspec.structs.replace(message, instance=instance)
         return self.engine.ask(
             lambda reply: msgspec.structs.replace(addressed, reply=reply), lambda answer: accepted(instance, answer)

@@ -33,7 +33,7 @@ def judge_again(workflow: "WorkflowActor", place: "PlaceActor", position: int, t
     """Ask one guard of a place about a token it holds."""
     gate = place.plan.gates[position]
     if gate.known and not _is_settled(workflow, place, gate, token):
-        _ask(workflow, place, position, token, place.tokens[token], UNREAD, gate)
+        _ask(workflow, place, position, token, place.value(workflow.turn, token), UNREAD, gate)
 
 
 def forget_taken(workflow: "WorkflowActor", turn: Turn, tokens: Sequence[tuple[int, int, bytes]]) -> None:

@@ -1,4 +1,4 @@
-"""Handles: what a client holds of one instance, and of one place in it."""
+"""What a client holds of one instance."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import UNSET
 
-from placet.actors.answers import Entries, Receipt, encode_answer
+from placet.actors.answers import Receipt
 from placet.actors.arguments import check_state
 from placet.actors.clock import monotonic_s
 from placet.actors.copies.export import Exported
@@ -23,15 +23,12 @@ from placet.actors.messages import (
     FailIncident,
     FreezeToken,
     Inject,
-    Inspect,
     MoveToken,
     Pause,
     Put,
-    Restart,
     Resume,
     RetryIncident,
     SkipIncident,
-    Sleep,
     ThawToken,
     Trim,
 )
@@ -58,6 +55,7 @@ class InstanceSummary:
     state: InstanceState
     spawned_at: float  # engine seconds
     changed_at: float  # engine seconds: when `state` last changed
+    caller: str = ""  # id of the instance that called it and waits for it; "" where it is nobody's child
 
     @classmethod
     def of(cls, header: Header) -> "InstanceSummary":
@@ -69,6 +67,7 @@ class InstanceSummary:
             state=header.state,
             spawned_at=header.spawned_at,
             changed_at=header.changed_at,
+            caller=header.caller.instance if header.caller is not None else "",
         )
 
 
@@ -129,6 +128,19 @@ class Instance:
 
     def _trim(self, records: tuple[int, ...], timeout_s: float | None) -> None:
         self._client.ask(lambda reply: Trim(instance=self.id, records=records, reply=reply), timeout_s)
+
+    # -- its family ----------------------------------------------------------------------------------------
+
+    def parent(self) -> "Instance | None":
+        """Return the instance that called it and waits for what it returns, or None. Raises `NotFound`."""
+        header = self._client.reader.header(self.id)
+        if header is None:
+            raise no_instance(self.id)
+        return None if header.caller is None else Instance(self._client, header.caller.instance)
+
+    def children(self) -> "list[Instance]":
+        """Return the instances its calls have begun, those that have ended too, the oldest first."""
+        return [Instance(self._client, header.instance) for header in self._client.reader.children(self.id)]
 
     # -- waiting -------------------------------------------------------------------------------------------
 
@@ -315,7 +327,7 @@ class Instance:
         request_id: str = "",
         timeout_s: float | None = None,
     ) -> Receipt:
-        """Put a free token into another place; it keeps its age. Raises as `tell` does."""
+        """Put a free token into another place; it keeps its age. Raises as `tell` does, and `WrongType`."""
         told = MoveToken(token=token, place=place_name(place), by=by, why=why, request_id=request_id)
         return self.tell(told, timeout_s)
 
@@ -377,7 +389,7 @@ class Instance:
         return self.tell(Resume(target=target, by=by, why=why, request_id=request_id), timeout_s)
 
     def cancel(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
-        """End it once what is in flight has answered. Raises as `tell` does."""
+        """End it, and all instances below it, once what is in flight has answered. Raises as `tell` does."""
         return self.tell(Cancel(by=by, why=why, request_id=request_id), timeout_s)
 
     def retry(
@@ -415,52 +427,6 @@ class Instance:
     ) -> Receipt:
         """Give up: the instance ends as `failed`. Raises as `tell` does."""
         return self.tell(FailIncident(incident=incident, by=by, why=why, request_id=request_id), timeout_s)
-
-
-class ActorHandle:
-    """One place or composite of an instance, by its address."""
-
-    def __init__(self, client: EngineClient, instance: str, path: str) -> None:
-        self._client = client
-        self.instance = instance
-        self.path = path
-
-    @property
-    def address(self) -> str:
-        """The actor's address, such as `order-17/fulfil/packed`."""
-        return f"{self.instance}/{self.path}"
-
-    def inspect(self, timeout_s: float | None = None) -> Entries:
-        """Return the actor's durable entries: its snapshot. Raises `WaitTimeout`."""
-        instance, path = self.instance, self.path
-        answer = self._client.ask(lambda reply: Inspect(instance=instance, path=path, reply=reply), timeout_s)
-        assert isinstance(answer, Entries)
-        return answer
-
-    def export(self, timeout_s: float | None = None) -> bytes:
-        """Return the actor's snapshot as one piece of bytes (msgpack: address, and entries with kind, id and bytes)."""
-        return encode_answer(self.inspect(timeout_s))
-
-    def export_to(self, path: str | os.PathLike[str], *, history: bool = False) -> Exported:
-        """Write the actor's entries, as committed at one moment, to a file, to be looked at; see `Instance.export_to`.
-
-        An actor alone cannot be imported. With `history`, that of its instance comes along.
-        """
-        return self._client.export(self.instance, Path(path), actor=self.path, history=history)
-
-    def restart(self, timeout_s: float | None = None) -> None:
-        """Drop the actor from memory and bring it back from its snapshot; its tokens are as before."""
-        instance, path = self.instance, self.path
-        self._client.ask(lambda reply: Restart(instance=instance, path=path, reply=reply), timeout_s)
-
-    def sleep(self, timeout_s: float | None = None) -> None:
-        """Put the actor to sleep: on disk, not in memory, until something needs it."""
-        instance, path = self.instance, self.path
-        self._client.ask(lambda reply: Sleep(instance=instance, path=path, reply=reply), timeout_s)
-
-    def values(self) -> list[object]:
-        """Return the values of a place's free tokens, oldest first."""
-        return Instance(self._client, self.instance).marking().get(self.path, [])
 
 
 def _states(states: Iterable[InstanceState | str]) -> frozenset[InstanceState]:

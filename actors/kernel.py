@@ -32,14 +32,13 @@ from placet.actors.messages import (
     KernelMessage,
     Parcel,
     Park,
+    PostedMessage,
     Recover,
     Request,
-    Return,
     RootMessage,
     RunAlone,
     Sent,
     Spawn,
-    Undelivered,
     decode_message,
 )
 from placet.actors.outbox import Outbox
@@ -48,6 +47,7 @@ from placet.actors.receive import RECEIVERS
 from placet.actors.records import RUNNING, Header, decode_header
 from placet.actors.recovery import Found, find_work
 from placet.actors.roots import Roots
+from placet.actors.services import Room
 from placet.actors.slots import Slots
 from placet.actors.stamp import Stamp, decode_stamp, encode_stamp
 from placet.actors.suspects import Suspects
@@ -66,6 +66,8 @@ INLINE_A_TURN = 64  # inline firings a turn, so that no instance holds the kerne
 
 class Kernel:
     """Runs the actors of one engine over a view of its store."""
+
+    room = Room()
 
     def __init__(
         self,
@@ -248,7 +250,7 @@ class Kernel:
 
     # -- turns ---------------------------------------------------------------------------------------------
 
-    def _handle_request(self, message: ClientMessage | Return | Undelivered | Sent) -> int:
+    def _handle_request(self, message: ClientMessage | PostedMessage | Sent) -> int:
         if isinstance(message, Sent):
             return self._receive(message)
         if isinstance(message, FirstMessage):
@@ -298,7 +300,7 @@ class Kernel:
         try:
             workflow = self._memory.roots.get(root)
             if workflow is None:
-                workflow = wake(root, self.scan(root), turn, self)
+                workflow = wake(root, self.scan, turn, self)
                 self._memory.roots[root] = workflow
             workflow.turn = turn
             if self.observed:
@@ -361,7 +363,7 @@ class Kernel:
                 self._alone.add((root, firing.number), firing, transition.executor)
         for replay in aside.replays:
             again = decode_message(replay)
-            if isinstance(again, Return | Undelivered | Intervention):
+            if isinstance(again, PostedMessage | Intervention):
                 self._send(
                     self._memory.roots[root].header.instance, replay
                 )  # it must not be lost between this batch and the next

@@ -15,6 +15,8 @@ from typing import Protocol, runtime_checkable
 
 from placet.actors.catalog import Catalog, StoredNet, decode_stored_net, encode_stored_net, net_key
 from placet.actors.loading_guard import LoadingGuard, NotLoaded
+from placet.actors.own.actor import Actor
+from placet.actors.own.definition import workflow_name
 from placet.persistence.errors import StoreFull
 from placet.persistence.keys import NET
 from placet.persistence.store import Store, View
@@ -85,7 +87,10 @@ def load(source: Source, workflow: str) -> Definition:
         return _loaders[suffix](source)
     module = _module(source)
     for candidate in vars(module).values():
-        if isinstance(candidate, _Definable) and not isinstance(candidate, type):
+        if isinstance(candidate, type):
+            if issubclass(candidate, Actor) and workflow_name(candidate) == workflow and candidate is not Actor:
+                return candidate.definition()
+        elif isinstance(candidate, _Definable):
             definition = candidate.definition()
             if definition.name == workflow:
                 return definition

@@ -175,6 +175,29 @@ class Undelivered(Request, frozen=True, gc=False, kw_only=True):
     reason: str
 
 
+class Watch(Request, frozen=True, gc=False, kw_only=True):
+    """Put a `Terminated` into a place of `watcher` when this instance has ended, or at once where it has."""
+
+    watcher: str
+    place: str
+
+
+class Schedule(Request, frozen=True, gc=False, kw_only=True):
+    """Put a token into a place that is fed from outside, later; of one name there is one, the latest."""
+
+    place: str
+    value: bytes  # at most `MOST_SCHEDULED_BYTES`
+    after_s: float
+    timer: str  # its name
+    by: str
+
+
+class Unschedule(Request, frozen=True, gc=False, kw_only=True):
+    """Put no token for the timer of that name."""
+
+    timer: str
+
+
 class ActorRequest(Request, frozen=True, gc=False, kw_only=True):
     """Base of what is said to one actor of an instance."""
 
@@ -200,6 +223,7 @@ class Trim(Request, frozen=True, gc=False, kw_only=True):
 
 
 MOST_TRIMMED = 1_000
+MOST_SCHEDULED_BYTES = 65_536
 
 
 class Intervention(Request, frozen=True, gc=False, kw_only=True):
@@ -358,11 +382,12 @@ PlainMessage: TypeAlias = Pause | Resume | Cancel | IncidentMessage | MoveToken 
 InterventionMessage: TypeAlias = Put | Pause | Resume | Cancel | IncidentMessage | TokenMessage | TaskMessage
 FirstMessage: TypeAlias = Spawn | Import  # what an instance begins with: there is none yet to receive it
 ClientMessage: TypeAlias = FirstMessage | ActorMessage | InterventionMessage
-KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage | Return | Undelivered | Sent
+PostedMessage: TypeAlias = Return | Undelivered | Watch | Schedule | Unschedule  # what only instances send to others
+KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage | PostedMessage | Sent
 
 encode_message = msgspec.msgpack.Encoder().encode
 decode_message = msgspec.msgpack.Decoder(KernelMessage).decode
 decode_parcel = msgspec.msgpack.Decoder(Parcel).decode
 
-Delivery: TypeAlias = SpawnNamed | Call | Return | Undelivered | InterventionMessage
+Delivery: TypeAlias = SpawnNamed | Call | PostedMessage | InterventionMessage
 decode_delivery = msgspec.msgpack.Decoder(Delivery).decode

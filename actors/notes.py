@@ -14,14 +14,26 @@ import msgspec
 from placet.actors.arguments import check_text, chosen_id
 from placet.actors.errors import DeclaredPure, HandlerReturned, SentTooMuch, UnknownWorkflow
 from placet.actors.inputs import fingerprint
-from placet.actors.messages import Intervention, Message, SpawnNamed, StatePut, TaskIntervention, encode_message
+from placet.actors.messages import (
+    Intervention,
+    Message,
+    Schedule,
+    SpawnNamed,
+    StatePut,
+    TaskIntervention,
+    Unschedule,
+    Watch,
+    encode_message,
+)
 from placet.actors.spawning import Definable, Tokens, entry_values
 from placet.actors.token_request import TokenRequest, to_token_message
 from placet.persistence.errors import ValueTooLarge
 from placet.persistence.values import decode, encode
 from placet.petri.behaviour import Definition
-from placet.petri.errors import DefinitionError, PlacetError
+from placet.petri.errors import DefinitionError, PlacetError, WrongType
+from placet.petri.expression import PlaceRef, place_name
 from placet.petri.plan import make_plan
+from placet.petri.typed import accepts, name_of
 
 MOST_SENT: Final = 10_000  # messages of one call of a handler
 MOST_STATE_BYTES: Final = 65_536  # of one encoded value: all of an instance's state goes with each of its starts
@@ -79,6 +91,13 @@ class Notes:
             self.check()
             put = self.puts.get(name)
             return put.value if put is not None else self.state.get(name)
+
+    def names(self) -> list[str]:
+        """Return the names of all values as the handler sees them."""
+        with self.lock:
+            self.check()
+            gone = {name for name, put in self.puts.items() if put.value is None}
+            return [name for name in dict.fromkeys((*self.state, *self.puts)) if name not in gone]
 
     def change(self, name: str, value: bytes | None) -> None:
         """Note a change; None deletes."""
@@ -143,6 +162,8 @@ class Notes:
         """Note a message to an instance. Raises as `Context.tell` does."""
         self.check()
         check_text("an id", instance)
+        if isinstance(message, TokenRequest):
+            self._check_type(message)
         told = to_token_message(message, self.firing) if isinstance(message, TokenRequest) else message
         if not isinstance(told, Intervention) or isinstance(told, TaskIntervention):  # tasks are for people
             kind = type(message).__name__
@@ -150,6 +171,24 @@ class Notes:
         with self.lock:
             self.check()
             self._send(msgspec.structs.replace(told, instance=instance, reply=0, by=self.firing))
+
+    def _check_type(self, request: TokenRequest) -> None:
+        """Raise `WrongType` for a value that the place it is for was not declared for.
+
+        A path alone does not say of which workflow it is; nor is anything known of places that only people put into.
+        """
+        place = request.place
+        definition = self.workflows.get(place.workflow) if isinstance(place, PlaceRef) else None
+        declared = definition.types.get(place_name(place)) if definition is not None else None
+        if not accepts(declared, request.value):
+            found = f"a value of type {type(request.value).__name__}"
+            raise WrongType(place_name(place), name_of(declared), found)
+
+    def post(self, message: Watch | Schedule | Unschedule) -> None:
+        """Note a message that is for Placet itself. Raises `SentTooMuch`."""
+        with self.lock:
+            self.check()
+            self._send(message)
 
     def _send(self, message: Message) -> None:
         if len(self.sent) >= MOST_SENT:

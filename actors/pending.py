@@ -1,6 +1,9 @@
 """The writes of the batch being made: committed state overlaid by them is what actors read."""
 
 from collections.abc import Iterator
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 
 from placet.actors.turn import Turn
 from placet.persistence.keys import LIVE
@@ -69,14 +72,9 @@ class Pending:
         if born is None:
             yield from view.scan(prefix)
             return
-        entries = dict(view.scan(prefix))
-        for key, value in self._changed[root].items():
-            if value is None:
-                entries.pop(key, None)
-            elif key.startswith(prefix):
-                entries[key] = value
-        entries.update((key, value) for key, value in born.items() if key.startswith(prefix))
-        yield from sorted(entries.items())
+        ours = [(key, value) for key, value in self._changed[root].items() if key.startswith(prefix)]
+        ours += [(key, value) for key, value in born.items() if key.startswith(prefix)]
+        yield from _overlaid(view.scan(prefix), sorted(ours))
 
     @property
     def is_empty(self) -> bool:
@@ -93,3 +91,12 @@ class Pending:
         for changed in self._changed.values():
             writes += changed.items()
         return writes
+
+
+def _overlaid(stored: Iterator[tuple[bytes, bytes]], ours: list[Write]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield what is in the store, with our writes in its place, in key order: it may be more than fits in memory."""
+    latest = merge(ours, stored, key=itemgetter(0))  # of two with one key, ours comes first
+    for _, same in groupby(latest, itemgetter(0)):
+        key, value = next(same)
+        if value is not None:
+            yield key, value

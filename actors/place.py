@@ -1,13 +1,15 @@
 """The place actor: holds the tokens of one place, and lets its composites see and take them, oldest first."""
 
 from collections import OrderedDict
+from collections.abc import Iterable, Set
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from placet.actors.guards import judge, judge_again
 from placet.actors.lifecycle import TERMINAL
 from placet.actors.turn import Turn
-from placet.persistence.keys import FIRST_PLACE, FROZEN, TOKEN, entry_key, pack_id
+from placet.persistence.errors import StoreDamaged
+from placet.persistence.keys import FIRST_PLACE, FROZEN, TOKEN, kind_prefix, pack_id
 from placet.petri.matching import JoinKey
 from placet.petri.plan import PlacePlan
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 TakenToken: TypeAlias = tuple[int, int, bytes]  # (place, token id, value)
 
+UNHELD: Final = b""  # stands for a value that is on disk only; no value is stored as nothing
 _NONE: list[OrderedDict[int, JoinKey]] = []  # shared by places without gates; never added to
 _suffixes: dict[int, bytes] = {}
 
@@ -32,6 +35,8 @@ class PlaceActor:
     its age: one put back keeps it.
     `queues` holds, for each gate of the place, the tokens it let through, with their join keys: a guard or a key
     is asked once a token. Ordered dicts, since plain ones are slow to give up their first key again and again.
+    All tokens are in memory, and small values; of larger ones so many as `Services.room` says, the others being read
+    when they are taken: a place may hold more than fits in memory, and what can fire is known all the same.
     """
 
     __slots__ = ("_early", "_prefix", "_workflow", "frozen", "plan", "queues", "tokens")
@@ -49,7 +54,7 @@ class PlaceActor:
     def deposit(self, turn: Turn, token: int, value: bytes) -> None:
         """Store a new token."""
         turn.born[self._prefix + pack_id(token)] = value
-        self.tokens[token] = value
+        self._hold(self.tokens, token, value)
         if self._early is not None:
             self._workflow.delays.arrive(turn, self.plan.index, token)
             judge(self._workflow, self, token, value)
@@ -59,7 +64,7 @@ class PlaceActor:
 
     def load(self, token: int, value: bytes) -> None:
         """Hold a token that is in the store; tokens come in the order of age."""
-        self.tokens[token] = value
+        self._hold(self.tokens, token, value)
         if self.queues and self._workflow.header.state not in TERMINAL:  # what has ended asks no guards any more
             judge(self._workflow, self, token, value)
 
@@ -72,6 +77,34 @@ class PlaceActor:
         self.sort_in(token)
         if self.plan.delayed:
             self._await(turn, token)
+
+    def load_all(self, entries: Iterable[tuple[int, int, bytes]], frozen: Set[int]) -> None:
+        """Hold what is in the store, entries (kind, token, value) in the order of keys, some of the tokens frozen."""
+        for kind, token, value in entries:
+            if kind == TOKEN and token in frozen:
+                self.load_frozen(token, value)
+            elif kind == TOKEN:
+                self.load(token, value)
+
+    # -- values --------------------------------------------------------------------------------------------
+
+    def _hold(self, tokens: dict[int, bytes], token: int, value: bytes) -> None:
+        """Keep a token in memory, and its value if it is small or there is room."""
+        room = self._workflow.services.room
+        tokens[token] = value if len(value) <= room.small_bytes or len(tokens) < room.values else UNHELD
+
+    def value(self, turn: Turn, token: int) -> bytes:
+        """Return the value of a free token as it is stored, from memory or from the store."""
+        held = self.tokens.get(token)
+        if held is None and self.frozen is not None:
+            held = self.frozen.get(token)
+        return held or self._read(turn, token)
+
+    def _read(self, turn: Turn, token: int) -> bytes:
+        value = turn.get(self._prefix + pack_id(token), self._workflow.services.get)
+        if value is None:
+            raise StoreDamaged(f"token {token} in {self.plan.path} of {self._workflow.header.instance} has no value")
+        return value
 
     # -- gates ---------------------------------------------------------------------------------------------
 
@@ -145,6 +178,8 @@ class PlaceActor:
             if len(queues) > 1:
                 for other in queues:
                     other.pop(token, None)
+        if not value:
+            value = self._read(turn, token)
         key = self._prefix + pack_id(token)
         if key in turn.born:
             del turn.born[key]
@@ -155,7 +190,8 @@ class PlaceActor:
     def remove(self, turn: Turn, token: int) -> TakenToken:
         """Remove and return one token."""
         self._leave(token)
-        value = self.tokens.pop(token)
+        value = self.value(turn, token)
+        del self.tokens[token]
         turn.delete(self._prefix + pack_id(token))
         self._workflow.dirty += self.plan.watchers
         return self.plan.index, token, value
@@ -166,10 +202,10 @@ class PlaceActor:
         """Give a token another value; guards and keys are asked anew."""
         turn.put(self._prefix + pack_id(token), value)
         if self.frozen is not None and token in self.frozen:
-            self.frozen[token] = value
+            self._hold(self.frozen, token, value)
             return
         self._leave(token)
-        self.tokens[token] = value  # a value takes the place of the old one in the order of age
+        self._hold(self.tokens, token, value)  # a value takes the place of the old one in the order of age
         self._offer(token, value)
 
     def sort_in(self, token: int) -> None:
@@ -182,17 +218,21 @@ class PlaceActor:
         """Let nothing take a token until it thaws."""
         turn.born[self._frozen_key(token)] = b""
         self._leave(token)
-        self.load_frozen(token, self.tokens.pop(token))
+        value = self.value(turn, token)
+        del self.tokens[token]
+        self.load_frozen(token, value)
 
     def load_frozen(self, token: int, value: bytes) -> None:
         """Hold a token that nothing may take."""
-        self.frozen = {**(self.frozen or {}), token: value}
+        if self.frozen is None:
+            self.frozen = {}
+        self._hold(self.frozen, token, value)
 
     def thaw(self, turn: Turn, token: int) -> None:
         """Let a token be taken again."""
         turn.delete(self._frozen_key(token))
-        value = self._pop_frozen(token)
-        self.tokens[token] = value
+        value = self._pop_frozen(turn, token)
+        self._hold(self.tokens, token, value)
         _sort_in(self.tokens, token)
         if self._early is not None:
             self._workflow.delays.expire(turn, token)
@@ -202,19 +242,25 @@ class PlaceActor:
 
     def remove_frozen(self, turn: Turn, token: int) -> TakenToken:
         """Remove and return a frozen token."""
+        value = self._pop_frozen(turn, token)
         turn.delete(self._frozen_key(token))
         turn.delete(self._prefix + pack_id(token))
         self._workflow.dirty += self.plan.watchers
-        return self.plan.index, token, self._pop_frozen(token)
+        return self.plan.index, token, value
 
-    def _pop_frozen(self, token: int) -> bytes:
+    def _pop_frozen(self, turn: Turn, token: int) -> bytes:
+        value = self.value(turn, token)
         frozen = self.frozen or {}
-        value = frozen.pop(token)
+        del frozen[token]
         self.frozen = frozen or None
         return value
 
     def _frozen_key(self, token: int) -> bytes:
-        return entry_key(self._workflow.root, FIRST_PLACE + self.plan.index, FROZEN, token)
+        return self.prefix_of(FROZEN) + pack_id(token)
+
+    def prefix_of(self, kind: int) -> bytes:
+        """Return the prefix of the entries of one kind."""
+        return kind_prefix(self._workflow.root, FIRST_PLACE + self.plan.index, kind)
 
     def _offer(self, token: int, value: bytes) -> None:
         """Ask all gates about a token that is here, and sort it in."""
@@ -240,10 +286,10 @@ class PlaceActor:
         """Remove and return the `weight` oldest tokens of a queue (-1: of all)."""
         return [self.take_one(turn, queue) for _ in range(weight)]
 
-    def see(self, queue: int, weight: int) -> list[TakenToken]:
+    def see(self, turn: Turn, queue: int, weight: int) -> list[TakenToken]:
         """Return the `weight` oldest tokens of a queue (-1: of all), which stay."""
         tokens = self.tokens if queue < 0 else self.queues[queue]
-        return [(self.plan.index, token, self.tokens[token]) for token in islice(tokens, weight)]
+        return [(self.plan.index, token, self.value(turn, token)) for token in islice(tokens, weight)]
 
 
 def _sort_in(queue: "OrderedDict[int, bytes] | OrderedDict[int, JoinKey]", token: int) -> None:

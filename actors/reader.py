@@ -25,6 +25,7 @@ from placet.actors.records import (
     decode_task,
 )
 from placet.actors.recovery import survey
+from placet.actors.state import HIDDEN, state_key
 from placet.actors.task_view import TaskView, task_view
 from placet.persistence.blobs import BLOB_ACTOR, is_ref, join
 from placet.persistence.history import Record, trim, walk
@@ -41,6 +42,7 @@ from placet.persistence.keys import (
     TASKS,
     TOKEN,
     address_key,
+    below_prefixes,
     entry_key,
     kind_prefix,
     split_entry,
@@ -129,6 +131,20 @@ class StateReader:
             if (actor, kind) == (0, HEADER):
                 yield decode_header(value)
 
+    def children(self, instance: str) -> list[Header]:
+        """Return the headers of the instances that calls of this one have begun, the oldest first.
+
+        Reads all below it, and those whose ids are too long to be keys; what other engines have is not seen.
+        """
+        found: list[tuple[float, int, int, Header]] = []
+        for prefix in below_prefixes(instance):
+            for _, root in list(self._view.scan(prefix)):  # at once: an open view keeps a place of which there are few
+                data = self._view.get(entry_key(root, 0, HEADER, 0))
+                header = decode_header(data) if data else None
+                if header is not None and header.caller is not None and header.caller.instance == instance:
+                    found.append((header.spawned_at, header.caller.number, header.caller.attempt, header))
+        return [header for *_, header in sorted(found, key=lambda one: one[:3])]
+
     def stored_net(self, header: Header) -> StoredNet:
         """Return the net an instance runs on. Raises `LookupError` if the store lacks it."""
         return decode_stored_net(self.stored_net_bytes(header))
@@ -173,7 +189,7 @@ class StateReader:
             elif kind == TASK:
                 tasks.append(decode_task(value))
             elif kind == STATE:
-                state.append(decode_state(value))
+                state += [found for found in (decode_state(value),) if not found[0].startswith(HIDDEN)]
             elif kind == FIRING:
                 firings.append(decode_firing(value))
             elif kind in (GUARD_INCIDENT, PARKED):
@@ -230,11 +246,17 @@ class StateReader:
 
     def token_place(self, instance: str, token: int) -> str:
         """Return the path of the place that a free token is in, or ""."""
+        found = self.free_token(instance, token)
+        return found[0] if found else ""
+
+    def free_token(self, instance: str, token: int) -> tuple[str, bytes] | None:
+        """Return the path of the place that a free token is in, and its encoded value, or None."""
         root, header = self.root(instance), self.header(instance)
         for place in self.plan(header).places if root and header else ():
-            if root and self._view.get(entry_key(root, FIRST_PLACE + place.index, TOKEN, token)) is not None:
-                return place.path
-        return ""
+            stored = self._view.get(entry_key(root, FIRST_PLACE + place.index, TOKEN, token)) if root else None
+            if root and stored is not None:
+                return place.path, self.value(root, stored)
+        return None
 
     def fired(self, instance: str) -> int:
         """Return how many results of an instance have counted; reads its header and firings, not its tokens."""
@@ -255,6 +277,12 @@ class StateReader:
                 yield decode_header(value)
             elif kind == FIRING:
                 yield decode_firing(value)
+
+    def kept(self, instance: str, name: str) -> bytes | None:
+        """Return one named value of an instance's state, encoded, or None; those that people are not shown, too."""
+        root = self.root(instance)
+        data = self._view.get(state_key(root, name)) if root else None
+        return decode_state(data)[1] if data else None
 
     def value(self, root: bytes, stored: bytes) -> bytes:
         """Return a token's encoded value; a large one is put together from its chunks."""

@@ -23,14 +23,20 @@ from placet.actors.messages import (
     Restart,
     Return,
     RunAlone,
+    Schedule,
     Sleep,
     Trim,
     Undelivered,
+    Unschedule,
+    Watch,
     Withdrawn,
 )
 from placet.actors.records import RUNNING, STATE_CONFLICT, Failure, Firing, Parked, Phase, encode
+from placet.actors.schedule import OF_A_SCHEDULE, mature, schedule, unschedule
 from placet.actors.slots import SLICE_S
+from placet.actors.state import ANSWER
 from placet.actors.turn import Turn
+from placet.actors.watching import watch
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.history import RecordKind, decode_record
 from placet.persistence.keys import FIRST_PLACE, PARKED, entry_key, history_key, split_entry
@@ -63,6 +69,8 @@ def _done(workflow: WorkflowActor, turn: Turn, message: Done) -> None:
         composite.finish(turn, firing, transition, message.outputs)
         if message.puts:
             workflow.state.change(turn, message.puts)
+            if any(put.name.startswith(ANSWER) for put in message.puts):
+                workflow.progress(turn, RecordKind.ANSWERED, transition.path, message.number, message.attempt)
         if message.sent:
             turn.rare().sent += message.sent
 
@@ -89,6 +97,9 @@ def _withdrawn(workflow: WorkflowActor, turn: Turn, message: Withdrawn) -> None:
 def _due(workflow: WorkflowActor, turn: Turn, message: Due) -> None:
     if message.transition == OF_A_TOKEN:
         workflow.mature(turn, message.number)
+        return
+    if message.transition == OF_A_SCHEDULE:
+        mature(workflow, turn, message.number)
         return
     composite, firing = workflow.firing(message.transition, message.number)
     if firing is not None:
@@ -234,6 +245,9 @@ RECEIVERS: Mapping[type[Message], Callable[[WorkflowActor, Turn, Any], None]] = 
     Recover: _recover,
     Return: returned,
     Undelivered: _undelivered,
+    Watch: watch,
+    Schedule: schedule,
+    Unschedule: unschedule,
     RunAlone: _run_alone,
     Park: _park,
     Inspect: _inspect,

@@ -1,8 +1,8 @@
 """An actor's durable entries: what stands in the store under an instance, as msgspec values.
 
 These entries are the actors' snapshots: `HEADER`, `GUARD_INCIDENT` and `PARKED` of the workflow actor, `FIRING` of
-composites, `TOKEN` of places (raw value bytes), `DELAY`, `TASK` and `STATE` of the workflow actor. Times are in
-engine seconds.
+composites, `TOKEN` of places (raw value bytes), `DELAY`, `TASK`, `STATE`, `SCHEDULED` and `WATCHER` of the workflow
+actor. Times are in engine seconds.
 """
 
 from enum import IntEnum
@@ -109,6 +109,24 @@ class Task(msgspec.Struct, array_like=True, gc=False):
     at: float = 0.0  # when it ended
 
 
+class Scheduled(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A token that is to come into a place."""
+
+    number: int
+    timer: str  # its name
+    place: int
+    due: float
+    value: bytes
+    by: str
+
+
+class Watcher(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An instance that is to be told of the end of this one, and the place it wants that in."""
+
+    instance: str
+    place: str
+
+
 class GuardIncident(msgspec.Struct, array_like=True):
     """A guard that raised on one token: the token stays in its place, and the transition leaves it alone."""
 
@@ -147,6 +165,8 @@ decode_header = msgspec.msgpack.Decoder(Header).decode
 decode_firing = msgspec.msgpack.Decoder(Firing).decode
 decode_state = msgspec.msgpack.Decoder(tuple[str, bytes]).decode
 decode_task = msgspec.msgpack.Decoder(Task).decode
+decode_scheduled = msgspec.msgpack.Decoder(Scheduled).decode
+decode_watcher = msgspec.msgpack.Decoder(Watcher).decode
 decode_delay = msgspec.msgpack.Decoder(Delay).decode
 decode_guard_incident = msgspec.msgpack.Decoder(GuardIncident).decode
 decode_parked = msgspec.msgpack.Decoder(Parked).decode

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from placet.actors.delays import OF_A_TOKEN
-from placet.actors.records import Header, Phase, decode_delay, decode_firing, decode_header
+from placet.actors.records import Header, Phase, decode_delay, decode_firing, decode_header, decode_scheduled
+from placet.actors.schedule import OF_A_SCHEDULE
 from placet.actors.timers import TimerKey
 from placet.persistence.blobs import BLOB_ACTOR
-from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, HEADER, LIVE, split_entry
+from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, HEADER, LIVE, SCHEDULED, split_entry
 from placet.persistence.store import View
 from placet.supervision.losses import ALONE_FROM
 
@@ -35,6 +36,8 @@ def find_work(view: View) -> Found:
             _note_firing(key, value, found)
         elif kind == DELAY and (due := decode_delay(value).due):
             found.timers.append(((key[:10], number), due, OF_A_TOKEN))
+        elif kind == SCHEDULED:
+            found.timers.append(((key[:10], number), decode_scheduled(value).due, OF_A_SCHEDULE))
     return found
 
 

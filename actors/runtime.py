@@ -5,15 +5,16 @@ import os
 import random
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
+from placet.actors.actor_handle import ActorHandle
 from placet.actors.answers import Answer, Receipt, RefusalCode, Refused, Spawned
 from placet.actors.arguments import check_state, check_text, chosen_id
 from placet.actors.catalog import Catalog, is_same
@@ -36,12 +37,15 @@ from placet.actors.executors.hybrid import HybridExecutor
 from placet.actors.executors.portable import check_portable
 from placet.actors.executors.roster import Bounds, executors_for
 from placet.actors.inputs import fingerprint
-from placet.actors.instance import ActorHandle, Instance, InstanceSummary
+from placet.actors.instance import Instance, InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.loading import load_stored, record_options
 from placet.actors.loading_guard import LoadingGuard
 from placet.actors.marker_file import MarkerFile
 from placet.actors.messages import Spawn
+from placet.actors.own.actor import Actor
+from placet.actors.own.actor_instance import ActorInstance
+from placet.actors.own.definition import BORN
 from placet.actors.spawning import Definable, Tokens, entry_values
 from placet.actors.task_request import Intervention
 from placet.actors.task_view import TaskView
@@ -57,6 +61,8 @@ if TYPE_CHECKING:
     from placet.actors.executors.base import RunningHandler
     from placet.actors.executors.hybrid import Placement
 
+MOST_NAMED = 5  # children, in an error
+M = TypeVar("M")
 _random = random.Random()  # seeded by the system; incarnations need to differ, not to be secret
 
 
@@ -123,7 +129,9 @@ class Runtime:
         found = marker.found()
         if found is not None:
             suspects = engine.kernel.suspects
-            suspects.add(found.instance, found.path, accompanied=found.accompanied)  # the engine clears the mark once this is on disk
+            suspects.add(
+                found.instance, found.path, accompanied=found.accompanied
+            )  # the engine clears the mark once this is on disk
         for executor in executors_for(self._catalog.definitions.values(), engine.post, bounds, engine.durations):
             engine.add(executor)
         return engine
@@ -226,6 +234,21 @@ class Runtime:
             case _:
                 raise AssertionError(answer)
 
+    def start(
+        self,
+        actor: type[Actor[M]],
+        *,
+        id: str = "",
+        state: Mapping[str, object] | None = None,
+        timeout_s: float | None = None,
+    ) -> ActorInstance[M]:
+        """Start an actor of a class, or find the one of that id that began with the same `state`; raises as `spawn` does.
+
+        `state` is what it keeps to begin with, by name.
+        """
+        instance = self.spawn(actor, {BORN: [dict(state or {})]}, id=id, timeout_s=timeout_s)
+        return ActorInstance(self._client, instance.id, actor)
+
     # -- copies --------------------------------------------------------------------------------------------
 
     def import_from(
@@ -275,8 +298,14 @@ class Runtime:
             return Instance(self._client, instance)
         plan = self._client.reader.plan(header)
         if path not in plan.place_index and path not in plan.composite_index:
-            raise NotFound(instance, f"{instance} has no place or composite {path!r}")
+            raise NotFound(instance, f"{instance} has no place or composite {path!r}{self._called(instance, path)}")
         return ActorHandle(self._client, instance, path)
+
+    def _called(self, instance: str, path: str) -> str:
+        """Return what helps who names a transition that calls: its children have addresses, and it has none."""
+        begun = [one.instance for one in self._client.reader.children(instance)]
+        below = [one for one in begun if one.startswith(f"{instance}/{path}.")]
+        return f"; its calls have begun {', '.join(below[-MOST_NAMED:])}" if below else ""
 
     def _split(self, address: str) -> tuple[str, str]:
         """Return (instance, path of the actor in it) of an address: the children of calls have ids with a `/`."""
@@ -292,6 +321,10 @@ class Runtime:
         if self._client.reader.root(check_text("an id", id)) is None:
             raise no_instance(id)
         return Instance(self._client, id)
+
+    def actor(self, id: str, kind: type[Actor[M]]) -> ActorInstance[M]:
+        """Return the handle of an actor of a class. Raises `NotFound`, and `BadRequest` for an id that is no text."""
+        return ActorInstance.find(self._client, id, kind)
 
     def list(self, state: InstanceState | str | None = None) -> Iterator[InstanceSummary]:
         """Yield a summary of every instance, or of those in one state, as committed.

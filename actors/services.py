@@ -1,7 +1,7 @@
 """What the kernel offers its actors while they handle a message."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from placet.actors.marker import Marker
 from placet.actors.records import Header
@@ -10,9 +10,17 @@ from placet.actors.suspects import Suspects
 from placet.petri.plan import Plan
 
 
+class Room(NamedTuple):
+    """What a place keeps of its tokens in memory, beside their ids."""
+
+    values: int = 1_000  # of so many tokens, whatever their size
+    small_bytes: int = 64  # and all values up to this size: what a token itself takes is more
+
+
 class Services(Protocol):
     """The kernel, as its actors see it."""
 
+    room: Room
     history: int  # sequence number of the last history record of turns that counted
     slots: Slots
     marker: Marker  # names the user code that is about to run in the kernel

@@ -23,14 +23,14 @@ class Definable(Protocol):
 
 
 def entry_values(plan: Plan, workflow: Definition, instance: str, tokens: Tokens) -> list[tuple[int, object]]:
-    """Return (place, value) of each token, in the order given.
+    """Return (place, value) of each token, in the order given; without any, those its workflow begins with.
 
     Raises `NotFound` for a place that is no entry, `TypeError` where no list of values is given, `WrongType` for a
     value its place was not declared for, and `RequestRefused` for more than a place holds.
     """
     values: list[tuple[int, object]] = []
     types = types_of(plan, workflow)
-    for place, several in tokens.items():
+    for place, several in (tokens or workflow.first).items():
         name = place_name(place)
         index = plan.place_index.get(name)
         if index is None or not plan.places[index].is_entry:

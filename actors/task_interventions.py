@@ -69,7 +69,7 @@ def _outputs(
     """Return (place, value) for each token to be given; without values of the person's own, the token's goes on."""
     if message.outputs:
         return message.outputs
-    value = workflow.value(workflow.place(task.place).tokens[task.token])
+    value = workflow.value(workflow.place(task.place).value(workflow.turn, task.token))
     names = (message.output,) if message.output or transition.choice else transition.output_names
     return tuple((name, value) for name in names)
 

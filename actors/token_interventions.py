@@ -49,7 +49,7 @@ def _edit(workflow: WorkflowActor, turn: Turn, message: EditToken) -> Answer:
     place = _holder(workflow, message.token)
     if place is None:
         return _not_free(message)
-    old = place.tokens.get(message.token) or (place.frozen or {})[message.token]
+    old = place.value(turn, message.token)
     workflow.settle_guards(turn, place.plan.index, message.token)
     if is_ref(old):
         workflow.discard(turn, old)

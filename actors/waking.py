@@ -1,6 +1,7 @@
 """How an instance comes into memory: spawned with its first tokens, or read back from its entries."""
 
-from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 
 from placet.actors.records import (
     Header,
@@ -10,15 +11,29 @@ from placet.actors.records import (
     decode_guard_incident,
     decode_header,
     decode_parked,
+    decode_scheduled,
     decode_task,
+    decode_watcher,
 )
 from placet.actors.services import Waking
 from placet.actors.turn import Turn
-from placet.actors.workflow import WorkflowActor
+from placet.actors.workflow import Scan, WorkflowActor
 from placet.persistence.blobs import BLOB_ACTOR
 from placet.persistence.errors import StoreDamaged
 from placet.persistence.history import RecordKind
-from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, GUARD_INCIDENT, HEADER, PARKED, STATE, TASK, split_entry
+from placet.persistence.keys import (
+    DELAY,
+    FIRING,
+    FIRST_PLACE,
+    GUARD_INCIDENT,
+    HEADER,
+    PARKED,
+    SCHEDULED,
+    STATE,
+    TASK,
+    WATCHER,
+    split_entry,
+)
 
 
 def spawn(
@@ -36,27 +51,29 @@ def spawn(
     return workflow
 
 
-def wake(root: bytes, entries: Iterable[tuple[bytes, bytes]], turn: Turn, services: Waking) -> WorkflowActor:
-    """Bring an instance back from its entries, in key order. Raises `StoreDamaged` where the header is missing."""
-    iterator = iter(entries)
+def wake(root: bytes, scan: Scan, turn: Turn, services: Waking) -> WorkflowActor:
+    """Bring an instance back from its entries, which `scan` yields. Raises `StoreDamaged` where the header is missing.
+
+    The entries come in the order of keys: those of composites, guard incidents among them, before places, so that what
+    is known to raise is not asked again.
+    """
+    iterator = iter(scan(root))
     key, value = next(iterator, (b"", b""))
     if not key or split_entry(key) != (0, HEADER, 0):
         raise StoreDamaged(f"instance {root.hex()} has no header")
     header = decode_header(value)
     workflow = WorkflowActor(root, header, services.plan(header), services, turn, new=False)
-    entries_of: dict[int, list[tuple[int, int, bytes]]] = {}  # by place
-    for key, value in iterator:
-        actor, kind, number = split_entry(key)
+    entries = ((*split_entry(key), value) for key, value in iterator)
+    for actor, found in groupby(entries, itemgetter(0)):
         if actor == BLOB_ACTOR:
             break  # chunks of large values: read when needed
-        if actor >= FIRST_PLACE:
-            entries_of.setdefault(actor - FIRST_PLACE, []).append((kind, number, value))
-        else:
-            _load(workflow, actor, kind, number, value)
-    workflow.forget_unwritten()
-    for index, found in entries_of.items():  # after the guard incidents: what is known to raise is not asked again
-        place = workflow.place(index)
-        workflow.load_place(place, found)
+        if actor < FIRST_PLACE:
+            for _, kind, number, value in found:
+                _load(workflow, actor, kind, number, value)
+            workflow.forget_unwritten()  # before any guard is asked, which may raise
+            continue
+        place = workflow.place(actor - FIRST_PLACE)
+        workflow.load_place(place, ((kind, token, value) for _, kind, token, value in found), scan)
         workflow.frozen += len(place.frozen or ())
         if not place.plan.is_exit:
             workflow.inner += place.count
@@ -91,3 +108,7 @@ def _load(workflow: WorkflowActor, actor: int, kind: int, number: int, value: by
         workflow.delays.held[number] = decode_delay(value)
     elif kind == PARKED:
         workflow.parked[number] = decode_parked(value)
+    elif kind == SCHEDULED:
+        workflow.scheduled[number] = decode_scheduled(value)
+    elif kind == WATCHER:
+        workflow.watchers[number] = decode_watcher(value)

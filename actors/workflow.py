@@ -1,7 +1,9 @@
 """The workflow actor: one instance. It holds the header, and owns places and composites."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain, islice
+from typing import TypeAlias
 
 from placet.actors.choice import choose, oldest, start_ready
 from placet.actors.composite import CompositeActor
@@ -12,7 +14,17 @@ from placet.actors.guards import forget_taken
 from placet.actors.holds import held_transitions
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.place import PlaceActor, TakenToken
-from placet.actors.records import RUNNING, Firing, GuardIncident, Header, Parked, Phase, encode
+from placet.actors.records import (
+    RUNNING,
+    Firing,
+    GuardIncident,
+    Header,
+    Parked,
+    Phase,
+    Scheduled,
+    Watcher,
+    encode,
+)
 from placet.actors.services import Services
 from placet.actors.slots import SLICE_S
 from placet.actors.state import State
@@ -26,7 +38,6 @@ from placet.persistence.keys import (
     FROZEN,
     HEADER,
     HISTORY,
-    TOKEN,
     entry_key,
     pack_id,
     split_entry,
@@ -36,6 +47,7 @@ from placet.petri.agenda import Agenda
 from placet.petri.matching import Matches
 from placet.petri.plan import Plan, TransitionPlan
 
+Scan: TypeAlias = Callable[[bytes], Iterable[tuple[bytes, bytes]]]
 INCIDENT = int(Phase.INCIDENT)
 RUN, LIVE = Intent.RUN, InstanceState.RUNNING
 NONE_HELD: frozenset[int] = frozenset()
@@ -74,12 +86,14 @@ class WorkflowActor:
         "ready",
         "reserved",
         "root",
+        "scheduled",
         "serial",
         "services",
         "slice_end",
         "state",
         "tasks",
         "turn",
+        "watchers",
     )
 
     def __init__(self, root: bytes, header: Header, plan: Plan, services: Services, turn: Turn, *, new: bool) -> None:
@@ -104,6 +118,8 @@ class WorkflowActor:
         self.reserved: dict[int, int] = {}  # tokens that firings will give to places with a capacity
         self.tasks = Tasks()
         self.state = State(root)
+        self.scheduled: dict[int, Scheduled] = {}  # tokens that are to come
+        self.watchers: dict[int, Watcher] = {}  # who is to be told of its end
         self.held = held_transitions(plan, header.held) if header.held else NONE_HELD
         self.frozen = 0  # free tokens that nothing may take
         self.serial = header.serial
@@ -123,18 +139,22 @@ class WorkflowActor:
             place = self.places[index] = PlaceActor(self.plan.places[index], self)
             if self._asleep and index in self._asleep:
                 self._asleep.discard(index)
-                entries = dict(self.services.scan(self.root + (FIRST_PLACE + index).to_bytes(2, "big")))
-                self.load_place(place, [(*split_entry(key)[1:], value) for key, value in entries.items()])
+                entries = self.services.scan(self.root + (FIRST_PLACE + index).to_bytes(2, "big"))
+                self.load_place(place, ((*split_entry(key)[1:], value) for key, value in entries), self.services.scan)
         return place
 
-    def load_place(self, place: PlaceActor, entries: Sequence[tuple[int, int, bytes]]) -> None:
-        """Fill a place from its entries, each (kind, token, value), in the order of keys."""
-        frozen = {token for kind, token, _ in entries if kind == FROZEN}
-        for kind, token, value in entries:
-            if kind == TOKEN and token in frozen:
-                place.load_frozen(token, value)
-            elif kind == TOKEN:
-                place.load(token, value)
+    def load_place(self, place: PlaceActor, entries: Iterator[tuple[int, int, bytes]], scan: Scan) -> None:
+        """Fill a place from its entries, each (kind, token, value), in the order of keys, and so never all in memory.
+
+        Which tokens are frozen has to be known first, and stands behind them.
+        """
+        few = self.services.room.values
+        first = list(islice(entries, few))
+        if len(first) < few:
+            frozen = {token for kind, token, _ in first if kind == FROZEN}
+        else:
+            frozen = {split_entry(key)[2] for key, _ in scan(place.prefix_of(FROZEN))}
+        place.load_all(chain(first, entries), frozen)
 
     def sleep_place(self, index: int) -> None:
         """Drop a place from memory; the next message to it, or look at it, wakes it."""
@@ -224,7 +244,7 @@ class WorkflowActor:
         return tuple(
             (place, token, self._copy(turn, value))
             for arc in transition.reads
-            for place, token, value in self.place(arc.place).see(arc.queue, arc.weight)
+            for place, token, value in self.place(arc.place).see(turn, arc.queue, arc.weight)
         )
 
     def _copy(self, turn: Turn, stored: bytes) -> bytes:
@@ -379,7 +399,7 @@ class WorkflowActor:
 
     def offer_dirty(self) -> None:
         """Bring the agenda up to date."""
-        for index in self.dirty:
+        for index in dict.fromkeys(self.dirty):  # a spawn with many tokens names its consumers as often
             self.agenda.offer(self.plan.transitions[index])
         self.dirty.clear()
 

@@ -18,6 +18,7 @@ from placet.actors.errors import (
 from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.reader import InstanceView
+from placet.actors.task_view import TaskView
 from placet.net.errors import TooLarge
 from placet.net.seal import MOST_BYTES
 from placet.persistence.errors import StoreDamaged, ValueNotEncodable, ValueTooLarge
@@ -79,6 +80,18 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     records: list[tuple[int, Record]]
 
 
+class Offers(msgspec.Struct, frozen=True, kw_only=True):
+    """Tasks that wait for people; their values come as they are stored."""
+
+    tasks: list[TaskView]
+
+
+class NextOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """The number of a task that is open, or was just now; 0: none will come; None: none so far."""
+
+    number: int | None
+
+
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """The receipt of an intervention."""
 
@@ -88,7 +101,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
-NetAnswer: TypeAlias = InstanceFound | StateSeen | Shown | Listed | Told
+NetAnswer: TypeAlias = InstanceFound | StateSeen | Shown | Listed | Told | Offers | NextOffer
 
 
 def encode_net_answer(answer: NetAnswer) -> bytes:

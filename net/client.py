@@ -13,8 +13,9 @@ from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.spawning import Definable, Tokens
 from placet.actors.task_request import Intervention
+from placet.actors.task_view import TaskView
 from placet.net.address import NetAddress, parse_address
-from placet.net.answer import InstanceFound, Listed
+from placet.net.answer import InstanceFound, Listed, Offers
 from placet.net.courier import Courier
 from placet.net.errors import NodeUnreachable
 from placet.net.keyring import load_keyring
@@ -22,7 +23,7 @@ from placet.net.node_client import NodeClient
 from placet.net.plain import check_plain
 from placet.net.preflight import PATIENCE_S, knock
 from placet.net.remote import RemoteInstance
-from placet.net.request import FindRequest, ListRequest, SpawnRequest
+from placet.net.request import FindRequest, ListRequest, SpawnRequest, TasksRequest
 from placet.petri.expression import PlaceRef
 
 
@@ -76,7 +77,7 @@ class Client:
         return RemoteInstance(self._node, instance)
 
     def find(self, address: str, timeout_s: float | None = None) -> RemoteInstance:
-        """Return the handle of an instance, by its id or the address of anything in it.
+        """Return the handle of an instance, by its id or the address of a place or composite in it.
 
         Raises `NotFound`, `BadRequest` and `WaitTimeout`.
         """
@@ -94,6 +95,18 @@ class Client:
         """Yield a summary of every instance, or of those in one state. Raises `BadRequest` and `WaitTimeout`."""
         wanted = None if state is None else check_state(state)
         return iter(self._node.ask(ListRequest(state=wanted), Listed, "", timeout_s).instances)
+
+    def tasks(
+        self,
+        role: str | None = None,
+        assignee: str | None = None,
+        transition: str | None = None,
+        instance: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Iterator[TaskView]:
+        """Yield what is offered to people, as `Runtime.tasks` does. Raises `NotFound` and `WaitTimeout`."""
+        request = TasksRequest(role=role, assignee=assignee, transition=transition, instance=instance)
+        return iter(self._node.ask(request, Offers, instance or "", timeout_s).tasks)
 
     def tell(self, address: str, message: Intervention, timeout_s: float | None = None) -> Receipt:
         """Send an intervention to an instance; see `Instance.tell`. It has its effect once, however often it is sent.
@@ -127,3 +140,8 @@ def _own_host(node: NetAddress) -> str:
             return str(probe.getsockname()[0])
     except OSError as error:
         raise NodeUnreachable(str(node), error.strerror or str(error)) from error
+
+
+def node_of(client: Client) -> NodeClient:
+    """Return what a client asks its node through: for Placet's own commands and tests, not for users."""
+    return client._node  # pyright: ignore[reportPrivateUsage] - of this module

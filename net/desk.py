@@ -10,14 +10,15 @@ from typing import TypeAlias, TypeVar, assert_never
 
 from placet.actors.clock import monotonic_s
 from placet.actors.control.desk import ControlDesk
-from placet.actors.errors import OwnError, no_instance
+from placet.actors.errors import EngineStopped, OwnError, no_instance
 from placet.actors.instance import Instance
-from placet.actors.lifecycle import InstanceState
 from placet.actors.runtime import Runtime, client_of
 from placet.net.answer import (
     InstanceFound,
     Listed,
     NetAnswer,
+    NextOffer,
+    Offers,
     Shown,
     StateSeen,
     Told,
@@ -29,8 +30,11 @@ from placet.net.request import (
     HistoryRequest,
     ListRequest,
     LookRequest,
+    OfferRequest,
+    PatientRequest,
     ShowRequest,
     SpawnRequest,
+    TasksRequest,
     WaitRequest,
     decode_net_request,
 )
@@ -40,6 +44,7 @@ THREADS = 8  # that wait for commits, or read
 LONGEST_WAIT_S = 30.0  # then a client asks again
 T = TypeVar("T")
 Reply: TypeAlias = Callable[[bytes], None]  # takes the answer's line; called once, on any thread
+_Wait: TypeAlias = tuple[float, Callable[[], bool], Callable[[], bool]]  # until when, whether it is over, what ends it
 
 
 class NetDesk:
@@ -51,7 +56,7 @@ class NetDesk:
         self._control = ControlDesk(self._client)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="placet-desk")
         self._lock = threading.Lock()
-        self._waits: list[tuple[float, Future[InstanceState]]] = []  # (until when, what for)
+        self._waits: list[_Wait] = []
 
     def take(self, line: bytes, reply: Reply) -> None:
         """Answer a request through `reply`, now or later; never raises."""
@@ -61,10 +66,10 @@ class NetDesk:
         """Let those go who have waited long enough; to be called about once a second."""
         now_s = monotonic_s()
         with self._lock:
-            due = [future for until_s, future in self._waits if until_s <= now_s]
-            self._waits = [wait for wait in self._waits if wait[0] > now_s and not wait[1].done()]
-        for future in due:
-            future.cancel()
+            due = [cancel for until_s, _, cancel in self._waits if until_s <= now_s]
+            self._waits = [wait for wait in self._waits if wait[0] > now_s and not wait[1]()]
+        for cancel in due:
+            cancel()
 
     def close(self) -> None:
         """Take no more; what is under way is answered."""
@@ -84,30 +89,37 @@ class NetDesk:
             case SpawnRequest():
                 self._spawn(request, reply)
             case WaitRequest():
-                self._wait(request, reply)
-            case ListRequest() | FindRequest() | ShowRequest() | HistoryRequest():
+                reached = self._client.reached(request.instance, frozenset(request.states))
+                self._wait(reached, request, reply, lambda state: StateSeen(state=state))
+            case OfferRequest():
+                offered = self._client.offered(request.instance, request.transition)
+                self._wait(offered, request, reply, lambda number: NextOffer(number=number))
+            case ListRequest() | FindRequest() | ShowRequest() | HistoryRequest() | TasksRequest():
                 reply(encode_net_answer(self._look(request)))
             case _:
                 reply(self._control.answer(line))
 
     def _spawn(self, request: SpawnRequest, reply: Reply) -> None:
         spawned = self._runtime.spawn_later(request.workflow, request.tokens, id=request.instance)
-        _when_done(spawned, reply, _found)
+        _when_done(spawned, reply, lambda instance: InstanceFound(instance=instance.id))
 
-    def _wait(self, request: WaitRequest, reply: Reply) -> None:
-        reached = self._client.reached(request.instance, frozenset(request.states))
-        _when_done(reached, reply, lambda state: StateSeen(state=state))
+    def _wait(
+        self, future: "Future[T]", request: PatientRequest, reply: Reply, make: Callable[[T | None], NetAnswer]
+    ) -> None:
+        """Reply once a future is done, with None where the patience of who asks has come to its end."""
+        _when_done(future, reply, make, make(None))
         until_s = monotonic_s() + min(request.patience_s, LONGEST_WAIT_S)
         with self._lock:
-            self._waits.append((until_s, reached))
+            self._waits.append((until_s, future.done, future.cancel))
 
     def _look(self, request: LookRequest) -> NetAnswer:
         match request:
             case ListRequest():
-                return Listed(instances=list(self._runtime.list(request.state)))
+                found = self._runtime.list(request.state)
+                return Listed(instances=[one for one in found if request.caller in ("", one.caller)])
             case FindRequest():
-                self._runtime.find(request.address)
-                return InstanceFound(instance=request.address.partition("/")[0])
+                handle = self._runtime.find(request.address)
+                return InstanceFound(instance=handle.id if isinstance(handle, Instance) else handle.instance)
             case ShowRequest():
                 view = self._client.reader.instance(request.instance)
                 if view is None:
@@ -117,16 +129,25 @@ class NetDesk:
                 if self._client.reader.root(request.instance) is None:
                     raise no_instance(request.instance)
                 return Told(records=self._client.reader.history(request.instance))
+            case TasksRequest():
+                asked = request.role, request.assignee, request.transition, request.instance
+                return Offers(tasks=list(self._runtime.tasks(*asked)))
             case _:
                 assert_never(request)
 
 
-def _when_done(future: "Future[T]", reply: Reply, make: Callable[[T], NetAnswer]) -> None:
-    """Reply once a future is done; one that was cancelled has seen no state."""
+def _when_done(
+    future: "Future[T]", reply: Reply, make: Callable[[T], NetAnswer], otherwise: NetAnswer | None = None
+) -> None:
+    """Reply once a future is done; `otherwise` where it was cancelled."""
 
     def answer(done: "Future[T]") -> None:
         if done.cancelled():
-            reply(encode_net_answer(StateSeen(state=None)))
+            reply(
+                encode_net_answer(otherwise)
+                if otherwise is not None
+                else encode_error(EngineStopped("the engine is ending; ask again"))
+            )
             return
         error = done.exception()
         if error is None:
@@ -135,7 +156,3 @@ def _when_done(future: "Future[T]", reply: Reply, make: Callable[[T], NetAnswer]
             reply(encode_error(error if isinstance(error, PlacetError) else OwnError(repr(error))))
 
     future.add_done_callback(answer)
-
-
-def _found(instance: Instance) -> NetAnswer:
-    return InstanceFound(instance=instance.id)

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from placet.actors.answers import Receipt
 from placet.actors.arguments import check_text
+from placet.actors.control.request import PersonalRequests
 from placet.actors.errors import WaitTimeout
 from placet.actors.task_request import Intervention
 from placet.net.address import NetAddress
@@ -30,10 +31,13 @@ class NodeClient:
         """Send an intervention to an instance; see `Client.tell`."""
         if not message.by:
             raise ValueError("an intervention needs `by`: who does it")
-        request = to_request(check_text("an address", address), message)
-        again = f"tell it again with request_id {request.request_id!r} to find out"
-        done = self.ask(request, Done, address, timeout_s, again)
+        done = self.carry_out(to_request(check_text("an address", address), message), timeout_s)
         return Receipt(instance=done.id, at=done.at, already=done.already)
+
+    def carry_out(self, request: PersonalRequests, timeout_s: float | None) -> Done:
+        """Send an intervention that is a request already, and return what came of it."""
+        again = f"tell it again with request_id {request.request_id!r} to find out"
+        return self.ask(request, Done, request.instance, timeout_s, again)
 
     def ask(self, request: NetRequest, kind: type[T], instance: str, timeout_s: float | None, otherwise: str = "") -> T:
         """Send a request and return its answer as `kind`; `otherwise` says what to do when that is not known.

@@ -14,3 +14,9 @@ def check_plain(value: object) -> None:
         raise ValueNotEncodable(qualified_name(type(value)), f"JSON does not hold it: {error}") from error
     if not is_same:
         raise ValueNotEncodable(qualified_name(type(value)), "JSON would give it back as something else")
+
+
+def plain(value: object) -> object:
+    """Return a value that JSON gives back as it was. Raises `ValueNotEncodable` as `check_plain` does."""
+    check_plain(value)
+    return value

@@ -23,9 +23,10 @@ class SpawnRequest(ControlRequest, frozen=True, kw_only=True, tag="spawn"):
 
 
 class ListRequest(ControlRequest, frozen=True, kw_only=True, tag="list"):
-    """Ask for a summary of every instance, or of those in one state."""
+    """Ask for a summary of every instance, of those in one state, or of those that one has called."""
 
     state: InstanceState | None = None
+    caller: str = ""
 
 
 class FindRequest(ControlRequest, frozen=True, kw_only=True, tag="find"):
@@ -54,8 +55,26 @@ class WaitRequest(ControlRequest, frozen=True, kw_only=True, tag="wait"):
     patience_s: float
 
 
-LookRequest: TypeAlias = ListRequest | FindRequest | ShowRequest | HistoryRequest
-NetRequest: TypeAlias = AnyRequest | SpawnRequest | WaitRequest | LookRequest
+class TasksRequest(ControlRequest, frozen=True, kw_only=True, tag="tasks"):
+    """Ask for what is offered to people: all, or what such a person may decide, or one instance's."""
+
+    role: str | None = None
+    assignee: str | None = None
+    transition: str | None = None
+    instance: str | None = None
+
+
+class OfferRequest(ControlRequest, frozen=True, kw_only=True, tag="offer"):
+    """Ask for the next task of a manual transition; answered with none when that takes too long."""
+
+    instance: str
+    transition: str
+    patience_s: float
+
+
+LookRequest: TypeAlias = ListRequest | FindRequest | ShowRequest | HistoryRequest | TasksRequest
+PatientRequest: TypeAlias = WaitRequest | OfferRequest
+NetRequest: TypeAlias = AnyRequest | SpawnRequest | PatientRequest | LookRequest
 
 _decoder: "msgspec.json.Decoder[NetRequest]" = msgspec.json.Decoder(NetRequest)
 _encode = msgspec.json.Encoder().encode

@@ -22,14 +22,25 @@ from placet.actors.control.tasks import (
     RejectRequest,
     UnclaimRequest,
 )
+from placet.actors.control.tokens import (
+    DropTokenRequest,
+    FreezeTokenRequest,
+    MoveTokenRequest,
+    ThawTokenRequest,
+)
 from placet.actors.errors import BadRequest
 from placet.actors.messages import (
     Cancel,
+    DropToken,
     FailIncident,
+    FreezeToken,
+    MoveToken,
     Pause,
+    PlainMessage,
     Resume,
     RetryIncident,
     SkipIncident,
+    ThawToken,
 )
 from placet.actors.outputs import Outputs
 from placet.actors.task_request import (
@@ -47,6 +58,11 @@ from placet.persistence.values import decode
 from placet.petri.expression import place_name
 
 
+def known(request_id: str) -> str:
+    """Return the id of a request, a new one where it has none: sent again, the request has its effect once."""
+    return request_id or secrets.token_hex(8)
+
+
 def to_request(instance: str, message: Intervention) -> PersonalRequests:
     """Return the request for an intervention, with a `request_id` of its own where it has none.
 
@@ -54,7 +70,11 @@ def to_request(instance: str, message: Intervention) -> PersonalRequests:
     """
     if isinstance(message, TaskRequest):
         return _about_task(instance, message)
-    by, why, request_id = message.by, message.why, message.request_id or secrets.token_hex(8)
+    if not isinstance(message, PlainMessage):  # as a caller without types may
+        raise BadRequest(
+            f"a {type(message).__name__} is nothing to tell", "use the methods `put`, `inject` and `edit_token`"
+        )
+    by, why, request_id = message.by, message.why, known(message.request_id)
     match message:
         case Pause():
             return PauseRequest(instance=instance, target=message.target, by=by, why=why, request_id=request_id)
@@ -70,12 +90,20 @@ def to_request(instance: str, message: Intervention) -> PersonalRequests:
             output = _output(message)
             check_plain(output)
             return SkipRequest(instance=instance, by=by, why=why, request_id=request_id, incident=number, output=output)
+        case MoveToken(token=token, place=place):
+            return MoveTokenRequest(instance=instance, token=token, place=place, by=by, why=why, request_id=request_id)
+        case DropToken(token=token):
+            return DropTokenRequest(instance=instance, token=token, by=by, why=why, request_id=request_id)
+        case FreezeToken(token=token):
+            return FreezeTokenRequest(instance=instance, token=token, by=by, why=why, request_id=request_id)
+        case ThawToken(token=token):
+            return ThawTokenRequest(instance=instance, token=token, by=by, why=why, request_id=request_id)
         case _:
-            raise BadRequest(f"a {type(message).__name__} cannot be sent to a node yet", "use the commands on its host")
+            assert_never(message)
 
 
 def _about_task(instance: str, said: TaskRequests) -> AboutTasks:
-    by, why, request_id = said.by, said.why, said.request_id or secrets.token_hex(8)
+    by, why, request_id = said.by, said.why, known(said.request_id)
     task, roles = said.task, (said.roles,) if isinstance(said.roles, str) else tuple(said.roles)
     match said:
         case Approve(value=value):

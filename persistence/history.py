@@ -24,6 +24,7 @@ class RecordKind(StrEnum):
     SPAWNED = "spawned"
     IMPORTED = "imported"
     STARTED = "started"  # told to who follows an instance, and not recorded
+    ANSWERED = "answered"  # likewise: its answer is kept in the state
     FIRED = "fired"
     CALLED = "called"
     ATTEMPT_FAILED = "attempt_failed"
@@ -43,6 +44,8 @@ class RecordKind(StrEnum):
     UNCLAIMED = "unclaimed"
     WITHDRAWN = "withdrawn"
     PUT = "put"
+    SCHEDULED = "scheduled"
+    UNSCHEDULED = "unscheduled"
     INJECTED = "injected"
     EDITED = "edited"
     MOVED = "moved"

@@ -26,7 +26,7 @@ FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on compos
 
 # kinds of entry
 HEADER, FIRING, TOKEN, GUARD_INCIDENT, REQUEST, PARKED, BLOB = 0, 1, 2, 3, 4, 5, 6
-DELAY, TASK, FROZEN, STATE = 7, 8, 9, 10
+DELAY, TASK, FROZEN, STATE, SCHEDULED, WATCHER = 7, 8, 9, 10, 11, 12
 
 LONGEST_ID_BYTES = 400
 
@@ -102,3 +102,8 @@ def address_key(instance_id: str) -> bytes:
     if len(encoded) > LONGEST_ID_BYTES:
         encoded = b"\x00" + hashlib.blake2b(encoded, digest_size=32).digest()
     return ADDRESS + encoded
+
+
+def below_prefixes(instance_id: str) -> tuple[bytes, bytes]:
+    """Return what keys of instances below another begin with: their ids, or a digest of those that are too long."""
+    return ADDRESS + instance_id.encode() + b"/", ADDRESS + b"\x00"

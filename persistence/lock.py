@@ -23,8 +23,9 @@ class StateLock:
     that outlives its engine must not keep the next engine out.
     """
 
-    def __init__(self, descriptors: tuple[int, ...]) -> None:
+    def __init__(self, descriptors: tuple[int, ...], *, was_left: bool) -> None:
         self._descriptors = descriptors  # the last is that of the file that names the owner's pid
+        self.was_left = was_left  # the owner before did not release it: it was killed, or its machine stopped
         _held.add(self)
 
     @classmethod
@@ -39,9 +40,10 @@ class StateLock:
                 descriptors.append(_open(directory, name))
                 undo.callback(os.close, descriptors[-1])
                 _lock(descriptors[-1], directory)
+            was_left = os.fstat(descriptors[-1]).st_size > 0
             _write_pid(descriptors[-1], directory)
             undo.pop_all()
-        return cls(tuple(descriptors))
+        return cls(tuple(descriptors), was_left=was_left)
 
     def release(self) -> None:
         """Let the next owner in; releasing twice is harmless."""
@@ -68,6 +70,14 @@ def owner(directory: Path) -> int | None:
     if not any(_is_locked(directory / name) for name in (LOCK, DATA)):
         return None
     return pid if pid and is_alive(pid) else 0
+
+
+def was_left(directory: Path) -> bool:
+    """Return whether the last owner of a state that nobody owns did not release it."""
+    try:
+        return (directory / LOCK).stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _is_locked(path: Path) -> bool:

@@ -46,7 +46,7 @@ def open_state(
         lock = StateLock.acquire(directory)
         undo.callback(lock.release)
         created = not is_initialised(directory)
-        probe(directory, full=full)
+        probe(directory, full=full, unclean=lock.was_left)
         store = LmdbStore.open(directory, limit_bytes=limit_bytes, map_bytes=map_bytes)
         undo.callback(store.close)
         ensure_format(store, str(directory))

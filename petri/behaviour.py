@@ -1,6 +1,6 @@
 """What a transition does when it fires: handler, guards and policies, as declared in this process today."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -71,3 +71,5 @@ class Definition:
     types: Mapping[str, object] = field(default_factory=dict[str, object])  # declared types of places, by path
     source: Source = Source()
     callees: tuple["Definition", ...] = ()  # the workflows it calls, and those they call
+    # tokens by entry place, of an instance that is spawned without any
+    first: Mapping[str, Sequence[object]] = field(default_factory=dict[str, Sequence[object]])

@@ -7,14 +7,17 @@ as the last part of the key says.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from heapq import heappop, heappush
 from itertools import count, islice
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from placet.petri.net import MANY, MOST_TOKENS
 
 JoinKey: TypeAlias = Hashable  # text, a number, bytes, None or a tuple of such: see `checked_key`
+_Queue: TypeAlias = "int | OrderedDict[int, None] | None"  # tokens of one key, oldest first; a lone one; none
+_EMPTY: OrderedDict[int, None] = OrderedDict()
+_NO_TOKEN: Final = 1 << 64  # no token is as young
 _SIMPLE = (str, int, float, bytes, bool, type(None))
 
 
@@ -43,13 +46,17 @@ def count_of(key: JoinKey) -> int:
 
 
 class Matches:
-    """The candidates of one transition, by join key and keyed input."""
+    """The candidates of one transition, by join key and keyed input.
 
-    __slots__ = ("_complete", "_heap", "_numbers", "_queues", "_weights")
+    There may be a million keys with one token each: a lone token stands for itself, without a queue around it.
+    """
+
+    __slots__ = ("_complete", "_counted", "_heap", "_numbers", "_queues", "_weights")
 
     def __init__(self, weights: Sequence[int]) -> None:
         self._weights = tuple(weights)  # of the keyed inputs, in written order
-        self._queues: dict[JoinKey, list[OrderedDict[int, None]]] = {}  # tokens, oldest first, an input each
+        self._counted = MANY in self._weights
+        self._queues: dict[JoinKey, list[_Queue]] = {}  # an input each
         self._complete: dict[JoinKey, int] = {}  # -> its oldest token, as the heap has it
         self._heap: list[tuple[int, int, JoinKey]] = []  # may hold outdated entries
         self._numbers = count()  # keys of different types cannot be compared
@@ -58,12 +65,12 @@ class Matches:
         """Consider a token of the keyed input at `position`."""
         queues = self._queues.get(key)
         if queues is None:
-            queues = self._queues[key] = [OrderedDict() for _ in self._weights]
+            queues = self._queues[key] = [None] * len(self._weights)
         queue = queues[position]
-        youngest = next(reversed(queue), token)
-        queue[token] = None
-        for younger in sorted(other for other in queue if other > token) if token < youngest else ():
-            queue.move_to_end(younger)
+        if queue is None:
+            queues[position] = token
+        else:
+            queues[position] = _with(queue, token)
         self._judge(key, queues)
 
     def remove(self, position: int, key: JoinKey, token: int) -> None:
@@ -71,8 +78,12 @@ class Matches:
         queues = self._queues.get(key)
         if queues is None:
             return
-        queues[position].pop(token, None)
-        if not any(queues):
+        queue = queues[position]
+        if isinstance(queue, OrderedDict):
+            queue.pop(token, None)
+        if queue in (token, _EMPTY):
+            queues[position] = None
+        if all(queue is None for queue in queues):
             del self._queues[key]
         self._judge(key, queues)
 
@@ -91,16 +102,42 @@ class Matches:
             return None
         key = self._heap[0][2]
         pairs = zip(self._queues[key], self._needed(key), strict=True)
-        return [list(islice(queue, weight)) for queue, weight in pairs]
+        return [_first(queue, weight) for queue, weight in pairs]
 
-    def _needed(self, key: JoinKey) -> Iterable[int]:
-        return [weight or count_of(key) for weight in self._weights] if MANY in self._weights else self._weights
+    def _needed(self, key: JoinKey) -> Sequence[int]:
+        return [weight or count_of(key) for weight in self._weights] if self._counted else self._weights
 
-    def _judge(self, key: JoinKey, queues: list[OrderedDict[int, None]]) -> None:
-        if any(len(queue) < weight for queue, weight in zip(queues, self._needed(key), strict=True)):
-            self._complete.pop(key, None)
-            return
-        oldest = min(next(iter(queue)) for queue in queues if queue)
-        if self._complete.get(key) != oldest:
+    def _judge(self, key: JoinKey, queues: list[_Queue]) -> None:
+        oldest = _NO_TOKEN
+        for queue, weight in zip(queues, self._needed(key), strict=True):
+            if queue is None:
+                held, first = 0, _NO_TOKEN
+            elif isinstance(queue, int):
+                held, first = 1, queue
+            else:
+                held, first = len(queue), next(iter(queue))
+            if held < weight:
+                self._complete.pop(key, None)
+                return
+            oldest = min(oldest, first)
+        if oldest != _NO_TOKEN and self._complete.get(key) != oldest:
             self._complete[key] = oldest
             heappush(self._heap, (oldest, next(self._numbers), key))
+
+
+def _with(queue: int | OrderedDict[int, None], token: int) -> OrderedDict[int, None]:
+    """Return a queue with one token more, where its age belongs."""
+    if isinstance(queue, int):
+        queue = OrderedDict.fromkeys((queue,))
+    youngest = next(reversed(queue), token)
+    queue[token] = None
+    for younger in sorted(other for other in queue if other > token) if token < youngest else ():
+        queue.move_to_end(younger)
+    return queue
+
+
+def _first(queue: _Queue, count: int) -> list[int]:
+    """Return the `count` oldest tokens of a queue."""
+    if isinstance(queue, int):
+        return [queue][:count]
+    return [] if queue is None else list(islice(queue, count))

@@ -4,12 +4,16 @@ What ran when it was exported did not run here: it comes back as after a clean s
 copy is paused, since beside its original it would do everything a second time: a person decides which of them goes on.
 """
 
+from collections.abc import Iterator, Sequence
+from functools import partial
+
 from placet.actors.copies.entries import Copy
 from placet.actors.delays import OF_A_TOKEN
 from placet.actors.interventions import end
 from placet.actors.lifecycle import TERMINAL, Intent
 from placet.actors.messages import Import
 from placet.actors.records import Phase
+from placet.actors.schedule import wait_again
 from placet.actors.services import Waking
 from placet.actors.turn import Turn
 from placet.actors.waking import wake
@@ -36,12 +40,16 @@ def bring_in(root: bytes, message: Import, turn: Turn, services: Waking) -> Work
         link = sequence
     entries = [made for key, value in message.entries if (made := copy.entry(key, value)) is not None]
     turn.born.update(entries)
-    workflow = wake(root, entries, turn, services)
+    workflow = wake(root, partial(_below, entries), turn, services)
     detail = {"by": message.by, "why": message.why, "origin": message.origin}
     workflow.note(turn, RecordKind.IMPORTED, **detail, exported_at=copy.past(message.engine_s))
     if workflow.header.state not in TERMINAL:
         _begin(workflow, turn)
     return workflow
+
+
+def _below(entries: Sequence[tuple[bytes, bytes]], prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    return (entry for entry in entries if entry[0].startswith(prefix))
 
 
 def _begin(workflow: WorkflowActor, turn: Turn) -> None:
@@ -60,6 +68,7 @@ def _begin(workflow: WorkflowActor, turn: Turn) -> None:
     for token, delay in workflow.delays.held.items():
         if delay.due:
             turn.timers.append((token, 0.0, delay.due, OF_A_TOKEN))
+    wait_again(workflow, turn)
     workflow.tasks.note(workflow, turn, 0)
     if header.intent in (Intent.CANCEL, Intent.FAIL):
         end(workflow, turn, header.intent)

@@ -14,6 +14,7 @@ from placet.actors.records import (
     decode_guard_incident,
     decode_header,
     decode_parked,
+    decode_scheduled,
     decode_task,
     encode,
 )
@@ -27,9 +28,11 @@ from placet.persistence.keys import (
     HEADER,
     PARKED,
     REQUEST,
+    SCHEDULED,
     STATE,
     TASK,
     TOKEN,
+    WATCHER,
     split_entry,
 )
 
@@ -139,6 +142,15 @@ def _task(copy: Copy, value: bytes) -> bytes:
     return encode(task)
 
 
+def _scheduled(copy: Copy, value: bytes) -> bytes:
+    coming = decode_scheduled(value)
+    return encode(msgspec.structs.replace(coming, due=copy.to_come(coming.due)))
+
+
+def _watcher(_copy: Copy, _value: bytes) -> None:
+    """Return nothing: who watches the original is told of the end of the original."""
+
+
 REWRITERS: Mapping[int, Callable[[Copy, bytes], bytes | None]] = {
     HEADER: _header,
     FIRING: _firing,
@@ -151,5 +163,7 @@ REWRITERS: Mapping[int, Callable[[Copy, bytes], bytes | None]] = {
     TASK: _task,
     FROZEN: _as_it_is,
     STATE: _as_it_is,
+    SCHEDULED: _scheduled,
+    WATCHER: _watcher,
 }
 """By kind of entry; a test compares them with the kinds there are."""

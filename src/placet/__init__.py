@@ -12,6 +12,7 @@ from placet.cli import interrupt as _interrupt
 if _interrupt.is_command():
     _interrupt.guard()  # before what takes its time to import
 
+from placet.actors.actor_handle import ActorHandle
 from placet.actors.answers import Entries, Receipt, RefusalCode
 from placet.actors.context import Context
 from placet.actors.copies.backup import BackedUp
@@ -37,7 +38,7 @@ from placet.actors.errors import (
 from placet.actors.executors.base import RunningHandler
 from placet.actors.executors.hybrid import Placement
 from placet.actors.failed_firing import FailedFiring
-from placet.actors.instance import ActorHandle, Instance, InstanceSummary
+from placet.actors.instance import Instance, InstanceSummary
 from placet.actors.lifecycle import InstanceState, Intent
 from placet.actors.messages import (
     Cancel,
@@ -52,12 +53,17 @@ from placet.actors.messages import (
     ThawToken,
 )
 from placet.actors.outputs import Outputs
+from placet.actors.own.actor import Actor
+from placet.actors.own.actor_instance import ActorInstance
+from placet.actors.own.errors import NotAnswered, StateTooNew
+from placet.actors.own.letter import Answered
 from placet.actors.reader import FiringView, Incident, IncidentKind, InstanceView
 from placet.actors.records import Caller, Failure, Header, Phase
 from placet.actors.runtime import Runtime
 from placet.actors.spawning import Definable
 from placet.actors.task_request import Approve, Claim, Complete, Reject, Unclaim
 from placet.actors.task_view import TaskView
+from placet.actors.terminated import Terminated
 from placet.actors.token_request import Inject, Put
 from placet.net.errors import BadAddress, KeyUnusable, NetworkError, NodeUnreachable, TooLarge, WrongKey
 from placet.persistence.copy_errors import BadCopy, CopyExists, CopyFailed
@@ -93,7 +99,10 @@ __version__ = "0.1.0"
 _OF_THE_NETWORK = {"Client": "placet.net.client", "RemoteInstance": "placet.net.remote"}
 
 __all__ = [
+    "Actor",
     "ActorHandle",
+    "ActorInstance",
+    "Answered",
     "Approve",
     "Arc",
     "BackedUp",
@@ -148,6 +157,7 @@ __all__ = [
     "Net",
     "NetworkError",
     "NodeUnreachable",
+    "NotAnswered",
     "NotCompleted",
     "NotFound",
     "OutputError",
@@ -176,6 +186,7 @@ __all__ = [
     "SkipIncident",
     "Source",
     "SpawnConflict",
+    "StateTooNew",
     "StateUnusable",
     "StoreDamaged",
     "StoreError",
@@ -183,6 +194,7 @@ __all__ = [
     "StoreFull",
     "StoreInUse",
     "TaskView",
+    "Terminated",
     "ThawToken",
     "TooLarge",
     "Transition",

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet import Approve, Busy, Context, DeclaredPure, HandlerReturned, Pause, Put, ValueTooLarge, Workflow
+from placet import (
+    Approve,
+    Busy,
+    Context,
+    DeclaredPure,
+    HandlerReturned,
+    Inject,
+    Pause,
+    Put,
+    ValueTooLarge,
+    Workflow,
+    WrongType,
+)
 from placet.actors.messages import Claim, SpawnNamed, StatePut, decode_delivery
 from placet.actors.notes import MOST_SENT, MOST_STATE_BYTES, PURE, Notes, merged
 from placet.actors.state import State
@@ -146,6 +158,21 @@ def test_what_is_no_message_and_what_is_for_people_is_told_to_nobody(message: ob
     with pytest.raises(TypeError, match="`Put`, `Inject`, `Pause` and the like, not a"):
         context.tell("other", message)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - as a user may
     assert context.notes.settle() == ((), ())
+
+
+def test_a_token_whose_value_its_place_does_not_take_is_refused_where_it_is_told() -> None:
+    workflow = Workflow("w")
+    inbox, opened = workflow.place("inbox", type=int, external=True), workflow.place("opened", type=str)
+    workflow.transition((opened & inbox) >> workflow.place("done"), "step")
+    notes = Notes(firing="i#1.1", workflows={"w": entrance_of(workflow.definition())})
+    context = Context(instance="i", firing_id="i#1.1", attempt=1, notes=notes)
+    for told in (Put(inbox, "text"), Inject(opened, 5)):
+        with pytest.raises(WrongType, match=f"place `{told.place}` takes"):
+            context.tell("other", told)
+    assert not notes.sent
+    context.tell("other", Put(inbox, 5))
+    context.tell("other", Put("inbox", "a path alone does not say of which workflow it is"))
+    assert len(notes.sent) == 2
 
 
 def test_ids_of_children_follow_from_the_firing_and_the_order_of_the_calls() -> None:

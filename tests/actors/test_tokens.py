@@ -203,3 +203,52 @@ def test_a_paused_instance_takes_hands_on_its_tokens_and_goes_on_with_what_they_
     driver.ask(Resume(instance="one", by="eva"))
     driver.finish_all()
     assert driver.marking() == {"end": ["mended"]}
+
+
+# -- places fed from outside, and the end of an instance ------------------------------------------------------------
+
+
+def feed() -> Workflow:
+    """Return an inbox that stays open for as long as nobody closes it."""
+    workflow = Workflow("feed")
+    opened, handled, closed = workflow.places("opened handled closed")
+    inbox, closing = workflow.place("inbox", external=True), workflow.place("closing", external=True)
+    workflow.transition((inbox & opened.read()) >> handled, "handle", handler=first, run="inline")
+    workflow.transition((opened & closing) >> closed, "close", handler=first, run="inline")
+    return workflow
+
+
+def test_an_external_place_keeps_no_instance_from_completing() -> None:
+    workflow = Workflow("mail")
+    inbox, done = workflow.place("inbox", external=True), workflow.place("done")
+    workflow.transition(inbox >> done, "handle", handler=same)
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"inbox": [1]})
+    driver.finish_all()
+    assert driver.state() is InstanceState.COMPLETED
+    assert refusal(driver.ask(Put(instance="one", place="inbox", value=encode(2)))) == "ended"
+    driver.spawn(workflow, {}, instance="empty")
+    assert driver.state("empty") is InstanceState.COMPLETED
+
+
+def test_an_external_place_keeps_an_instance_from_being_stuck() -> None:
+    driver = held()
+    assert driver.state() is InstanceState.WAITING
+
+
+def test_a_token_that_something_could_take_keeps_a_feed_open_until_it_is_closed() -> None:
+    workflow = feed()
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"opened": ["monday"]})
+    for value in (1, 2):
+        assert driver.state() is InstanceState.WAITING
+        accepted(driver, Put(instance="one", place="inbox", value=encode(value)))
+    driver.crash()
+    driver.rest()
+    assert (driver.state(), driver.marking()) == (
+        InstanceState.WAITING,
+        {"opened": ["monday"], "handled": [1, 2]},
+    )
+    accepted(driver, Put(instance="one", place="closing", value=encode(None)))
+    driver.rest()
+    assert (driver.state(), driver.marking()) == (InstanceState.COMPLETED, {"handled": [1, 2], "closed": ["monday"]})

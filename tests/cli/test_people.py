@@ -173,6 +173,9 @@ def test_beside_an_engine_values_are_checked_against_declared_types(call: Call, 
     with served(state, with_engine=True):
         answer = call("put", "one", "door", '"no number"', "--state", state, "--json")
         assert (answer.code, answer.error["code"], answer.error["place"]) == (2, "wrong_type", "door")
+        (token,) = call("token", "list", "one", "--state", state, "--json").faces
+        answer = call("token", "move", "one", token["token"], "door", "--state", state, "--json")
+        assert (answer.code, answer.error["code"], answer.error["found"]) == (2, "wrong_type", "a value of type dict")
 
 
 def test_people_see_what_waits_for_them_in_plain_lines(call: Call, state: Path) -> None:

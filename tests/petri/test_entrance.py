@@ -20,3 +20,11 @@ def test_it_has_the_entries_with_their_types_and_capacities_and_nothing_else() -
     assert not plan.transitions
     assert entrance.types == {"start": int, "again": str}
     assert (entrance.name, entrance.version) == (definition.name, definition.version)
+
+
+def test_it_has_the_types_of_places_fed_from_outside_too() -> None:
+    workflow = Workflow("w")
+    door, inner = workflow.place("door", external=True, type=int), workflow.place("inner", type=str)
+    workflow.transition(workflow.place("start") >> (door & inner), "go")
+    workflow.transition((door & inner) >> workflow.place("done"), "end")
+    assert entrance_of(workflow.definition()).types == {"door": int}

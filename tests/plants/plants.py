@@ -159,7 +159,8 @@ PLANTS: tuple[Plant, ...] = (
         (
             "actors/kernel.py",
             "            if executor not in IN_KERNEL:\n                self.slots.wait(executor, root)\n",
-            "            if executor not in IN_KERNEL and not turn.starts:\n                self.slots.wait(executor, root)\n",
+            "            if executor not in IN_KERNEL and not turn.starts:\n"
+            "                self.slots.wait(executor, root)\n",
         ),
         about=7,
         is_silent=True,
@@ -357,12 +358,6 @@ PLANTS: tuple[Plant, ...] = (
         about=20,
     ),
     _plant(
-        "any attempt's return",
-        "the child of an earlier attempt answers for a later one",
-        ("actors/calls.py", " or firing.attempt != message.attempt:\n", ":\n"),
-        about=200,
-    ),
-    _plant(
         "cancelled over its children",
         "an instance that is cancelled does not wait for the children it has called",
         ("actors/interventions.py", "busy = (Phase.RUNNING, Phase.CALLED)\n", "busy = (Phase.RUNNING,)\n"),
@@ -398,12 +393,6 @@ PLANTS: tuple[Plant, ...] = (
             "if isinstance(again, Return | Undelivered | Intervention):",
             "if isinstance(again, Undelivered):",
         ),
-        about=100,
-    ),
-    _plant(
-        "a hold comes back",
-        "a part that goes on in the turn that starts something is paused again after a crash",
-        ("actors/workflow.py", "            and header.held is self._stored[3]\n", "            and not header.held\n"),
         about=100,
     ),
     _plant(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from placet import EngineStopped, InstanceState, InvalidId, NotFound, PlacetError, Runtime, SpawnConflict, WaitTimeout
-from placet.actors.instance import ActorHandle
+from placet.actors.actor_handle import ActorHandle
 from placet.persistence.copy_errors import BadCopy, CopyExists, CopyFailed
 from placet.persistence.errors import StoreDamaged
 from placet.persistence.export_file import read_export

@@ -15,6 +15,7 @@ from placet import (
     Complete,
     Instance,
     InstanceState,
+    MoveToken,
     NotCompleted,
     NotFound,
     Outputs,
@@ -298,6 +299,47 @@ def test_a_value_of_the_wrong_type_is_refused_wherever_a_person_or_program_gives
         instance.edit_token(token, None, by="eva")
     instance.reject(task, by="eva", value="no type is declared here")
     assert instance.result(WAIT_S)
+
+
+def test_a_token_is_not_moved_to_where_its_value_does_not_fit(tmp_path: Path) -> None:
+    workflow = Workflow("moving")
+    start, done, other = workflow.place("start"), workflow.place("done", type=int), workflow.place("other", type=list)
+    workflow.task(start >> (done | other), "choose")
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        instance = runtime.spawn(workflow, {start: ["text"]}, id="m")
+        token = instance.wait_task("choose", WAIT_S).token
+        with pytest.raises(WrongType, match="place `done` takes int, not a value of type str"):
+            instance.move_token(token, done, by="eva")
+        with pytest.raises(WrongType):
+            instance.tell(MoveToken(token=token, place="other", by="eva"))
+        with pytest.raises(WrongType):
+            runtime.tell("m", MoveToken(token=token, place="done", by="eva"))
+        with pytest.raises(RequestRefused, match="has no place 'nowhere'"):
+            instance.move_token(token, "nowhere", by="eva")
+        with pytest.raises(RequestRefused, match="is in no place"):
+            instance.move_token(99, done, by="eva")
+        assert instance.marking() == {"start": ["text"]}
+        instance.edit_token(token, 5, by="eva")
+        instance.move_token(token, done, by="eva")
+        assert instance.result(WAIT_S) == {"done": [5]}
+
+
+def test_a_value_that_cannot_be_loaded_here_may_be_moved_anywhere(tmp_path: Path) -> None:
+    workflow = Workflow("moving")
+    start, done = workflow.place("start"), workflow.place("done", type=int)
+    workflow.task(start >> done, "choose")
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        instance = runtime.spawn(workflow, {start: [Unloadable()]}, id="m")
+        instance.move_token(instance.wait_task("choose", WAIT_S).token, done, by="eva")
+        instance.wait_until(["completed"], WAIT_S)
+        assert instance.view().marking.keys() == {"done"}
+
+
+class Unloadable:
+    """Pickles, and does not load."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return int, ("no number",)
 
 
 @pytest.mark.parametrize("run", ["thread", "inline", "process"])

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from placet import Instance, Runtime, Workflow
+from placet.actors.actor_handle import ActorHandle
 from placet.actors.answers import Entries, decode_answer
-from placet.actors.instance import ActorHandle
 from placet.actors.messages import Trim
 from placet.actors.runtime import client_of
 

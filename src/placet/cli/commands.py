@@ -68,11 +68,15 @@ def list_instances(
 
 
 @app.command()
-def status(state: State = STATE, is_json: Json = False) -> int:
+def status(
+    state: State = STATE,
+    is_json: Json = False,
+    check: Annotated[bool, typer.Option("--check", help="Look for damage: read all of it, some seconds a GB.")] = False,
+) -> int:
     """Show the engine of a state, its health, and the room there is."""
     from placet.cli import status as module
 
-    return module.status(state, is_json=is_json)
+    return module.status(state, is_json=is_json, check=check)
 
 
 @app.command()

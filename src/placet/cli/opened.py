@@ -13,7 +13,7 @@ from placet.persistence.directory import is_initialised
 from placet.persistence.errors import FormatTooNew, StateMissing
 from placet.persistence.format import FORMAT, read_format
 from placet.persistence.lmdb_store import LmdbReader
-from placet.persistence.lock import owner
+from placet.persistence.lock import owner, was_left
 from placet.persistence.probe import probe
 
 
@@ -26,7 +26,7 @@ def opened(path: Path) -> Generator[LmdbReader]:
     if not is_initialised(path):
         raise StateMissing(str(path))
     if owner(path) is None:
-        probe(path)  # LMDB would crash on a truncated file; a running engine has looked already
+        probe(path, unclean=was_left(path))  # LMDB would crash on a truncated file; a running engine has looked already
     store = LmdbReader.open(path)
     try:
         _check_format(store, path)

@@ -19,9 +19,10 @@ from placet.cli.errors import COMPLETED
 from placet.cli.opened import opened
 from placet.cli.output import say, say_json
 from placet.cli.text import duration, moment, size
-from placet.persistence.directory import DATA
+from placet.persistence.directory import DATA, is_initialised
 from placet.persistence.keys import STAMP
 from placet.persistence.lock import owner
+from placet.persistence.probe import probe
 from placet.petri.errors import PlacetError
 
 PATIENCE_S = 5.0
@@ -43,8 +44,10 @@ class StateStatus:
     free_bytes: int  # on the file system
 
 
-def status(path: Path, *, is_json: bool) -> int:
-    """Write how a state and its engine are."""
+def status(path: Path, *, is_json: bool, check: bool = False) -> int:
+    """Write how a state and its engine are; with `check`, read all of it first. Raises `StoreDamaged`."""
+    if check and is_initialised(path):
+        probe(path, full=True)
     stored = _stored(path)
     engine = _engine(path, stored.free_bytes)
     face: Face = {
@@ -57,6 +60,7 @@ def status(path: Path, *, is_json: bool) -> int:
         "file_bytes": stored.file_bytes,
         "free_bytes": stored.free_bytes,
         "in_kernel": _in_kernel(path),
+        "checked": check,
     }
     if is_json:
         say_json(face)
@@ -119,6 +123,8 @@ def _lines(path: Path, face: Face, stored: StateStatus) -> list[str]:
     lines.append(f"last commit: {moment(stored.last_commit_at)}{ago}")
     disk = f"{size(stored.used_bytes)} used, file {size(stored.file_bytes)}, {size(stored.free_bytes)} free"
     lines.append(f"disk: {disk}")
+    if face["checked"]:
+        lines.append("checked: every page and value is intact")
     with suppress(KeyError):
         lines.append(f"since its start: {face['firings']} firings, {face['commits']} commits, {face['queued']} queued")
     for handler in cast("list[Face]", face["running"]):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from placet.actors.lifecycle import Intent
 from placet.actors.messages import Grant, KernelMessage
+from placet.actors.place import PlaceActor
 from placet.actors.records import Firing, Phase, encode
 from placet.actors.turn import Turn
 from placet.actors.waking import wake
@@ -95,10 +96,10 @@ class Liveness:
         """What an engine holds in memory is what a fresh one would read."""
         for root, workflow in engine.kernel.in_memory().items():
             turn = Turn(root, self._setting.clock.now(), 0, False)
-            twin = wake(root, self._setting.store.scan(root), turn, engine.kernel)
+            twin = wake(root, self._setting.store.scan, turn, engine.kernel)
             twin.offer_dirty()
             require(not turn.born and not turn.changed, "waking changes nothing", workflow.header.instance)
-            for name, ours, fresh in _aspects(workflow, twin):
+            for name, ours, fresh in _aspects(workflow, twin, turn):
                 require(
                     ours == fresh,
                     "memory is what the store holds",
@@ -126,7 +127,7 @@ class Liveness:
         require(not checks.world.complaints, "guards are respected", checks.world.complaints[:1])
 
 
-def _aspects(ours: WorkflowActor, fresh: WorkflowActor) -> list[tuple[str, object, object]]:
+def _aspects(ours: WorkflowActor, fresh: WorkflowActor, turn: Turn) -> list[tuple[str, object, object]]:
     pairs: list[tuple[str, object, object]] = []
     for name in ("serial", "link", "fired", "inner", "counts"):
         pairs.append((name, getattr(ours, name), getattr(fresh, name)))
@@ -143,18 +144,22 @@ def _aspects(ours: WorkflowActor, fresh: WorkflowActor) -> list[tuple[str, objec
     for mine_place, their_place in zip(ours.places, fresh.places, strict=True):
         if mine_place is None:
             continue  # asleep, or empty
-        tokens: Mapping[int, bytes] = {} if their_place is None else their_place.tokens
-        pairs.append(("tokens", list(mine_place.tokens.items()), list(tokens.items())))
+        tokens = [] if their_place is None else [(one, their_place.value(turn, one)) for one in their_place.tokens]
+        pairs.append(("tokens", [(one, mine_place.value(turn, one)) for one in mine_place.tokens], tokens))
         if their_place is not None:
             pairs.append(("queues", [*map(list, mine_place.queues)], [*map(list, their_place.queues)]))
             pairs.append(("early", mine_place.early, their_place.early))
-            pairs.append(("frozen", mine_place.frozen, their_place.frozen))
+            pairs.append(("frozen", _frozen(mine_place, turn), _frozen(their_place, turn)))
     pairs.append(("incidents", sorted(ours.guard_incidents), sorted(fresh.guard_incidents)))
     pairs.append(("parked", sorted(ours.parked), sorted(fresh.parked)))
     pairs.append(("wants", sorted(ours.wants()), sorted(fresh.wants())))
     ready = [{name: sorted(numbers) for name, numbers in one.ready.items() if numbers} for one in (ours, fresh)]
     pairs.append(("ready", ready[0], ready[1]))
     return pairs
+
+
+def _frozen(place: PlaceActor, turn: Turn) -> list[tuple[int, bytes]]:
+    return [(token, place.value(turn, token)) for token in sorted(place.frozen or ())]
 
 
 def _matches(workflow: WorkflowActor, asleep: set[int]) -> dict[int, object]:

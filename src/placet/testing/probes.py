@@ -8,6 +8,7 @@ from placet.actors.composite import CompositeActor
 from placet.actors.kernel import Kernel
 from placet.actors.messages import Grant, KernelMessage
 from placet.actors.place import PlaceActor
+from placet.actors.services import Room
 from placet.actors.workflow import WorkflowActor
 from placet.testing.coverage import Handled
 from placet.testing.store import Crashed
@@ -97,6 +98,7 @@ class ProbedKernel(Kernel):
 
     handled: list[Handled]  # in the order of this batch
     granted: list[bytes]  # roots whose turn it was to use a slot, in the order of this batch
+    room = Room(values=2, small_bytes=0)  # so that most values are read when they are needed
     ends_at: Callable[[KernelMessage], bool] | None = None  # says before which message the process ends
 
     def begin_batch(self) -> None:

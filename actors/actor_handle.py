@@ -1,0 +1,178 @@
+"""What a client holds of one place or composite of an instance: the verbs of an instance, for a part of it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from placet.actors.answers import Entries, Receipt, encode_answer
+from placet.actors.copies.export import Exported
+from placet.actors.engine_client import EngineClient
+from placet.actors.errors import BadRequest, no_instance
+from placet.actors.instance import Instance
+from placet.actors.messages import Inspect, Restart, Sleep
+from placet.actors.records import Header
+from placet.actors.task_view import TaskView
+from placet.persistence.history import Record
+from placet.persistence.values import decode
+from placet.petri.plan import Plan
+
+
+class ActorHandle:
+    """One place or composite of an instance, by its address. Cheap to make; safe to use from any thread.
+
+    A composite here is a fused one: part of its instance, which ends as a whole. To end a part by itself, call it: then
+    it is an instance of its own, `Instance.children` finds it, and it has `cancel`.
+    """
+
+    def __init__(self, client: EngineClient, instance: str, path: str) -> None:
+        self._client = client
+        self.instance = instance
+        self.path = path
+
+    @property
+    def address(self) -> str:
+        """The actor's address, such as `order-17/fulfil/packed`."""
+        return f"{self.instance}/{self.path}"
+
+    def __repr__(self) -> str:
+        return f"ActorHandle({self.address!r})"
+
+    @property
+    def is_place(self) -> bool:
+        """True for a place, False for a composite."""
+        return self.path in self._plan(self._header()).place_index
+
+    # -- looking -------------------------------------------------------------------------------------------
+
+    def values(self) -> list[object]:
+        """Return the values of a place's free tokens, oldest first; of a composite, see `marking`."""
+        return [value for values in self.marking().values() for value in values] if self.is_place else []
+
+    def marking(self) -> dict[str, list[object]]:
+        """Return the values of the free tokens in it by place, as it calls its places, oldest first."""
+        found = self._instance.view().marking
+        return {name: [decode(value) for value in found[path]] for name, path in self._places() if path in found}
+
+    def tokens(self) -> dict[str, list[int]]:
+        """Return the numbers of the free tokens in it, as in `marking`: what people name tokens by."""
+        found = self._instance.view().tokens
+        return {name: found[path] for name, path in self._places() if path in found}
+
+    def tasks(self) -> Iterator[TaskView]:
+        """Yield what it offers to people, as committed, oldest first: of a place, what its tokens are offered for."""
+        return (task for task in self._instance.tasks() if self._has(task.transition, task.place))
+
+    def wait_task(self, transition: str, timeout_s: float | None = None) -> TaskView:
+        """Wait for a task of a manual transition of this composite; see `Instance.wait_task`."""
+        return self._instance.wait_task(f"{self.path}/{transition}", timeout_s)
+
+    def children(self) -> list[Instance]:
+        """Return the instances that calls in it have begun, those that have ended too, the oldest first."""
+        header = self._header()
+        transitions = self._plan(header).transitions
+        return [
+            Instance(self._client, child.instance)
+            for child in self._client.reader.children(self.instance)
+            if child.caller is not None and self._is_below(transitions[child.caller.transition].path)
+        ]
+
+    def history(self) -> list[tuple[int, Record]]:
+        """Return (sequence, record) for what happened to transitions and tokens in it by name, oldest first."""
+        return [one for one in self._instance.history() if self._has(one[1].transition, *_places_of(one[1]))]
+
+    # -- interventions -------------------------------------------------------------------------------------
+
+    def pause(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
+        """Choose nothing new in it; results of what is in flight are counted. Raises as `Instance.tell` does."""
+        return self._instance.pause(by=by, why=why, target=self.path, request_id=request_id, timeout_s=timeout_s)
+
+    def resume(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
+        """Undo a pause of it. Raises as `Instance.tell` does."""
+        return self._instance.resume(by=by, why=why, target=self.path, request_id=request_id, timeout_s=timeout_s)
+
+    def put(
+        self, value: object, *, by: str = "", why: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Put a token into this place, which is fed from outside. Raises as `Instance.put` does."""
+        self._check_place()
+        return self._instance.put(self.path, value, by=by, why=why, request_id=request_id, timeout_s=timeout_s)
+
+    def inject(
+        self, value: object, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Put a token into this place, whatever it is. Raises as `Instance.inject` does."""
+        self._check_place()
+        return self._instance.inject(self.path, value, by=by, why=why, request_id=request_id, timeout_s=timeout_s)
+
+    # -- the actor itself ----------------------------------------------------------------------------------
+
+    def inspect(self, timeout_s: float | None = None) -> Entries:
+        """Return the actor's durable entries: its snapshot. Raises `WaitTimeout`."""
+        instance, path = self.instance, self.path
+        answer = self._client.ask(lambda reply: Inspect(instance=instance, path=path, reply=reply), timeout_s)
+        assert isinstance(answer, Entries)
+        return answer
+
+    def export(self, timeout_s: float | None = None) -> bytes:
+        """Return the actor's snapshot as one piece of bytes (msgpack: address, and entries with kind, id and bytes)."""
+        return encode_answer(self.inspect(timeout_s))
+
+    def export_to(self, path: str | os.PathLike[str], *, history: bool = False) -> Exported:
+        """Write the actor's entries, as committed at one moment, to a file, to be looked at; see `Instance.export_to`.
+
+        An actor alone cannot be imported. With `history`, that of its instance comes along.
+        """
+        return self._client.export(self.instance, Path(path), actor=self.path, history=history)
+
+    def restart(self, timeout_s: float | None = None) -> None:
+        """Drop the actor from memory and bring it back from its snapshot; its tokens are as before."""
+        instance, path = self.instance, self.path
+        self._client.ask(lambda reply: Restart(instance=instance, path=path, reply=reply), timeout_s)
+
+    def sleep(self, timeout_s: float | None = None) -> None:
+        """Put the actor to sleep: on disk, not in memory, until something needs it."""
+        instance, path = self.instance, self.path
+        self._client.ask(lambda reply: Sleep(instance=instance, path=path, reply=reply), timeout_s)
+
+    # -- what belongs to it --------------------------------------------------------------------------------
+
+    @property
+    def _instance(self) -> Instance:
+        return Instance(self._client, self.instance)
+
+    def _header(self) -> Header:
+        header = self._client.reader.header(self.instance)
+        if header is None:
+            raise no_instance(self.instance)
+        return header
+
+    def _plan(self, header: Header) -> Plan:
+        return self._client.reader.plan(header)
+
+    def _check_place(self) -> None:
+        if not self.is_place:
+            raise BadRequest(f"{self.address} is a composite", "find the place in it that the token is for")
+
+    def _places(self) -> Iterator[tuple[str, str]]:
+        """Yield (name here, path in the instance) of its places: a port is its parent's place by another name."""
+        plan = self._plan(self._header())
+        if self.path in plan.place_index:
+            yield self.path.rpartition("/")[2], plan.places[plan.place_index[self.path]].path
+            return
+        for path, index in plan.place_index.items():
+            if self._is_below(path):
+                yield path.removeprefix(f"{self.path}/"), plan.places[index].path
+
+    def _is_below(self, path: str) -> bool:
+        return path.startswith(f"{self.path}/")
+
+    def _has(self, transition: str, *places: str) -> bool:
+        """Return whether a transition is in this composite, or one of the places is in it or is this one."""
+        own = {path for _, path in self._places()}
+        return self._is_below(transition) or any(place in own for place in places)
+
+
+def _places_of(record: Record) -> Iterator[str]:
+    """Yield the paths of places that a record names: people's doings have them."""
+    if isinstance(record.detail, dict):
+        yield from (str(record.detail[name]) for name in ("place", "source") if name in record.detail)
