@@ -11,9 +11,7 @@ def chosen_id(given: object, otherwise: str) -> str:
 
     Raises `BadRequest` for what is no text, and `InvalidId`.
     """
-    if not isinstance(given, str):
-        raise _no_text("an id", given)
-    chosen = given or otherwise
+    chosen = _exact("an id", given) or otherwise
     check_id(chosen)
     return chosen
 
@@ -31,14 +29,13 @@ def check_id(instance: str) -> None:
 
 
 def check_text(what: str, given: object) -> str:
-    """Return `given` if it is a text that can be stored. Raises `BadRequest`; `what` says what it was to be."""
-    if not isinstance(given, str):
-        raise _no_text(what, given)
+    """Return `given` as a text that can be stored. Raises `BadRequest`; `what` says what it was to be."""
+    text = _exact(what, given)
     try:
-        given.encode()
+        text.encode()
     except UnicodeEncodeError as error:
-        raise BadRequest(f"{what} must be valid text, and {given!r} is not") from error
-    return given
+        raise BadRequest(f"{what} must be valid text, and {text!r} is not") from error
+    return text
 
 
 def check_state(given: object) -> InstanceState:
@@ -47,6 +44,15 @@ def check_state(given: object) -> InstanceState:
     if found is None:
         raise BadRequest(f"{given!r} is no state of an instance", f"there are {', '.join(InstanceState)}")
     return found
+
+
+def _exact(what: str, given: object) -> str:
+    """Return a text as a plain `str`: a class made from it may compare and hash as it likes, on the engine's thread."""
+    if type(given) is str:
+        return given
+    if not issubclass(type(given), str):
+        raise _no_text(what, given)
+    return str.__str__(given)  # not what the class makes of it
 
 
 def _no_text(what: str, given: object) -> BadRequest:

@@ -122,7 +122,7 @@ class Context:
         id that is no text, and `Busy` as `spawn` does.
         """
         self.notes.check()
-        check_text("an id", instance)
+        instance = check_text("an id", instance)
         self.notes.post(Watch(instance=instance, watcher=self.instance, place=place_name(place)))
 
 

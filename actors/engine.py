@@ -40,6 +40,7 @@ from placet.actors.messages import (
 )
 from placet.actors.subscriptions import Subscriptions
 from placet.persistence.errors import StoreError, StoreFull, ValueTooLarge
+from placet.persistence.shortage import shortage
 from placet.persistence.store import MAX_VALUE_BYTES, Store
 from placet.petri.errors import PlacetError
 
@@ -176,6 +177,10 @@ class Engine:
         except StoreError as error:  # an I/O error: only a fresh process knows what is on disk
             self._failed(str(error))
         except BaseException as error:  # a bug of ours: stop rather than go on from a state nobody understands
+            lacking = shortage(error)
+            if lacking is not None:
+                self._failed(f"the engine ended because {lacking.what}; {lacking.remedy}, then start it again")
+                return
             self._failed(f"the engine ended by an error of its own, {error!r}; please report it")
             raise
         finally:
@@ -347,7 +352,7 @@ def _values(message: ClientMessage) -> list[bytes]:
 
 
 def _checked(message: ClientMessage) -> ClientMessage:
-    """Return a client's message as it is, if its fields are what they should be.
+    """Return a client's message, if its fields are what they should be, made anew of plain values.
 
     Raises `BadRequest` and `ValueTooLarge`.
     """
@@ -358,11 +363,12 @@ def _checked(message: ClientMessage) -> ClientMessage:
         if len(value) > MAX_VALUE_BYTES:
             raise ValueTooLarge(len(value), MAX_VALUE_BYTES)
     try:
-        decode_message(encode_message(message))
+        plain = decode_message(encode_message(message))
     except (msgspec.MsgspecError, UnicodeError, TypeError, OverflowError) as error:
         raise BadRequest(f"a {kind} cannot be sent: {error}") from error
     for name in message.__struct_fields__:
         value = getattr(message, name)
         if isinstance(value, str) and len(value.encode()) > LONGEST_TEXT_BYTES:
             raise BadRequest(f"`{name}` of a {kind} is longer than {LONGEST_TEXT_BYTES} bytes")
-    return message
+    assert isinstance(plain, type(message)), kind
+    return plain

@@ -85,8 +85,13 @@ class _Reader:
         if data[0] != CLOUDPICKLE or isinstance(value, FunctionType):
             return b"o" + data
         # Some class of `__main__` is in it, whose bytes differ from process to process: by its parts, as in a pickle.
-        reduced = value.__reduce_ex__(5)
-        return b"o" + data if isinstance(reduced, str) else b"p" + self._parts(reduced)
+        try:
+            reduced = value.__reduce_ex__(5)
+            return b"o" + data if isinstance(reduced, str) else b"p" + self._parts(reduced)
+        except RecursionError:
+            raise
+        except Exception:  # only cloudpickle knows how to take it apart, or a user's type raises what it likes
+            return b"o" + data
 
     def _parts(self, reduced: tuple[object, ...]) -> bytes:
         """Read what makes an object again: a function, its arguments, the state, and what it holds."""

@@ -277,7 +277,7 @@ class Kernel:
         else:
             spent = self._turn(root, message)
         if self._arriving is not None:  # unless it is to be handled again, after a fault
-            self._pending.engine[outbox_key(sent.entry)] = None
+            self._pending.drop(outbox_key(sent.entry))
             self._arriving = None
         return spent
 

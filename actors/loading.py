@@ -11,7 +11,7 @@ from importlib.abc import Loader as ModuleLoader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from placet.actors.catalog import Catalog, StoredNet, decode_stored_net, encode_stored_net, net_key
 from placet.actors.loading_guard import LoadingGuard, NotLoaded
@@ -88,8 +88,10 @@ def load(source: Source, workflow: str) -> Definition:
     module = _module(source)
     for candidate in vars(module).values():
         if isinstance(candidate, type):
-            if issubclass(candidate, Actor) and workflow_name(candidate) == workflow and candidate is not Actor:
-                return candidate.definition()
+            if candidate is not Actor and issubclass(candidate, Actor):
+                actor = cast("type[Actor[object]]", candidate)
+                if workflow_name(actor) == workflow:
+                    return actor.definition()
         elif isinstance(candidate, _Definable):
             definition = candidate.definition()
             if definition.name == workflow:

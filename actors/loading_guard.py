@@ -108,7 +108,8 @@ def _telling(name: str) -> Generator[None]:
     text = "still loading %s, for instances in this state; Ctrl-C ends it"
     timer = threading.Timer(SLOW_S, logging.getLogger("placet").warning, (text, name))
     timer.daemon = True
-    timer.start()
+    with suppress(RuntimeError):  # there can be no more threads: then nothing is said
+        timer.start()
     try:
         yield
     finally:

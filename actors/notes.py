@@ -86,7 +86,7 @@ class Notes:
 
     def held(self, name: str) -> bytes | None:
         """Return the encoded value of a name as the handler sees it: its own changes included."""
-        check_text("a name", name)
+        name = check_text("a name", name)
         with self.lock:
             self.check()
             put = self.puts.get(name)
@@ -101,7 +101,7 @@ class Notes:
 
     def change(self, name: str, value: bytes | None) -> None:
         """Note a change; None deletes."""
-        check_text("a name", name)
+        name = check_text("a name", name)
         if value is not None and len(value) > MOST_STATE_BYTES:
             raise ValueTooLarge(len(value), MOST_STATE_BYTES)
         with self.lock:
@@ -161,7 +161,7 @@ class Notes:
     def tell(self, instance: str, message: object) -> None:
         """Note a message to an instance. Raises as `Context.tell` does."""
         self.check()
-        check_text("an id", instance)
+        instance = check_text("an id", instance)
         if isinstance(message, TokenRequest):
             self._check_type(message)
         told = to_token_message(message, self.firing) if isinstance(message, TokenRequest) else message

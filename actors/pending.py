@@ -51,6 +51,11 @@ class Pending:
             else:
                 born[key] = fresh
 
+    def drop(self, key: bytes) -> None:
+        """Remove an entry outside of instances that is written once; one of this batch leaves no trace."""
+        if self.engine.pop(key, None) is None:
+            self.engine[key] = None
+
     def get(self, view: View, key: bytes) -> bytes | None:
         """Return the value of `key` as it will be after this batch."""
         if key[0] != _LIVE:

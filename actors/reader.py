@@ -262,6 +262,16 @@ class StateReader:
         """Return how many results of an instance have counted; reads its header and firings, not its tokens."""
         return max((entry.fired for entry in self._counting(instance)), default=0)
 
+    def standing(self, instance: str) -> tuple[Header | None, list[FiringView]]:
+        """Return an instance's header and the firings that have not failed for good; reads what `fired` reads."""
+        entries = list(self._counting(instance))
+        header = next((entry for entry in entries if isinstance(entry, Header)), None)
+        if header is None:
+            return None, []
+        plan = self.plan(header)
+        going_on = [one for one in entries if isinstance(one, Firing) and one.phase is not Phase.INCIDENT]
+        return header, [_firing_view(header, plan, firing) for firing in going_on]
+
     def last(self, instance: str) -> int:
         """Return the sequence of an instance's newest history record, or 0; reads what `fired` reads."""
         return max((entry.link for entry in self._counting(instance)), default=0)

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from placet.actors.errors import no_instance
 from placet.actors.lifecycle import InstanceState
 from placet.actors.reader import InstanceView, StateReader
+from placet.actors.records import Header
 from placet.persistence.history import Record
+
+_S = InstanceState
+TROUBLE = frozenset({_S.INCIDENT, _S.STUCK})  # a person has to do something
+STILL = TROUBLE | {_S.WAITING, _S.PAUSED}  # nothing of it runs
+MOST_FOLLOWED = 1_000
 
 
 def explain(reader: StateReader, instance: str) -> str:
@@ -26,7 +32,30 @@ def explain(reader: StateReader, instance: str) -> str:
     if state is InstanceState.WAITING:
         reasons = "; ".join(_reasons(reader, view))
         return f"{instance} is waiting{f': {reasons}' if reasons else ''}"
-    return f"{instance} is {state.value}"
+    below = held_up_by(reader, instance) if state is InstanceState.RUNNING else None
+    return f"{instance} is {state.value}{f', and waits: {explain(reader, below[0].instance)}' if below else ''}"
+
+
+def held_up_by(reader: StateReader, instance: str) -> list[Header]:
+    """Return the instances below one that keep it waiting, those in trouble first; none while anything moves by itself.
+
+    No more than `MOST_FOLLOWED` are looked at: with more, something is taken to move.
+    """
+    found: list[Header] = []
+    followed = [instance]
+    for one in followed:
+        header, firings = reader.standing(one)
+        children = [firing.child for firing in firings if firing.child]
+        if header is None or len(children) < len(firings) or len(followed) + len(children) > MOST_FOLLOWED:
+            return []
+        if header.state not in (InstanceState.RUNNING, *STILL):  # it ends, or its answer is on its way
+            return []
+        if header.state in STILL:
+            found.append(header)
+        elif not children:
+            return []
+        followed += children
+    return sorted(found, key=lambda header: header.state not in TROUBLE)
 
 
 def _reasons(reader: StateReader, view: InstanceView) -> Iterator[str]:

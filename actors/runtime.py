@@ -44,7 +44,7 @@ from placet.actors.loading_guard import LoadingGuard
 from placet.actors.marker_file import MarkerFile
 from placet.actors.messages import Spawn
 from placet.actors.own.actor import Actor
-from placet.actors.own.actor_instance import ActorInstance
+from placet.actors.own.actor_instance import ActorInstance, find_actor
 from placet.actors.own.definition import BORN
 from placet.actors.spawning import Definable, Tokens, entry_values
 from placet.actors.task_request import Intervention
@@ -209,10 +209,10 @@ class Runtime:
         if given is not None and not is_same(definition, given):
             raise DefinitionError(f"another workflow called {name} is registered", "pass this one to Runtime instead")
         instance = chosen_id(id, f"{name}-{secrets.token_hex(6)}")
-        values = entry_values(self._plans[name], definition, instance, tokens or {})
+        values = entry_values(self._plans[name], definition, instance, tokens)
         message = Spawn(
             instance=instance,
-            workflow=name,
+            workflow=definition.name,
             version=definition.version,
             net=self._digests[name],
             tokens=tuple((place, encode(value)) for place, value in values),
@@ -242,9 +242,9 @@ class Runtime:
         state: Mapping[str, object] | None = None,
         timeout_s: float | None = None,
     ) -> ActorInstance[M]:
-        """Start an actor of a class, or find the one of that id that began with the same `state`; raises as `spawn` does.
+        """Start an actor of a class, or find the one of that id that began with the same `state`.
 
-        `state` is what it keeps to begin with, by name.
+        `state` is what it keeps to begin with, by name. Raises as `spawn` does.
         """
         instance = self.spawn(actor, {BORN: [dict(state or {})]}, id=id, timeout_s=timeout_s)
         return ActorInstance(self._client, instance.id, actor)
@@ -318,13 +318,14 @@ class Runtime:
 
     def instance(self, id: str) -> Instance:
         """Return the handle of an instance. Raises `NotFound`, and `BadRequest` for an id that is no text."""
-        if self._client.reader.root(check_text("an id", id)) is None:
-            raise no_instance(id)
-        return Instance(self._client, id)
+        plain = check_text("an id", id)
+        if self._client.reader.root(plain) is None:
+            raise no_instance(plain)
+        return Instance(self._client, plain)
 
     def actor(self, id: str, kind: type[Actor[M]]) -> ActorInstance[M]:
         """Return the handle of an actor of a class. Raises `NotFound`, and `BadRequest` for an id that is no text."""
-        return ActorInstance.find(self._client, id, kind)
+        return find_actor(self._client, id, kind)
 
     def list(self, state: InstanceState | str | None = None) -> Iterator[InstanceSummary]:
         """Yield a summary of every instance, or of those in one state, as committed.

@@ -1,10 +1,10 @@
 """The tokens a client spawns an instance with, checked against the entries of its workflow."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 from placet.actors.answers import RefusalCode
-from placet.actors.errors import NotFound, RequestRefused
+from placet.actors.errors import BadRequest, NotFound, RequestRefused
 from placet.petri.behaviour import Definition
 from placet.petri.expression import PlaceRef, place_name
 from placet.petri.place_types import check_type, types_of
@@ -22,15 +22,19 @@ class Definable(Protocol):
         ...
 
 
-def entry_values(plan: Plan, workflow: Definition, instance: str, tokens: Tokens) -> list[tuple[int, object]]:
+def entry_values(plan: Plan, workflow: Definition, instance: str, tokens: Tokens | None) -> list[tuple[int, object]]:
     """Return (place, value) of each token, in the order given; without any, those its workflow begins with.
 
-    Raises `NotFound` for a place that is no entry, `TypeError` where no list of values is given, `WrongType` for a
+    Raises `BadRequest` for what is no mapping, `NotFound` for a place that is no entry, `TypeError` where no list of values is given, `WrongType` for a
     value its place was not declared for, and `RequestRefused` for more than a place holds.
     """
     values: list[tuple[int, object]] = []
     types = types_of(plan, workflow)
-    for place, several in (tokens or workflow.first).items():
+    given: object = workflow.first if tokens is None else tokens
+    if not isinstance(given, Mapping):
+        kind = type(given).__name__
+        raise BadRequest(f"the tokens of a spawn are {{entry place: [values]}}, and {kind} is no mapping")
+    for place, several in cast("Tokens", given or workflow.first).items():
         name = place_name(place)
         index = plan.place_index.get(name)
         if index is None or not plan.places[index].is_entry:

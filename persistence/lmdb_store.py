@@ -23,6 +23,7 @@ from placet.persistence.errors import (
 )
 from placet.persistence.last_backup import remedy
 from placet.persistence.room import has_room
+from placet.persistence.shortage import shortage
 from placet.persistence.store import MAX_KEY_BYTES, MAX_VALUE_BYTES, Write
 from placet.persistence.switching import QuickSwitching
 
@@ -314,10 +315,19 @@ def _open_environment(path: str, map_bytes: int, *, readonly: bool) -> lmdb.Envi
     except lmdb.Error as error:
         raise _not_opened(error, path, map_bytes) from error
     except OSError as error:
-        raise StateUnusable(path, f"{error.strerror}; change its permissions or choose another path") from error
+        raise StateUnusable(path, _remedied(error)) from error
+
+
+def _remedied(error: BaseException) -> str:
+    lacking = shortage(error)
+    if lacking is not None:
+        return f"{lacking.what}; {lacking.remedy}"
+    return f"{getattr(error, 'strerror', error)}; change its permissions or choose another path"
 
 
 def _not_opened(error: lmdb.Error, path: str, map_bytes: int) -> StoreError:
+    if _errno(error) in (errno.EMFILE, errno.ENFILE):
+        return StateUnusable(path, _remedied(OSError(_errno(error), "")))
     if isinstance(error, lmdb.MemoryError):
         return StoreFailed(f"{map_bytes} bytes of address space cannot be reserved", "lift the limit on it", path)
     if isinstance(error, lmdb.ReadonlyError) or _errno(error) in (errno.EACCES, errno.EROFS, errno.EPERM):

@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from placet.persistence.directory import DATA, LOCK
 from placet.persistence.errors import StateUnusable, StoreInUse
+from placet.persistence.shortage import shortage
 
 _ATTEMPTS = 1000  # yields of the processor, about a millisecond, while an owner has yet to write its pid
 
@@ -106,7 +107,9 @@ def _open(directory: Path, name: str) -> int:
     try:
         return os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StateUnusable(str(directory), f"{error.strerror}; change its permissions") from error
+        lacking = shortage(error)
+        reason = f"{lacking.what}; {lacking.remedy}" if lacking else f"{error.strerror}; change its permissions"
+        raise StateUnusable(str(directory), reason) from error
 
 
 def _lock(descriptor: int, directory: Path) -> None:

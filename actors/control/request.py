@@ -3,6 +3,7 @@
 Nothing in them is unpickled: values come as JSON and are encoded here.
 """
 
+import json
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -110,11 +111,19 @@ encode_request = msgspec.json.Encoder().encode
 def decode_request(line: bytes) -> AnyRequest:
     """Return the request in one line. Raises `BadRequest`."""
     try:
+        json.loads(line, object_pairs_hook=_unique)  # msgspec takes the last of two equal keys, and says nothing
         return _decoder.decode(line)
     except msgspec.ValidationError as error:
         raise BadRequest(str(error)) from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise BadRequest(f"it is not JSON ({error})") from error
+
+
+def _unique(pairs: list[tuple[str, object]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadRequest(f"an object has the key {twice!r} twice", "keep one of the two")
 
 
 def to_message(

@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
 from placet.actors.context import Context
 from placet.actors.own.definition import definition_of
-from placet.actors.own.state import ActorState
 from placet.actors.own.work import Work
 from placet.actors.spawning import Definable, Tokens
 from placet.petri.behaviour import Definition, RetryPolicy
@@ -51,7 +50,7 @@ class Actor(Generic[M]):
 
     def migrate(self, version: int, state: dict[str, Any]) -> dict[str, Any]:  # `Any`: your data
         """Return the state of an older `version` as it is in the version of the class."""
-        return state
+        raise NotImplementedError(version, state)
 
     # -- what it knows -------------------------------------------------------------------------------------
 
@@ -99,7 +98,8 @@ class Actor(Generic[M]):
     def after(self, seconds: float, message: object, *, name: str = "") -> str:
         """Be sent a message of up to 64 KiB in so many seconds, and return the name of the timer.
 
-        Of one name there is one timer, the latest. It outlives the process; one that is due meanwhile comes at the start.
+        Of one name there is one timer, the latest. It outlives the process: one that is due meanwhile comes at the
+        next start.
         """
         return self._work.after(seconds, message, name)
 
@@ -119,7 +119,7 @@ class Actor(Generic[M]):
     @classmethod
     def definition(cls) -> Definition:
         """Return the workflow that its actors are instances of. Raises `DefinitionError`."""
-        return definition_of(cls)
+        return definition_of(cls, Actor)
 
     @classmethod
     def working(cls, work: Work) -> Self:
@@ -127,6 +127,3 @@ class Actor(Generic[M]):
         actor = cls.__new__(cls)
         object.__setattr__(actor, "_work", work)
         return actor
-
-
-__all__ = ["Actor", "ActorState"]

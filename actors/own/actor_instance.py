@@ -14,10 +14,12 @@ from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.messages import Cancel, Put
 from placet.actors.own.actor import Actor
 from placet.actors.own.answering import next_answer
-from placet.actors.own.definition import check_message, workflow_name
+from placet.actors.own.definition import workflow_name
 from placet.actors.own.errors import NotAnswered
 from placet.actors.own.letter import Letter
+from placet.actors.own.taking import check_message
 from placet.actors.own.work import INBOX
+from placet.actors.reader import StateReader
 from placet.actors.terminated import Terminated
 from placet.persistence.values import decode, encode
 
@@ -34,15 +36,6 @@ class ActorInstance(Generic[M]):
 
     def __repr__(self) -> str:
         return f"ActorInstance({self.id!r}, {self._kind.__name__})"
-
-    @classmethod
-    def find(cls, client: EngineClient, id: str, kind: type[Actor[M]]) -> "ActorInstance[M]":
-        """Return the handle of an actor that exists. Raises `NotFound`."""
-        header = client.reader.header(check_text("an id", id))
-        if header is None or header.workflow != workflow_name(kind):
-            known = f"; {id} is an instance of {header.workflow}" if header else ""
-            raise NotFound(id, f"there is no {workflow_name(kind)} of the id {id}{known}")
-        return cls(client, id, kind)
 
     @property
     def instance(self) -> Instance:
@@ -78,10 +71,13 @@ class ActorInstance(Generic[M]):
         """
         until_s = None if timeout_s is None else monotonic_s() + timeout_s
         answer, put = self._ask(message, request_id)
-        if put is not None:
-            self._client.wait(put, timeout_s, self.id)
-        left_s = None if until_s is None else max(0.0, until_s - monotonic_s())
-        return self._answered(self._client.wait(answer, left_s, self.id))
+        try:
+            if put is not None:
+                self._client.wait(put, timeout_s, self.id)
+            left_s = None if until_s is None else max(0.0, until_s - monotonic_s())
+            return self._answered(self._client.wait(answer, left_s, self.id))
+        finally:
+            answer.cancel()
 
     async def ask_async(
         self, message: M, *, timeout_s: float | None = None, request_id: str = ""
@@ -89,10 +85,13 @@ class ActorInstance(Generic[M]):
         """`ask` for asyncio."""
         until_s = None if timeout_s is None else monotonic_s() + timeout_s
         answer, put = self._ask(message, request_id)
-        if put is not None:
-            await self._client.wait_async(put, timeout_s, self.id)
-        left_s = None if until_s is None else max(0.0, until_s - monotonic_s())
-        return self._answered(await self._client.wait_async(answer, left_s, self.id))
+        try:
+            if put is not None:
+                await self._client.wait_async(put, timeout_s, self.id)
+            left_s = None if until_s is None else max(0.0, until_s - monotonic_s())
+            return self._answered(await self._client.wait_async(answer, left_s, self.id))
+        finally:
+            answer.cancel()
 
     def _put(self, message: object) -> "Future[Receipt]":
         return self._client.intervene(self.id, Put(place=INBOX, value=encode(message)))
@@ -125,6 +124,20 @@ class ActorInstance(Generic[M]):
         told: Future[Terminated] = Future()
         reached.add_done_callback(lambda ended: _tell(told, self.id, ended))
         return told
+
+
+def find_actor(client: EngineClient, id: str, kind: type[Actor[M]]) -> ActorInstance[M]:
+    """Return the handle of an actor that exists. Raises `NotFound`."""
+    check_actor(client.reader, id, kind)
+    return ActorInstance(client, id, kind)
+
+
+def check_actor(reader: StateReader, id: str, kind: type[Actor[M]]) -> None:
+    """Raise `NotFound` unless there is an actor of that class and id."""
+    header = reader.header(check_text("an id", id))
+    if header is None or header.workflow != workflow_name(kind):
+        known = f"; {id} is an instance of {header.workflow}" if header else ""
+        raise NotFound(id, f"there is no {workflow_name(kind)} of the id {id}{known}")
 
 
 def _tell(told: "Future[Terminated]", id: str, ended: "Future[InstanceState]") -> None:

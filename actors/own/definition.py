@@ -2,15 +2,14 @@
 
 import inspect
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from placet.actors.own.handlers import Begin, BeginLater, Receive, ReceiveLater
 from placet.actors.own.work import IDLE, INBOX, STOPPING
 from placet.petri.behaviour import Definition, Handler, Source
-from placet.petri.errors import DefinitionError, WrongType
+from placet.petri.errors import DefinitionError
 from placet.petri.location import Location, written_at
-from placet.petri.typed import accepts, name_of
 from placet.petri.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -24,11 +23,11 @@ STOPPED = "stopped"
 _definitions: "WeakKeyDictionary[type[Actor[Any]], Definition]" = WeakKeyDictionary()
 
 
-def definition_of(kind: "type[Actor[Any]]") -> Definition:
-    """Return the workflow of a class, made once. Raises `DefinitionError`."""
+def definition_of(kind: "type[Actor[Any]]", base: "type[Actor[Any]]") -> Definition:
+    """Return the workflow of a subclass of `base`, made once. Raises `DefinitionError`."""
     found = _definitions.get(kind)
     if found is None:
-        found = _definitions[kind] = _made(kind)
+        found = _definitions[kind] = _made(kind, base)
     return found
 
 
@@ -37,28 +36,9 @@ def workflow_name(kind: "type[Actor[Any]]") -> str:
     return kind.name or kind.__name__
 
 
-def message_type(kind: "type[Actor[Any]]") -> object:
-    """Return what a class says it takes, or None: it does not say."""
-    from placet.actors.own.actor import Actor
-
-    for one in kind.__mro__:
-        for base in getattr(one, "__orig_bases__", ()):
-            origin, given = get_origin(base), get_args(base)
-            if isinstance(origin, type) and issubclass(origin, Actor) and not isinstance(given[0], TypeVar):
-                return given[0]
-    return None
-
-
-def check_message(kind: "type[Actor[Any]]", message: object) -> None:
-    """Raise `WrongType` for a message that a class does not take."""
-    declared = message_type(kind)
-    if not accepts(declared, message):
-        raise WrongType(INBOX, name_of(declared), f"a message of type {type(message).__name__}")
-
-
-def _made(kind: "type[Actor[Any]]") -> Definition:
+def _made(kind: "type[Actor[Any]]", base: "type[Actor[Any]]") -> Definition:
     location = _location(kind)
-    _check(kind, str(location))
+    _check(kind, base, str(location))
     source = Source(file=location.file, module=kind.__module__, name=kind.__name__)
     with written_at(location):
         workflow = Workflow(workflow_name(kind), f"{kind.version}", source=source)
@@ -89,17 +69,15 @@ def _location(kind: "type[Actor[Any]]") -> Location:
     return Location(file=file, line=code.co_firstlineno if code else 0, module=kind.__module__)
 
 
-def _check(kind: "type[Actor[Any]]", location: str) -> None:
-    from placet.actors.own.actor import Actor
-
+def _check(kind: "type[Actor[Any]]", base: "type[Actor[Any]]", location: str) -> None:
     def wrong(problem: str, remedy: str) -> DefinitionError:
         return DefinitionError(problem, remedy, f"actor `{kind.__name__}`", location)
 
-    if kind.receive is Actor.receive:
+    if kind.receive is base.receive:
         raise wrong("it has no `receive`", "write `def receive(self, message)`")
     if type(kind.version) is not int or kind.version < 1:
         raise wrong(f"version={kind.version!r}", "give a whole number from 1 on")
-    if kind.version > 1 and kind.migrate is Actor.migrate:
+    if kind.version > 1 and kind.migrate is base.migrate:
         raise wrong(
             f"its version is {kind.version}, and it cannot migrate older states",
             "write `def migrate(self, version, state)`",
@@ -107,4 +85,6 @@ def _check(kind: "type[Actor[Any]]", location: str) -> None:
     if type(kind.answers_kept) is not int or not 1 <= kind.answers_kept <= 1_000:
         raise wrong(f"answers_kept={kind.answers_kept!r}", "give a whole number from 1 to 1000")
     if kind.run == "inline" or str(kind.run).startswith("parallel"):
-        raise wrong(f"run={kind.run!r} keeps no state", "use 'thread', 'process' or 'hybrid', or an `async def receive`")
+        raise wrong(
+            f"run={kind.run!r} keeps no state", "use 'thread', 'process' or 'hybrid', or an `async def receive`"
+        )

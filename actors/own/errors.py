@@ -5,7 +5,10 @@ from placet.petri.errors import PlacetError
 
 
 class NotAnswered(InstanceError):
-    """An actor that was asked has ended, or has an open incident; asked again with the same `request_id`, it may answer."""
+    """An actor that was asked has ended, or has an open incident.
+
+    Asked again with the same `request_id` once that is settled, it may answer.
+    """
 
     code = "not_answered"
 
@@ -22,4 +25,5 @@ class StateTooNew(PlacetError):
         self.known = known
 
     def __str__(self) -> str:
-        return f"the state of {self.actor} is of version {self.found}, and its class of {self.known}; run a later program"
+        versions = f"of version {self.found}, and its class of {self.known}"
+        return f"the state of {self.actor} is {versions}; run a later program"

@@ -51,6 +51,7 @@ def test_the_faces_of_a_completed_instance(call: Call, quick: Path, tmp_path: Pa
         "frozen": [],
         "paused": [],
         "state_values": {},
+        "children": [],
     }
     assert {key: value for key, value in shown.items() if key not in header} == {**rest, "next": []}
     history = look(call, "history one", state).faces

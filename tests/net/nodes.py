@@ -64,8 +64,27 @@ size, grown = large.places("size grown")
 @large.transition(size >> grown)
 def grow(value):
     return "x" * value
+
+asking = Workflow("asking")
+asked = asking.place("asked", type=int, entry=True)
+door = asking.place("door", type=int, external=True)
+granted = asking.place("granted", type=int)
+denied, kept, done = asking.places("denied kept done")
+asking.approval("boss", asked, approve=granted, reject=denied, roles=["boss"])
+asking.transition(door >> asked, "enter", category="urgent")
+asking.task(granted >> (kept & done), "file")
+filed = asking.place("filed")
+asking.transition((kept & done) >> filed, "close", handler=lambda kept, done: [kept, done], run="inline")
+
+joining = Workflow("joining")
+left, right, joined = joining.place("left"), joining.place("right", entry=True), joining.place("joined")
+joining.transition((left & right) >> joined, "join")
+
+calling = Workflow("calling")
+wanted, answered = calling.places("wanted answered")
+calling.call(wanted >> answered, "ask", asking, entries=["asked"], exits=["denied"])
 '''
-WORKFLOWS = ("echo", "gated", "broken", "odd", "large")
+WORKFLOWS = ("echo", "gated", "broken", "odd", "large", "asking", "joining", "calling")
 
 
 @dataclass(slots=True, kw_only=True)

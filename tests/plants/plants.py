@@ -144,10 +144,10 @@ PLANTS: tuple[Plant, ...] = (
         (
             "actors/place.py",
             '        """Hold a token that is in the store; tokens come in the order of age."""\n'
-            "        self.tokens[token] = value\n"
+            "        self._hold(self.tokens, token, value)\n"
             "        if self.queues and self._workflow.header.state not in TERMINAL:",
             '        """Hold a token that is in the store; tokens come in the order of age."""\n'
-            "        self.tokens[token] = value\n"
+            "        self._hold(self.tokens, token, value)\n"
             "        for queue in self.queues:\n            queue[token] = None\n"
             "        if not self.plan:",
         ),

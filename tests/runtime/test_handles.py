@@ -188,4 +188,4 @@ def test_children_with_ids_too_long_to_be_keys_are_found(tmp_path: Path) -> None
         (found,) = one.children()
         assert len(found.id.encode()) > 400
         assert found.parent() is not None
-        assert runtime.find(f"{found.id}/checked")
+        assert part(runtime, f"{found.id}/checked").is_place

@@ -9,6 +9,7 @@ import typer
 from placet.cli.options import STATE, By, Id, Json, RequestId, State, Why
 from placet.cli.task_commands import tasks_app
 from placet.cli.token_commands import put_app, token_app
+from placet.cli.where import Where, anywhere
 
 app = typer.Typer(
     name="placet",
@@ -56,22 +57,24 @@ Target = Annotated[str, typer.Option(help="Only a place, a transition, a composi
 
 
 @app.command("list")
+@anywhere
 def list_instances(
-    state: State = STATE,
+    where: Where,
     wanted: Annotated[str | None, typer.Option("--in", help="Only those in this state, such as incident.")] = None,
+    tree: Annotated[bool, typer.Option("--tree", help="Each below the one that called it.")] = False,
     is_json: Json = False,
 ) -> int:
     """List the instances of a state."""
     from placet.cli import look
 
-    return look.list_instances(state, wanted, is_json=is_json)
+    return look.list_instances(where, wanted, is_json=is_json, is_tree=tree)
 
 
 @app.command()
 def status(
     state: State = STATE,
     is_json: Json = False,
-    check: Annotated[bool, typer.Option("--check", help="Look for damage: read all of it, some seconds a GB.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Look for damage: read all of it, about 30 s a GB.")] = False,
 ) -> int:
     """Show the engine of a state, its health, and the room there is."""
     from placet.cli import status as module
@@ -80,9 +83,10 @@ def status(
 
 
 @app.command()
+@anywhere
 def show(
     id: Id,
-    state: State = STATE,
+    where: Where,
     is_json: Json = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="With the tracebacks of incidents.")] = False,
     tokens: Annotated[bool, typer.Option("--tokens", help="With the numbers of its tokens.")] = False,
@@ -90,15 +94,16 @@ def show(
     """Show one instance: marking, tasks, firings, incidents, and which commands would help."""
     from placet.cli import look
 
-    return look.show(state, id, is_json=is_json, with_traceback=traceback, with_tokens=tokens)
+    return look.show(where, id, is_json=is_json, with_traceback=traceback, with_tokens=tokens)
 
 
 @app.command()
-def history(id: Id, state: State = STATE, is_json: Json = False) -> int:
+@anywhere
+def history(id: Id, where: Where, is_json: Json = False) -> int:
     """Show what happened to an instance, oldest first."""
     from placet.cli import look
 
-    return look.history(state, id, is_json=is_json)
+    return look.history(where, id, is_json=is_json)
 
 
 @app.command()
@@ -148,9 +153,10 @@ def top(
 
 
 @app.command()
+@anywhere
 def pause(
     id: Id,
-    state: State = STATE,
+    where: Where,
     target: Target = "",
     by: By = "",
     why: Why = "",
@@ -163,13 +169,14 @@ def pause(
 
     who = step.identity(by, request_id)
     request = PauseRequest(instance=id, target=target, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @app.command()
+@anywhere
 def resume(
     id: Id,
-    state: State = STATE,
+    where: Where,
     target: Target = "",
     by: By = "",
     why: Why = "",
@@ -182,27 +189,27 @@ def resume(
 
     who = step.identity(by, request_id)
     request = ResumeRequest(instance=id, target=target, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @app.command()
-def cancel(
-    id: Id, state: State = STATE, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False
-) -> int:
-    """End an instance once what runs has answered."""
+@anywhere
+def cancel(id: Id, where: Where, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False) -> int:
+    """End an instance, and all that it has called, once what runs has answered."""
     from placet.actors.control.request import CancelRequest
     from placet.cli import intervene as step
 
     who = step.identity(by, request_id)
     request = CancelRequest(instance=id, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @app.command()
+@anywhere
 def retry(
     id: Id,
     incident: Number,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -214,15 +221,16 @@ def retry(
 
     who = step.identity(by, request_id)
     request = RetryRequest(instance=id, incident=incident, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @app.command()
+@anywhere
 def skip(
     id: Id,
     incident: Number,
     output: Annotated[str, typer.Option(help="JSON: the value of its output, or {place: [values]}; or @FILE.")],
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -236,14 +244,15 @@ def skip(
     who = step.identity(by, request_id)
     value = given_json("--output", output)
     request = SkipRequest(instance=id, incident=incident, output=value, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @app.command()
+@anywhere
 def fail(
     id: Id,
     incident: Number,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -255,7 +264,7 @@ def fail(
 
     who = step.identity(by, request_id)
     request = FailRequest(instance=id, incident=incident, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @app.command()

@@ -17,6 +17,7 @@ _STANDINGS: Mapping[Phase, Standing] = {
     Phase.READY: Standing.WAITING,
     Phase.BACKOFF: Standing.WAITING,
     Phase.SUSPECT: Standing.WAITING,
+    Phase.CALLED: Standing.RUNNING,
     Phase.INCIDENT: Standing.INCIDENT,
 }
 
@@ -60,7 +61,8 @@ def _findings(view: InstanceView, reader: StateReader, now: float) -> Iterator[t
 
 def _told(firing: FiringView, now: float) -> str:
     due = f", next in {duration(firing.due - now)}" if firing.phase is Phase.BACKOFF else ""
-    return f"attempt {firing.attempt}, for {duration(now - firing.since)}{due}"
+    child = f", child {firing.child}" if firing.child else ""
+    return f"attempt {firing.attempt}, for {duration(now - firing.since)}{due}{child}"
 
 
 def _held_back(picture: Picture, view: InstanceView) -> Iterator[str]:

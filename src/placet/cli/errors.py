@@ -23,6 +23,7 @@ EXIT_CODES: Mapping[str, int] = {
     "store_failed": ENDED,
     "copy_failed": ENDED,
     "busy": ENDED,
+    "machine_limit": ENDED,
     "timeout": TIMED_OUT,
     "internal": INTERNAL,
 }
@@ -41,6 +42,20 @@ class WrongUsage(PlacetError):
 
     def __str__(self) -> str:
         return printable(f"{self.problem}; {self.remedy}")
+
+
+class MachineLimit(PlacetError):
+    """The machine, or a limit on this process, has no more of what it takes; what was committed is on disk."""
+
+    code = "machine_limit"
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what, remedy)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return printable(f"{self.what}; {self.remedy}")
 
 
 class BadFile(PlacetError):

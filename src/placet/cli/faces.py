@@ -1,36 +1,45 @@
 """Instances and their history as JSON objects: the machine-readable faces."""
 
+from collections.abc import Sequence
+
+from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
-from placet.actors.reader import FiringView, Incident, IncidentKind, InstanceView, StateReader
+from placet.actors.reader import FiringView, Incident, IncidentKind, InstanceView
 from placet.actors.records import Failure, Header, Phase
-from placet.actors.report import last_of
 from placet.actors.task_view import TaskView
 from placet.actors.usercode import firing_id
+from placet.cli.family import child_face
 from placet.persistence.history import Record, RecordKind
 from placet.persistence.preview import to_json
 
 Face = dict[str, object]
 
 
-def header_face(header: Header) -> Face:
-    """Return what `placet list` shows of an instance."""
+def summary_face(summary: InstanceSummary) -> Face:
+    """Return what `placet list` shows of an instance; `caller` is the instance that called it, if one has."""
     return {
-        "id": header.instance,
-        "workflow": header.workflow,
-        "version": header.version,
-        "state": header.state.value,
-        "spawned_at": header.spawned_at,
-        "changed_at": header.changed_at,
+        "id": summary.instance,
+        "workflow": summary.workflow,
+        "version": summary.version,
+        "state": summary.state.value,
+        "spawned_at": summary.spawned_at,
+        "changed_at": summary.changed_at,
+        **({"caller": summary.caller} if summary.caller else {}),
     }
 
 
-def instance_face(view: InstanceView, reader: StateReader, *, with_traceback: bool) -> Face:
-    """Return what `placet show` shows of an instance; values are previews that nothing was executed for."""
+def instance_face(
+    view: InstanceView, children: Sequence[InstanceSummary], stuck: Record | None, *, with_traceback: bool
+) -> Face:
+    """Return what `placet show` shows of an instance; values are previews that nothing was executed for.
+
+    `stuck` is the record that says so.
+    """
     header = view.header
     running = [firing for firing in view.firings if firing.phase is Phase.RUNNING]
     waiting = [firing for firing in view.firings if firing.phase not in (Phase.RUNNING, Phase.INCIDENT)]
     face: Face = {
-        **header_face(header),
+        **summary_face(InstanceSummary.of(header)),
         "firings": view.fired,
         "marking": {place: [to_json(value) for value in values] for place, values in view.marking.items()},
         "firings_running": [firing_face(header, firing) for firing in running],
@@ -40,9 +49,9 @@ def instance_face(view: InstanceView, reader: StateReader, *, with_traceback: bo
         "frozen": list(view.frozen),
         "paused": list(view.paused_parts),
         "state_values": {name: to_json(value) for name, value in view.state_values.items()},
+        "children": [child_face(child) for child in children],
     }
     if header.state is InstanceState.STUCK:
-        stuck = last_of(reader, header.instance, "stuck")
         face["lacking"] = stuck.detail if stuck and isinstance(stuck.detail, dict) else {}
     return face
 
@@ -82,6 +91,7 @@ def firing_face(header: Header, firing: FiringView) -> Face:
         "losses": firing.losses,
         "since": firing.since,
         "due": firing.due or None,
+        "child": firing.child or None,
     }
 
 

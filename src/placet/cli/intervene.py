@@ -14,6 +14,7 @@ from placet.actors.reader import StateReader
 from placet.cli.errors import COMPLETED
 from placet.cli.opened import command_to_go_on, opened
 from placet.cli.output import say, say_json
+from placet.cli.where import Where
 from placet.persistence.directory import is_initialised
 from placet.persistence.errors import StateMissing
 
@@ -38,12 +39,13 @@ def _user() -> str:
         return f"user {os.getuid()}"
 
 
-def intervene(state: Path, request: PersonalRequests, *, is_json: bool) -> int:
-    """Carry out an intervention, beside a running engine or without one, and write what came of it."""
-    if not is_initialised(state):
+def intervene(where: Where, request: PersonalRequests, *, is_json: bool) -> int:
+    """Carry out an intervention, with an engine or without, here or at a node, and write what came of it."""
+    state = where.state
+    if not where.node and not is_initialised(state):
         raise StateMissing(str(state))
-    face = _carried_out(state, request)
-    go_on = None if face["engine"] else _to_go_on(state, request.instance)
+    face = _carried_out(where, request)
+    go_on = None if where.node or face["engine"] else _to_go_on(state, request.instance)
     if is_json:
         say_json({**face, "next": [go_on] if go_on else []})
         return COMPLETED
@@ -54,15 +56,25 @@ def intervene(state: Path, request: PersonalRequests, *, is_json: bool) -> int:
     return COMPLETED
 
 
-def _carried_out(state: Path, request: PersonalRequests) -> dict[str, object]:
+def _carried_out(where: Where, request: PersonalRequests) -> dict[str, object]:
     """Carry it out; what is refused is told with what to do."""
     try:
-        return carry_out(state, request)
+        return _asked(where, request) if where.node else carry_out(where.state, request)
     except NotFound as error:
         raise no_instance(request.instance) from error
     except RequestRefused as error:
         reason = error.reason if "; " in error.reason else f"{error.reason}; placet show tells where it stands"
         raise RequestRefused(error.instance, reason, error.refusal, error.by, error.at) from error
+
+
+def _asked(where: Where, request: PersonalRequests) -> dict[str, object]:
+    """Have the node carry it out."""
+    from placet.net.client import node_of
+
+    with where.connected() as client:
+        done = node_of(client).carry_out(request, None)
+    face: dict[str, object] = {"id": done.id, "at": done.at, "already": done.already, "state": done.state}
+    return {**face, "engine": None, "node": where.node}
 
 
 def _to_go_on(state: Path, id: str) -> str | None:

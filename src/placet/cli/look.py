@@ -1,63 +1,89 @@
 """`placet list`, `show` and `history`: looking at instances without touching them."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import cast
 
-from placet.actors.clock import EngineClock
+from placet.actors.clock import EngineClock, wall_s
 from placet.actors.errors import no_instance
+from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.reader import Incident, IncidentKind, InstanceView, StateReader
-from placet.actors.records import Phase
+from placet.actors.records import Header, Phase
+from placet.actors.report import STILL, last_of
 from placet.actors.stamp import Stamp, decode_stamp
 from placet.actors.task_request import is_approval
+from placet.actors.task_view import TaskView
 from placet.cli.errors import COMPLETED, WrongUsage
-from placet.cli.faces import header_face, instance_face, record_face
+from placet.cli.faces import instance_face, record_face, summary_face
+from placet.cli.family import SHOWN_CHILDREN, family_lines, in_tree
 from placet.cli.opened import command_to_go_on, instance_of, opened
 from placet.cli.output import say, say_json, shown
 from placet.cli.text import columns, duration, moment
+from placet.cli.where import Where
+from placet.persistence.history import Record
 from placet.persistence.keys import STAMP
 from placet.persistence.lock import owner
 from placet.persistence.preview import to_json
 from placet.persistence.store import View
+from placet.petri.plan import Plan
 
 SHOWN_VALUES = 10  # of one place
 SHOWN_TASKS = 10
 
 
-def list_instances(state: Path, wanted: str | None, *, is_json: bool) -> int:
-    """Write a line for each instance, or for those in one state."""
+def list_instances(where: Where, wanted: str | None, *, is_json: bool, is_tree: bool = False) -> int:
+    """Write a line for each instance, or for those in one state; as a tree, each below the one that called it."""
     if wanted is not None and wanted not in set(InstanceState):
         raise WrongUsage(f"there is no state {wanted!r}", f"the states are {', '.join(InstanceState)}")
-    with opened(state) as store:
-        headers = [h for h in StateReader(store).headers() if wanted is None or h.state == wanted]
-    headers.sort(key=lambda header: (header.spawned_at, header.instance))
+    found = [one for one in _summaries(where) if wanted is None or one.state == wanted]
+    found.sort(key=lambda one: (one.spawned_at, one.instance))
     if is_json:
-        for header in headers:
-            say_json(header_face(header))
+        for one in found:
+            say_json(summary_face(one))
         return COMPLETED
-    rows = [(h.instance, h.workflow, h.state.value, moment(h.spawned_at), moment(h.changed_at)) for h in headers]
+    placed = list(in_tree(found)) if is_tree else [(0, one) for one in found]
+    rows = [
+        ("  " * depth + one.instance, one.workflow, one.state.value, moment(one.spawned_at), moment(one.changed_at))
+        for depth, one in placed
+    ]
     for line in columns([("ID", "WORKFLOW", "STATE", "SPAWNED", "CHANGED"), *rows] if rows else []):
         say(line)
     return COMPLETED
 
 
-def history(state: Path, id: str, *, is_json: bool) -> int:
+def _summaries(where: Where) -> list[InstanceSummary]:
+    if where.node:
+        with where.connected() as client:
+            return list(client.list())
+    with opened(where.state) as store:
+        return [InstanceSummary.of(header) for header in StateReader(store).headers()]
+
+
+def history(where: Where, id: str, *, is_json: bool) -> int:
     """Write a line for each thing that happened to an instance, oldest first."""
-    with opened(state) as store:
-        reader = StateReader(store)
-        header = reader.header(id)
-        if header is None:
-            raise no_instance(id)
-        faces = [record_face(header, sequence, record) for sequence, record in reader.history(id)]
-    for face in faces:
+    header, records = _told(where, id)
+    for face in [record_face(header, sequence, record) for sequence, record in records]:
         if is_json:
             say_json(face)
         else:
             say(_history_line(face))
     return COMPLETED
+
+
+def _told(where: Where, id: str) -> tuple[Header, list[tuple[int, Record]]]:
+    if where.node:
+        with where.connected() as client:
+            instance = client.instance(id)
+            return instance.view().header, instance.history()
+    with opened(where.state) as store:
+        reader = StateReader(store)
+        header = reader.header(id)
+        if header is None:
+            raise no_instance(id)
+        return header, reader.history(id)
 
 
 def _history_line(face: Mapping[str, object]) -> str:
@@ -71,25 +97,64 @@ def _history_line(face: Mapping[str, object]) -> str:
 # -- show ----------------------------------------------------------------------------------------------------------
 
 
-def show(state: Path, id: str, *, is_json: bool, with_traceback: bool, with_tokens: bool = False) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """One instance, and what stands around it."""
+
+    view: InstanceView
+    children: Sequence[InstanceSummary]
+    stuck: Record | None  # what it lacks, where it is stuck
+    helpful: list[str]  # commands that would move it on
+    now: float  # engine time
+
+
+def show(where: Where, id: str, *, is_json: bool, with_traceback: bool, with_tokens: bool = False) -> int:
     """Write everything about one instance."""
-    with opened(state) as store:
-        reader = StateReader(store)
-        view = instance_of(reader, id)
-        face = instance_face(view, reader, with_traceback=with_traceback)
-        helpful = helpful_commands(view, reader, state)
-        now = engine_now(store)
+    seen = _seen_at_node(where, id) if where.node else _seen_here(where, id)
+    view, now = seen.view, seen.now
+    face = instance_face(view, seen.children, seen.stuck, with_traceback=with_traceback)
     if is_json:
-        say_json({**face, **({"tokens": view.tokens} if with_tokens else {}), "next": helpful})
+        say_json({**face, **({"tokens": view.tokens} if with_tokens else {}), "next": seen.helpful})
         return COMPLETED
-    parts = _marking(view, with_tokens=with_tokens), _state(view), _people(view, now), _firings(view, now)
+    family = family_lines(str(face.get("caller", "")), seen.children)
+    parts = family, _marking(view, with_tokens=with_tokens), _state(view), _people(view, now), _firings(view, now)
     for line in (*_head(view, face), *chain(*parts), *_incidents(view, with_traceback)):
         say(line)
     for transition, reason in cast("Mapping[str, str]", face.get("lacking", {})).items():
         say(f"stuck: {transition} {reason}")
-    for command in helpful:
+    for command in seen.helpful:
         say(f"next: {command}")
     return COMPLETED
+
+
+def _seen_here(where: Where, id: str) -> _Seen:
+    with opened(where.state) as store:
+        reader = StateReader(store)
+        view = instance_of(reader, id)
+        children = [InstanceSummary.of(header) for header in reader.children(id)]
+        return _Seen(
+            view=view,
+            children=children,
+            stuck=last_of(reader, id, "stuck") if view.header.state is InstanceState.STUCK else None,
+            helpful=helpful_commands(view, children, where, reader),
+            now=engine_now(store),
+        )
+
+
+def _seen_at_node(where: Where, id: str) -> _Seen:
+    with where.connected() as client:
+        instance = client.instance(id)
+        view = instance.view()
+        records = instance.history() if view.header.state is InstanceState.STUCK else []
+        children = [one for one in client.list() if one.caller == id]
+        stuck = [record for _, record in records if record.kind == "stuck"]
+        return _Seen(
+            view=view,
+            children=children,
+            stuck=stuck[-1] if stuck else None,
+            helpful=helpful_commands(view, children, where, None),
+            now=wall_s(),  # engine time is about that
+        )
 
 
 def engine_now(store: View) -> float:
@@ -98,33 +163,42 @@ def engine_now(store: View) -> float:
     return EngineClock(decode_stamp(stamp) if stamp else Stamp()).now()
 
 
-def helpful_commands(view: InstanceView, reader: StateReader, state: Path) -> list[str]:
-    """Return the commands that would move an instance on."""
+def helpful_commands(
+    view: InstanceView, children: Sequence[InstanceSummary], where: Where, reader: StateReader | None
+) -> list[str]:
+    """Return the commands that would move an instance on; without a reader, those that ask for no look at its net."""
     header = view.header
     if header.state in TERMINAL:
         return []
-    where = ["--state", str(state)]
+    place = where.options()
     commands: list[str] = []
     for incident in view.incidents:
-        about = [header.instance, str(incident.number), *where]
+        about = [header.instance, str(incident.number), *place]
         commands.append(shlex.join(["placet", "retry", *about]))
         if incident.kind is IncidentKind.FIRING:
             commands.append(shlex.join(["placet", "skip", *about, "--output"]) + " JSON")
         commands.append(shlex.join(["placet", "fail", *about]))
-    for task in view.tasks[:SHOWN_TASKS]:
-        transition = reader.plan(header).transitions[reader.plan(header).transition_index[task.transition]]
-        verbs = ("approve", "reject") if is_approval(transition) else ("complete",)
-        commands += [shlex.join(["placet", verb, task.id, *where]) for verb in verbs]
-    commands += [shlex.join(["placet", "token", "thaw", header.instance, str(one), *where]) for one in view.frozen[:1]]
+    if reader is not None:
+        plan, offered = reader.plan(header), view.tasks[:SHOWN_TASKS]
+        commands += [shlex.join(["placet", verb, task.id, *place]) for task in offered for verb in _verbs(task, plan)]
+    commands += [shlex.join(["placet", "token", "thaw", header.instance, str(one), *place]) for one in view.frozen[:1]]
     for target in view.paused_parts:
-        commands.append(shlex.join(["placet", "resume", header.instance, "--target", target, *where]))
+        commands.append(shlex.join(["placet", "resume", header.instance, "--target", target, *place]))
+    waited_for = [child for child in children if child.state in STILL][:SHOWN_CHILDREN]
+    commands += [shlex.join(["placet", "show", child.instance, *place]) for child in waited_for]
     if header.state is InstanceState.PAUSED:
-        commands.append(shlex.join(["placet", "resume", header.instance, *where]))
+        commands.append(shlex.join(["placet", "resume", header.instance, *place]))
     if header.state is InstanceState.STUCK:
-        commands.append(shlex.join(["placet", "cancel", header.instance, *where]))
-    elif owner(state) is None:
-        commands.append(command_to_go_on(reader, header, state))
+        commands.append(shlex.join(["placet", "cancel", header.instance, *place]))
+    elif reader is not None and owner(where.state) is None:
+        commands.append(command_to_go_on(reader, header, where.state))
     return commands
+
+
+def _verbs(task: TaskView, plan: Plan) -> tuple[str, ...]:
+    """Return the commands that decide a task."""
+    transition = plan.transitions[plan.transition_index[task.transition]]
+    return ("approve", "reject") if is_approval(transition) else ("complete",)
 
 
 def _head(view: InstanceView, face: Mapping[str, object]) -> list[str]:
@@ -173,7 +247,9 @@ def _firings(view: InstanceView, now: float) -> list[str]:
             continue
         due = f", next in {duration(firing.due - now)}" if firing.phase is Phase.BACKOFF else ""
         since = duration(now - firing.since)
-        lines.append(f"{firing.phase.name.lower()}: {firing.transition}, attempt {firing.attempt}, for {since}{due}")
+        child = f", child {firing.child}" if firing.child else ""
+        phase = firing.phase.name.lower()
+        lines.append(f"{phase}: {firing.transition}, attempt {firing.attempt}, for {since}{due}{child}")
     return lines
 
 

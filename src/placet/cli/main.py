@@ -9,7 +9,7 @@ import typer
 
 from placet.actors.errors import OwnError
 from placet.cli.commands import app
-from placet.cli.errors import BROKEN_PIPE, ENDED, INTERNAL, SIGNALLED, WrongUsage, error_face, exit_code
+from placet.cli.errors import BROKEN_PIPE, ENDED, INTERNAL, SIGNALLED, MachineLimit, WrongUsage, error_face, exit_code
 from placet.cli.output import (
     NobodyReads,
     NotWritten,
@@ -20,6 +20,7 @@ from placet.cli.output import (
     note,
     say_json,
 )
+from placet.persistence.shortage import shortage
 from placet.petri.errors import PlacetError
 
 # The base of Typer's errors of usage: a public class of Click, of which newer versions of Typer carry their own copy.
@@ -59,12 +60,19 @@ def _ended(given: list[str], *, debug: bool, is_json: bool) -> int:
         return SIGNALLED + signal.SIGINT
     except Exception as error:  # a bug of ours: still one line, and a code of its own
         told = _told(error)
-        code = ENDED if isinstance(told, NotWritten) else INTERNAL
+        code = INTERNAL if isinstance(told, OwnError) else ENDED
+        if code == ENDED:
+            forget_stdout()
         return _failed(told, code, debug=debug, is_json=is_json)
 
 
 def _told(error: Exception) -> PlacetError:
     """Return what an unforeseen error is told as: it is no bug where standard output takes nothing."""
+    lacking = shortage(error)
+    if lacking is not None:
+        return MachineLimit(lacking.what, lacking.remedy)
+    if isinstance(error, OSError) and _is_of_echo(error):
+        return NotWritten(error.strerror or str(error))
     try:
         finish()
     except NotWritten as unwritten:
@@ -73,6 +81,12 @@ def _told(error: Exception) -> PlacetError:
     except NobodyReads:
         forget_stdout()
     return OwnError(repr(error), "please report it with the output of --debug")
+
+
+def _is_of_echo(error: OSError) -> bool:
+    """Return whether an error came out of Typer while it wrote, as it does `--help`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].name == "echo"
 
 
 def _check_text(given: list[str]) -> None:

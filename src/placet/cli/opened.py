@@ -9,6 +9,7 @@ from placet.actors.errors import no_instance
 from placet.actors.reader import InstanceView, StateReader
 from placet.actors.records import Header
 from placet.cli.errors import WrongUsage
+from placet.cli.family import outermost
 from placet.persistence.directory import is_initialised
 from placet.persistence.errors import FormatTooNew, StateMissing
 from placet.persistence.format import FORMAT, read_format
@@ -52,7 +53,8 @@ def instance_of(reader: StateReader, id: str) -> InstanceView:
 
 
 def command_to_go_on(reader: StateReader, header: Header, state: Path) -> str:
-    """Return the command that runs an instance on, from where its workflow was recorded to be."""
+    """Return the command that runs an instance on, from where its workflow lies; that of a child runs its root"""
+    header = outermost(reader, header)
     source = reader.stored_net(header).source
     if not source.file:
         return shlex.join(["placet", "serve", "--state", str(state)])

@@ -17,6 +17,7 @@ from placet.actors.instance import Instance
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.reader import InstanceView
 from placet.actors.records import Header, Phase
+from placet.actors.report import TROUBLE, held_up_by
 from placet.actors.runtime import Runtime, client_of
 from placet.cli.errors import WrongUsage
 from placet.cli.json_input import given_json
@@ -162,9 +163,9 @@ class _Run:
                 raise no_instance(self._id)
             return None
         shown.show(self._standing(header))
-        if header.state is _S.RUNNING or not answered:
+        if not answered:
             return None
-        return self._settled()
+        return self._held_up() if header.state is _S.RUNNING else self._settled()
 
     def _standing(self, header: Header) -> Standing:
         running = running_text(handler for handler in self._runtime.running() if handler.instance == self._id)
@@ -175,6 +176,15 @@ class _Run:
             total=self._loaded.tasks,
             running=running,
         )
+
+    def _held_up(self) -> InstanceView | None:
+        """Return it where nothing of it moves, since what it has called needs a person; say so where they only wait."""
+        below = held_up_by(self._client.reader, self._id)
+        if below and all(header.state in TROUBLE for header in below):
+            return self._client.reader.instance(self._id)
+        if below:
+            self._tell(self._runtime.explain(self._id))
+        return None
 
     def _settled(self) -> InstanceView | None:
         view = self._client.reader.instance(self._id)

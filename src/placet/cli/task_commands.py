@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.options import STATE, By, Json, RequestId, State, Why
+from placet.cli.options import By, Json, RequestId, Why
+from placet.cli.where import Where, anywhere
 
 tasks_app = typer.Typer(rich_markup_mode=None)
 
@@ -19,8 +20,9 @@ Value = Annotated[
 
 
 @tasks_app.command()
+@anywhere
 def tasks(
-    state: State = STATE,
+    where: Where,
     role: Annotated[str | None, typer.Option(help="Only what this role may decide.", show_default=False)] = None,
     assignee: Annotated[str | None, typer.Option(help="Only what this person may decide.", show_default=False)] = None,
     transition: Annotated[str | None, typer.Option(help="Only of this transition.", show_default=False)] = None,
@@ -30,13 +32,14 @@ def tasks(
     """List what is offered to people."""
     from placet.cli.tasks import Wanted, list_tasks
 
-    return list_tasks(state, Wanted(role=role, assignee=assignee, transition=transition, id=id), is_json=is_json)
+    return list_tasks(where, Wanted(role=role, assignee=assignee, transition=transition, id=id), is_json=is_json)
 
 
 @tasks_app.command()
+@anywhere
 def approve(
     task: Task,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     output: Value = None,
@@ -48,13 +51,14 @@ def approve(
     from placet.cli import tasks as step
 
     person = step.Person(by=by, why=why, roles=tuple(role or ()), request_id=request_id)
-    return step.approve(state, task, person, output, is_json=is_json)
+    return step.approve(where, task, person, output, is_json=is_json)
 
 
 @tasks_app.command()
+@anywhere
 def reject(
     task: Task,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     output: Value = None,
@@ -66,13 +70,14 @@ def reject(
     from placet.cli import tasks as step
 
     person = step.Person(by=by, why=why, roles=tuple(role or ()), request_id=request_id)
-    return step.reject(state, task, person, output, is_json=is_json)
+    return step.reject(where, task, person, output, is_json=is_json)
 
 
 @tasks_app.command()
+@anywhere
 def complete(
     task: Task,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     output: Annotated[
@@ -88,13 +93,14 @@ def complete(
     from placet.cli import tasks as step
 
     person = step.Person(by=by, why=why, roles=tuple(role or ()), request_id=request_id)
-    return step.complete(state, task, person, output, to, is_json=is_json)
+    return step.complete(where, task, person, output, to, is_json=is_json)
 
 
 @tasks_app.command()
+@anywhere
 def claim(
     task: Task,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     role: Roles = None,
@@ -105,14 +111,15 @@ def claim(
     from placet.cli import tasks as step
 
     person = step.Person(by=by, why=why, roles=tuple(role or ()), request_id=request_id)
-    return step.claim(state, task, person, is_json=is_json)
+    return step.claim(where, task, person, is_json=is_json)
 
 
 @tasks_app.command()
+@anywhere
 def unclaim(
-    task: Task, state: State = STATE, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False
+    task: Task, where: Where, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False
 ) -> int:
     """Give a claimed task back to everybody."""
     from placet.cli import tasks as step
 
-    return step.unclaim(state, task, step.Person(by=by, why=why, request_id=request_id), is_json=is_json)
+    return step.unclaim(where, task, step.Person(by=by, why=why, request_id=request_id), is_json=is_json)

@@ -1,7 +1,8 @@
 """`placet tasks`, `approve`, `reject`, `complete`, `claim` and `unclaim`: what waits for people, and what they say."""
 
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -24,6 +25,7 @@ from placet.cli.json_input import given_json
 from placet.cli.opened import opened
 from placet.cli.output import say, say_json, shown
 from placet.cli.text import columns, moment
+from placet.cli.where import Where
 from placet.persistence.preview import to_json
 
 SHOWN_CHARACTERS = 60  # of a value in the list
@@ -49,23 +51,34 @@ class Person:
     request_id: str
 
 
-def list_tasks(state: Path, wanted: Wanted, *, is_json: bool) -> int:
+def list_tasks(where: Where, wanted: Wanted, *, is_json: bool) -> int:
     """Write a line for each task that waits for somebody."""
     found: list[TaskView] = []
-    with opened(state) as store:
+    with closing(_offered(where, wanted)) as tasks:
+        for task in tasks:
+            if is_json:
+                say_json(task_face(task))
+            else:
+                found.append(task)
+    rows = [_row(task) for task in sorted(found, key=lambda task: task.offered_at)]
+    for line in columns([("TASK", "FOR", "CLAIMED BY", "SINCE", "VALUE"), *rows] if rows else []):
+        say(line)
+    return COMPLETED
+
+
+def _offered(where: Where, wanted: Wanted) -> Generator[TaskView]:
+    """Yield what is offered, each when it is asked for where the state is on this host."""
+    if where.node:
+        with where.connected() as client:
+            yield from client.tasks(wanted.role, wanted.assignee, wanted.transition, wanted.id)
+        return
+    with opened(where.state) as store:
         reader = StateReader(store)
         if wanted.id is not None and reader.root(wanted.id) is None:
             raise no_instance(wanted.id)
         for task in reader.tasks(wanted.id or ""):
             if wanted.transition in (None, task.transition) and task.is_for(wanted.role, wanted.assignee):
-                if is_json:
-                    say_json(task_face(task))
-                else:
-                    found.append(task)
-    rows = [_row(task) for task in sorted(found, key=lambda task: task.offered_at)]
-    for line in columns([("TASK", "FOR", "CLAIMED BY", "SINCE", "VALUE"), *rows] if rows else []):
-        say(line)
-    return COMPLETED
+                yield task
 
 
 def _row(task: TaskView) -> tuple[str, ...]:
@@ -74,43 +87,43 @@ def _row(task: TaskView) -> tuple[str, ...]:
     return task.id, people, task.claimed_by or "-", moment(task.offered_at), value
 
 
-def approve(state: Path, task: str, person: Person, value: str | None, *, is_json: bool) -> int:
+def approve(where: Where, task: str, person: Person, value: str | None, *, is_json: bool) -> int:
     """Say yes to a task."""
     request = ApproveRequest(instance="", task=task, by="", value=_given(value))
-    return _say(state, request, person, is_json=is_json)
+    return _say(where, request, person, is_json=is_json)
 
 
-def reject(state: Path, task: str, person: Person, value: str | None, *, is_json: bool) -> int:
+def reject(where: Where, task: str, person: Person, value: str | None, *, is_json: bool) -> int:
     """Say no to a task."""
     request = RejectRequest(instance="", task=task, by="", value=_given(value))
-    return _say(state, request, person, is_json=is_json)
+    return _say(where, request, person, is_json=is_json)
 
 
-def complete(state: Path, task: str, person: Person, outputs: str | None, output: str, *, is_json: bool) -> int:
+def complete(where: Where, task: str, person: Person, outputs: str | None, output: str, *, is_json: bool) -> int:
     """Finish a task."""
     request = CompleteRequest(instance="", task=task, by="", outputs=_given(outputs), output=output)
-    return _say(state, request, person, is_json=is_json)
+    return _say(where, request, person, is_json=is_json)
 
 
-def claim(state: Path, task: str, person: Person, *, is_json: bool) -> int:
+def claim(where: Where, task: str, person: Person, *, is_json: bool) -> int:
     """Keep a task for oneself."""
-    return _say(state, ClaimRequest(instance="", task=task, by=""), person, is_json=is_json)
+    return _say(where, ClaimRequest(instance="", task=task, by=""), person, is_json=is_json)
 
 
-def unclaim(state: Path, task: str, person: Person, *, is_json: bool) -> int:
+def unclaim(where: Where, task: str, person: Person, *, is_json: bool) -> int:
     """Give a claimed task back."""
-    return _say(state, UnclaimRequest(instance="", task=task, by=""), person, is_json=is_json)
+    return _say(where, UnclaimRequest(instance="", task=task, by=""), person, is_json=is_json)
 
 
 def _given(text: str | None) -> object:
     return msgspec.UNSET if text is None else given_json("--output", text)
 
 
-def _say(state: Path, request: AboutTasks, person: Person, *, is_json: bool) -> int:
+def _say(where: Where, request: AboutTasks, person: Person, *, is_json: bool) -> int:
     """Fill in of which instance the task is and who speaks, and carry the request out."""
     who = identity(person.by, person.request_id)
     instance = TaskId.parse(request.task).instance
     said = msgspec.structs.replace(
         request, instance=instance, by=who.by, why=person.why, roles=person.roles, request_id=who.request_id
     )
-    return intervene(state, said, is_json=is_json)
+    return intervene(where, said, is_json=is_json)

@@ -7,10 +7,13 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def moment(at_s: float) -> str:
-    """Return a point in time, local, to the second; "-" for none."""
+    """Return a point in time, local, to the second; "-" for none. One that no calendar has is told in seconds."""
     if not at_s:
         return "-"
-    return datetime.fromtimestamp(at_s, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        return datetime.fromtimestamp(at_s, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):  # the clock of this host, or of another, was far off
+        return f"{at_s:.0f} s after 1970"
 
 
 def size(count: int) -> str:

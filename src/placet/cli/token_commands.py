@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.options import STATE, By, Id, Json, RequestId, State, Why
+from placet.cli.options import By, Id, Json, RequestId, Why
+from placet.cli.where import Where, anywhere
 
 put_app = typer.Typer(rich_markup_mode=None)
 token_app = typer.Typer(help="The free tokens of an instance.", rich_markup_mode=None)
@@ -15,11 +16,12 @@ Value = Annotated[str, typer.Argument(metavar="JSON", help="The value; or @FILE.
 
 
 @put_app.command()
+@anywhere
 def put(
     id: Id,
     place: Place,
     value: Value,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -33,23 +35,25 @@ def put(
     who = step.identity(by, request_id)
     given = given_json("the value", value)
     request = PutRequest(instance=id, place=place, value=given, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @token_app.command("list")
-def list_tokens(id: Id, state: State = STATE, is_json: Json = False) -> int:
+@anywhere
+def list_tokens(id: Id, where: Where, is_json: Json = False) -> int:
     """List the free tokens of an instance with their numbers."""
     from placet.cli import tokens
 
-    return tokens.list_tokens(state, id, is_json=is_json)
+    return tokens.list_tokens(where, id, is_json=is_json)
 
 
 @token_app.command()
+@anywhere
 def inject(
     id: Id,
     place: Place,
     value: Value,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -63,15 +67,16 @@ def inject(
     who = step.identity(by, request_id)
     given = given_json("the value", value)
     request = InjectRequest(instance=id, place=place, value=given, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @token_app.command()
+@anywhere
 def edit(
     id: Id,
     token: Number,
     value: Value,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -85,15 +90,16 @@ def edit(
     who = step.identity(by, request_id)
     given = given_json("the value", value)
     request = EditTokenRequest(instance=id, token=token, value=given, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @token_app.command()
+@anywhere
 def move(
     id: Id,
     token: Number,
     place: Place,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -105,14 +111,15 @@ def move(
 
     who = step.identity(by, request_id)
     request = MoveTokenRequest(instance=id, token=token, place=place, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @token_app.command()
+@anywhere
 def drop(
     id: Id,
     token: Number,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -124,14 +131,15 @@ def drop(
 
     who = step.identity(by, request_id)
     request = DropTokenRequest(instance=id, token=token, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @token_app.command()
+@anywhere
 def freeze(
     id: Id,
     token: Number,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -143,14 +151,15 @@ def freeze(
 
     who = step.identity(by, request_id)
     request = FreezeTokenRequest(instance=id, token=token, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)
 
 
 @token_app.command()
+@anywhere
 def thaw(
     id: Id,
     token: Number,
-    state: State = STATE,
+    where: Where,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -162,4 +171,4 @@ def thaw(
 
     who = step.identity(by, request_id)
     request = ThawTokenRequest(instance=id, token=token, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(state, request, is_json=is_json)
+    return step.intervene(where, request, is_json=is_json)

@@ -4,6 +4,7 @@ Tests of your own workflows need `Rehearsal` only; docs/testing.md shows how.
 """
 
 from placet.testing.rehearsal import Rehearsal
+from placet.testing.rehearsed_actor import RehearsedActor
 from placet.testing.rehearsed_instance import RehearsedInstance
 
-__all__ = ["Rehearsal", "RehearsedInstance"]
+__all__ = ["Rehearsal", "RehearsedActor", "RehearsedInstance"]

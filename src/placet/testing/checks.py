@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from placet.actors.calls import CHILD_CANCELLED, CHILD_FAILED, NOT_CALLED, WRONG_RESULT
 from placet.actors.catalog import decode_stored_net, net_key
 from placet.actors.lifecycle import ENDING, InstanceState, Intent
-from placet.actors.messages import Intervention, KernelMessage, Undelivered, decode_message
+from placet.actors.messages import Intervention, KernelMessage, Schedule, Undelivered, Watch, decode_message
 from placet.actors.records import Firing, Phase
 from placet.persistence.history import Record, decode_record, walk
 from placet.persistence.keys import CHANNEL, HISTORY, LIVE, OUTBOX, split_channel, tasks_key
@@ -27,6 +27,7 @@ from placet.testing.functions import TagGuard, World
 from placet.testing.image import Image, Outlook, outlook_of, read_image, value_of
 from placet.testing.ledger import InstanceLedger, open_sums
 from placet.testing.letters import Letters
+from placet.testing.watches import check_watches
 
 ROOT_BYTES = 10
 MOST_LOSSES = 6  # three, and three alone, as promised: not as the code under test has it
@@ -194,6 +195,10 @@ class Checks:
             ledger.sums = open_sums(place_invariants(plan), self._first_tokens(image))
         ledger.check_marking(image)
         self._check_named_values(image, before)
+        to_come = {one.timer: (one.by, one.due) for one in image.scheduled.values()}
+        booked = {} if image.is_over else ledger.scheduled
+        require(to_come == booked, "what is to come is known", f"{image.header.instance}: {to_come} {booked}")
+        require(not (image.is_over and image.watchers), "who watches is told of the end", image.header.instance)
         ledger.check_invariants(image)
         chunks = image.needed_chunks()
         require(image.chunks == chunks, "large values are whole, and leave nothing behind", image.header.instance)
@@ -278,6 +283,11 @@ class Checks:
             self.set_aside.add(message.target)
         elif isinstance(message, Intervention):
             self.set_aside.add(message.why)
+            self.set_aside.add(message.by)  # of an end
+        elif isinstance(message, Schedule):
+            self.set_aside.add(message.by)
+        elif isinstance(message, Watch):
+            self.set_aside.add(message.watcher)
 
     def _check_named_values(self, image: Image, before: Image | None) -> None:
         """The state of an instance is what the results that counted made of it."""
@@ -359,6 +369,7 @@ class Checks:
         deaf = {root for checks in self.calls.engines for root, one in checks.ledgers.items() if one.is_deaf}
         deaf = deaf.union(*(checks.broken for checks in self.calls.engines))
         self.letters.check_end(known, excused, deaf, accepted)
+        check_watches(self.calls, self.letters, excused, deaf)
 
     def check_histories(self) -> None:
         """Every history leads back to its `spawned`, and tells as many results as were counted."""

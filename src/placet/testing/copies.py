@@ -17,6 +17,7 @@ from placet.testing.errors import require
 from placet.testing.image import Image
 from placet.testing.ledger import FiringLedger, InstanceLedger, Sums
 
+FORGIVEN_S = 1e-6  # of sums of times
 _KEPT = 8  # exports, to be imported long after
 
 
@@ -62,6 +63,12 @@ class Copies:
         ledger.inherit(sequence, record)
         ledger.inherit_tokens(original.image.tokens())
         ledger.sums = original.sums
+        ledger.scheduled = {one.timer: (one.by, one.due) for one in original.image.scheduled.values()}
+        for one in image.scheduled.values():  # later by the time that has passed, as far as it can be told
+            by, due = ledger.scheduled.get(one.timer, ("", 0.0))
+            is_same = by == one.by and one.due >= max(due + shift_s, record.at) - FORGIVEN_S
+            require(is_same, "a copy's timers are its original's", f"{one} {by} {due} {shift_s}")
+            ledger.scheduled[one.timer] = by, one.due
         for firing in original.image.firings.values():
             failed_at = [failure.at for failure in firing.failures if failure.type != "Lost"]
             ledger.firings[firing.number] = FiringLedger(

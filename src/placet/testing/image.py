@@ -13,14 +13,18 @@ from placet.actors.records import (
     Header,
     Parked,
     Phase,
+    Scheduled,
     Task,
+    Watcher,
     decode_delay,
     decode_firing,
     decode_guard_incident,
     decode_header,
     decode_parked,
+    decode_scheduled,
     decode_state,
     decode_task,
+    decode_watcher,
 )
 from placet.persistence.blobs import chunk_keys, decode_ref, is_ref, join
 from placet.persistence.keys import (
@@ -33,9 +37,11 @@ from placet.persistence.keys import (
     HEADER,
     PARKED,
     REQUEST,
+    SCHEDULED,
     STATE,
     TASK,
     TOKEN,
+    WATCHER,
     split_entry,
 )
 from placet.persistence.store import View
@@ -62,6 +68,8 @@ class Image:
     tasks: dict[int, Task] = field(default_factory=dict[int, Task])  # open ones, by number
     frozen: dict[int, set[int]] = field(default_factory=dict[int, set[int]])  # tokens nothing may take, by place
     state: dict[str, bytes] = field(default_factory=dict[str, bytes])  # named values
+    scheduled: dict[int, Scheduled] = field(default_factory=dict[int, Scheduled])  # tokens that are to come
+    watchers: dict[int, Watcher] = field(default_factory=dict[int, Watcher])
     requests: int = 0
     chunks: set[bytes] = field(default_factory=set[bytes])  # keys of the parts of large values
 
@@ -121,6 +129,10 @@ def read_image(view: View, root: bytes) -> Image | None:
         elif kind == STATE:
             name, found = decode_state(value)
             image.state[name] = found
+        elif kind == SCHEDULED:
+            image.scheduled[number] = decode_scheduled(value)
+        elif kind == WATCHER:
+            image.watchers[number] = decode_watcher(value)
         elif kind == FROZEN:
             image.frozen.setdefault(actor - FIRST_PLACE, set()).add(number)
         elif kind == TASK:

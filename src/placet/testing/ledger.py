@@ -46,6 +46,10 @@ class InstanceLedger:
     accepted: Counter[str] = field(default_factory=Counter[str])  # interventions by their `why`
     sums: Sums | None = None
     is_copy: bool = False
+    scheduled: dict[str, tuple[str, float]] = field(
+        default_factory=dict[str, tuple[str, float]]
+    )  # (who asked for it, when it is due) of tokens that are to come, by name of the timer
+    told: Counter[str] = field(default_factory=Counter[str])  # how often it was told of the end of another instance
 
     def firing(self, number: int) -> FiringLedger:
         """Return the account of a firing."""
@@ -67,6 +71,14 @@ class InstanceLedger:
                 self._fired(record, plan.transitions[plan.transition_index[record.transition]])
             case "error":
                 self._diverted(record, plan.transitions[plan.transition_index[record.transition]])
+            case "scheduled":
+                self.accepted[str(detail["by"])] += 1
+                self.scheduled[str(detail["timer"])] = str(detail["by"]), float(detail["due"])
+            case "unscheduled":
+                require(str(detail["timer"]) in self.scheduled, "what does not come was to come", record)
+                del self.scheduled[str(detail["timer"])]
+            case "put":
+                self._put(record, detail)
             case "undelivered":
                 self.undelivered.add(str(detail["target"]))
             case "dropped":
@@ -83,6 +95,14 @@ class InstanceLedger:
                 self.firing(int(detail["incident"])).is_skipped = True
             case _:
                 pass
+
+    def _put(self, record: Record, detail: Mapping[str, str | int | float | bool]) -> None:
+        """Book a token that came: of a timer, in its time and once, or with news of another instance's end."""
+        if "timer" not in detail:
+            self.told[str(detail["by"])] += 1
+            return
+        by, due = self.scheduled.pop(str(detail["timer"]), ("", 0.0))
+        require(by == detail["by"] and record.at >= due, "a timer comes once, in its time", f"{record} {by} {due}")
 
     def inherit(self, sequence: int, record: Record) -> None:
         """Book a record that came with a copy: it tells what happened to the original."""

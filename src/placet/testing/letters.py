@@ -1,14 +1,26 @@
 """What handlers of a simulation send to other instances and note in their own: all of it counts with their result."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from random import Random
 from typing import TypeAlias
 
 from placet.actors.effects import Start
-from placet.actors.messages import Done, Inject, Intervention, SpawnNamed, StatePut, decode_delivery, encode_message
+from placet.actors.messages import (
+    Done,
+    Inject,
+    Intervention,
+    Schedule,
+    SpawnNamed,
+    StatePut,
+    Unschedule,
+    Watch,
+    decode_delivery,
+    encode_message,
+)
+from placet.actors.state import ANSWER
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
 from placet.petri.plan import make_plan
@@ -49,9 +61,14 @@ class Letters:
             value = encode(random.randrange(TAGS) * FUEL)
             target = random.choice((start.instance, "i0", "i1", "nobody"))
             sent.append(encode_message(Inject(instance=target, by="a handler", why=name, place="p0", value=value)))
+        sent += map(encode_message, self._requests(random, start.instance, name))
         puts: list[StatePut] = []
+        given = dict(start.state)
+        require(not any(one.startswith(ANSWER) for one in given), "handlers are given no answers", start.instance)
+        if random.random() < 0.1:
+            puts.append(StatePut(f"{ANSWER}{random.choice('xyz')}", encode(random.randrange(1_000))))
         if random.random() < 0.2:
-            before = dict(start.state).get("n")
+            before = given.get("n")
             after = None if random.random() < 0.2 else encode(random.randrange(1_000))
             puts.append(StatePut("n", after, compares=random.random() < 0.3, expected=before))
         return Done(
@@ -63,6 +80,17 @@ class Letters:
             puts=tuple(puts),
             sent=tuple(sent),
         )
+
+    def _requests(self, random: Random, instance: str, name: str) -> Iterator[Watch | Schedule | Unschedule]:
+        """Yield what asks for something later: to be told of an end, or a token."""
+        if random.random() < 0.08:
+            yield Watch(instance=random.choice((instance, "i0", "i1", "i2", "nobody")), watcher=instance, place="p0")
+        target, timer = random.choice((instance,) * 6 + ("i0", "nobody")), random.choice("ab")
+        if random.random() < 0.15 and not self.world.calm:
+            value, after_s = encode(random.randrange(TAGS) * FUEL), random.choice((0.0, 0.5, 5.0, 100.0))
+            yield Schedule(instance=target, place="p0", value=value, after_s=after_s, timer=timer, by=f"{name} later")
+        if random.random() < 0.05:
+            yield Unschedule(instance=target, timer=timer)
 
     def _spawn(self, random: Random, instance: str) -> SpawnNamed:
         definition = self.definitions[random.choice(sorted(self.definitions))]
@@ -110,6 +138,11 @@ class Letters:
                 elif isinstance(message, Intervention):
                     arrived = accepted[message.why]
                     known = message.instance in excused or message.why in excused
+                elif isinstance(message, Schedule):
+                    arrived = accepted[message.by]
+                    known = message.instance in excused or message.by in excused
+                elif isinstance(message, Watch | Unschedule):
+                    continue  # see `Watches`; what asks for nothing to come may come when nothing would
                 else:
                     raise AssertionError(message)  # handlers call nothing
                 require(arrived <= counts, "what a result sends counts once, with it", f"{message} {counts}")

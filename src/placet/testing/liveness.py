@@ -85,6 +85,9 @@ class Liveness:
             for backing_off in image.phases(Phase.BACKOFF):
                 late = backing_off.due < now and not self._deaf(root)
                 require(not late, "timers fire", f"{image.header.instance} {backing_off}")
+            for coming in image.scheduled.values():
+                late = coming.due < now and not self._deaf(root) and root not in engine.kernel.broken()
+                require(not late, "timers fire", f"{image.header.instance} {coming}")
 
     def _deaf(self, root: bytes) -> bool:
         """Return whether an instance could not be told that a time has come: that is an incident of its own."""
@@ -132,6 +135,8 @@ def _aspects(ours: WorkflowActor, fresh: WorkflowActor, turn: Turn) -> list[tupl
     for name in ("serial", "link", "fired", "inner", "counts"):
         pairs.append((name, getattr(ours, name), getattr(fresh, name)))
     pairs.append(("delays", _sorted(ours.delays.held), _sorted(fresh.delays.held)))
+    pairs.append(("scheduled", _sorted(ours.scheduled), _sorted(fresh.scheduled)))
+    pairs.append(("watchers", _sorted(ours.watchers), _sorted(fresh.watchers)))
     pairs.append(("tasks", _sorted(ours.tasks.open), _sorted(fresh.tasks.open)))
     pairs.append(("held", (ours.held, ours.frozen), (fresh.held, fresh.frozen)))
     pairs.append(("reserved", ours.reserved, fresh.reserved))

@@ -44,6 +44,7 @@ class Taste:
     limited: float  # with a deadline
     manual: float  # decided by people
     called: float  # that call other workflows
+    fed: float  # places fed from outside
 
     @staticmethod
     def draw(random: Random) -> "Taste":
@@ -69,6 +70,7 @@ class Taste:
             limited=draw() * 0.5,
             manual=draw() * 0.4,
             called=random.choice((0.0, 0.0, 0.1, 0.3, 0.6)),
+            fed=random.choice((0.03, 0.03, 0.3, 1.0)),
         )
 
 
@@ -118,7 +120,7 @@ class _Maker:
             workflow.place(
                 f"p{number}",
                 entry=random.random() < 0.1 or not (number or depth),  # a loop may lead back to the first
-                external=random.random() < 0.03,
+                external=random.random() < self._taste.fed,
                 capacity=self._capacity(number),
                 category=random.choice(("", "", "", "urgent")),
             )

@@ -3,11 +3,12 @@
 The store is in memory and the clock stands still until a test moves it. No threads, no disk, no sleeping.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from itertools import count
 from math import isfinite
+from typing import TypeVar
 
 import msgspec
 
@@ -20,6 +21,9 @@ from placet.actors.errors import NotFound, RequestRefused, SpawnConflict, WaitsF
 from placet.actors.inputs import fingerprint
 from placet.actors.kernel import Kernel
 from placet.actors.messages import ClientMessage, InterventionMessage, Put, Spawn
+from placet.actors.own.actor import Actor
+from placet.actors.own.actor_instance import check_actor
+from placet.actors.own.definition import BORN
 from placet.actors.reader import StateReader
 from placet.actors.spawning import Definable, Tokens, entry_values
 from placet.actors.task_request import TaskRequest, TaskRequests, to_task_message
@@ -31,9 +35,11 @@ from placet.petri.plan import Plan, make_plan
 from placet.petri.validation import EXECUTORS
 from placet.testing.clock import ManualClock
 from placet.testing.errors import InsideHandler, NotRehearsed, Restless, UnknownTransition
+from placet.testing.rehearsed_actor import RehearsedActor
 from placet.testing.rehearsed_handlers import RehearsedHandlers
 from placet.testing.rehearsed_instance import RehearsedInstance
 
+M = TypeVar("M")
 START_S = 1_000.0
 SLOTS = 64  # handlers at once, as in `Runtime`
 MOST_STEPS = 100_000  # without rest, before a run is taken for endless: some seconds
@@ -214,7 +220,7 @@ class Rehearsal:
         number = next(self._incarnations)
         instance = chosen_id(id, f"{name}-{number}")
         plan = self._plans[name]
-        values = entry_values(plan, self._definitions[name], instance, tokens or {})
+        values = entry_values(plan, self._definitions[name], instance, tokens)
         answer = self._ask(
             Spawn(
                 instance=instance,
@@ -231,6 +237,21 @@ class Rehearsal:
                 raise SpawnConflict(instance, answer.reason)
             raise RequestRefused(instance, answer.reason, answer.code, answer.by, answer.at)
         return RehearsedInstance(self, instance)
+
+    def start(
+        self, actor: type[Actor[M]], *, id: str = "", state: Mapping[str, object] | None = None
+    ) -> RehearsedActor[M]:
+        """Start an actor of a class, or find it, as `Runtime.start` does; nothing is called before the next `run`."""
+        return RehearsedActor(self, self.spawn(actor, {BORN: [dict(state or {})]}, id=id).id, actor)
+
+    def actor(self, id: str, kind: type[Actor[M]]) -> RehearsedActor[M]:
+        """Return an actor by its id, such as one that another has spawned. Raises `NotFound`."""
+        check_actor(StateReader(self.store), id, kind)
+        return RehearsedActor(self, id, kind)
+
+    def next_request(self) -> int:
+        """Return a number that no other request of this rehearsal has."""
+        return next(self._numbers)
 
     def instance(self, id: str) -> RehearsedInstance:
         """Return an instance by its id, such as one that a handler has spawned. Raises `NotFound`."""

@@ -1,0 +1,54 @@
+"""Who watched another instance has been told of its end: once, whichever came first, and whichever engine each is in."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, TypeAlias
+
+from placet.actors.messages import Watch, decode_delivery
+from placet.testing.calls import Calls
+from placet.testing.errors import require
+from placet.testing.letters import Letters
+
+if TYPE_CHECKING:
+    from placet.testing.checks import Checks
+    from placet.testing.image import Image
+
+PLACE = "p0"  # that handlers of a simulation want to be told in
+Pair: TypeAlias = tuple[str, str]  # (watcher, target)
+
+
+def check_watches(calls: Calls, letters: Letters, excused: set[str], deaf: set[bytes]) -> None:
+    """Check every pair at the end of a simulation; `excused` and `deaf` are as in `Letters.check_end`."""
+    counted = Counter[Pair]()
+    for key, done in letters.written.items():
+        messages = map(decode_delivery, done.sent if key in letters.counted else ())
+        counted.update((one.watcher, one.instance) for one in messages if isinstance(one, Watch))
+    for (watcher, target), count in sorted(counted.items()):
+        found = calls.find(watcher)
+        assert found is not None, watcher
+        _check(found, calls.find(target), target, count, {watcher, target} & excused, deaf)
+
+
+def _check(
+    watcher: "tuple[Checks, Image]",
+    target: "tuple[Checks, Image] | None",
+    id: str,
+    count: int,
+    excused: set[str],
+    deaf: set[bytes],
+) -> None:
+    checks, image = watcher
+    told = checks.ledgers[image.root].told[id]
+    what = f"{image.header.instance} asked {count} times for the end of {id}, and was told {told} times"
+    require(told <= count, "an end is told once", what)
+    if excused or image.root in deaf or (target is not None and target[1].root in deaf):
+        return
+    plan = checks.plan(image)
+    if not plan.places[plan.place_index[PLACE]].external:
+        require(told == 0, "tokens come only where they may", what)
+    elif target is None:
+        require(told == count or image.is_over, "who watches nobody is told", what)
+    elif target[1].is_over:
+        require(told > 0, "an end is told", what)
+    else:
+        there = any(one.instance == image.header.instance for one in target[1].watchers.values())
+        require(there and not told, "an end that has not come is waited for", what)
