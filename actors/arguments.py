@@ -1,5 +1,7 @@
 """What clients name things by: ids, addresses and states, checked before anything is looked up or sent."""
 
+from typing import cast
+
 from placet.actors.errors import BadRequest, InvalidId
 from placet.actors.lifecycle import InstanceState
 
@@ -52,7 +54,7 @@ def _exact(what: str, given: object) -> str:
         return given
     if not issubclass(type(given), str):
         raise _no_text(what, given)
-    return str.__str__(given)  # not what the class makes of it
+    return str.__str__(cast("str", given))  # not what the class makes of it
 
 
 def _no_text(what: str, given: object) -> BadRequest:

@@ -123,7 +123,7 @@ def _has_tokens(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
 
 def lacking(workflow: "WorkflowActor") -> dict[str, str]:
     """Return what each transition lacks to fire, for those that have some of what they need."""
-    held = [place for index in range(len(workflow.places)) if (place := workflow.place(index)).count]
+    held = [place for place in workflow.occupied() if place.count]
     reached = {index for place in held for index in place.plan.consumers}
     transitions = workflow.plan.transitions
     return {transitions[index].path: "; ".join(_lacks(workflow, transitions[index])) for index in sorted(reached)}

@@ -53,7 +53,7 @@ class LoadingGuard:
     def load(self, source: Source, load: Callable[[], T]) -> T:
         """Return what `load` returns. Raises `NotLoaded`, and `KeyboardInterrupt` where somebody pressed Ctrl-C."""
         name = source.file or source.module
-        self._enter(name, source)
+        self.enter(name, source)
         interrupts: list[int] = []
         try:
             with _telling(name), _noting(interrupts):
@@ -66,7 +66,7 @@ class LoadingGuard:
         self._leave(name)
         return found
 
-    def _enter(self, name: str, source: Source) -> None:
+    def enter(self, name: str, source: Source) -> None:
         """Count the end of this process as one in that file, until `_leave`. Raises `NotLoaded`."""
         changed_ns = _changed_ns(source.file)
         entry = self._known.get(name)

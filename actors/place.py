@@ -54,7 +54,10 @@ class PlaceActor:
     def deposit(self, turn: Turn, token: int, value: bytes) -> None:
         """Store a new token."""
         turn.born[self._prefix + pack_id(token)] = value
-        self._hold(self.tokens, token, value)
+        if len(value) <= self._workflow.services.room.small_bytes:
+            self.tokens[token] = value
+        else:
+            self._hold(self.tokens, token, value)
         if self._early is not None:
             self._workflow.delays.arrive(turn, self.plan.index, token)
             judge(self._workflow, self, token, value)

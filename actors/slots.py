@@ -31,7 +31,7 @@ class Pool:
 class Slots:
     """The pools of all executors of an engine."""
 
-    __slots__ = ("_held", "_out", "alone", "pools", "queued")
+    __slots__ = ("_held", "_out", "accompanied", "alone", "pools", "queued")
 
     def __init__(self) -> None:
         self.pools: dict[str, Pool] = {}
@@ -39,6 +39,7 @@ class Slots:
         self.alone = False  # a suspect runs, or is about to: nothing else may start
         self._out = 0  # firings in flight, over all pools
         self._held = 0  # those of them that no executor has yet: their batch is not committed
+        self.accompanied = False  # some handler may run beside the kernel: more are out than held
 
     def pool(self, executor: str) -> Pool:
         """Return the pool of `executor`; one nobody has named yet has no slots."""
@@ -64,11 +65,6 @@ class Slots:
         """Return how many firings are out, over all executors."""
         return self._out
 
-    @property
-    def accompanied(self) -> bool:
-        """True while some handler may run beside the kernel."""
-        return self._out > self._held
-
     def depart(self, executor: str, root: bytes, number: int, attempt: int) -> None:
         """A firing has been chosen: it is handed to its executor once that is committed."""
         self.pools[executor].in_flight[root, number] = attempt
@@ -78,6 +74,7 @@ class Slots:
     def released(self) -> None:
         """What was chosen is on disk, and goes to its executors."""
         self._held = 0
+        self.accompanied = self._out > 0
 
     def is_out(self, root: bytes, number: int) -> bool:
         """Return whether a firing was started by this engine and is not answered yet."""
@@ -114,4 +111,5 @@ class Slots:
             if pool.in_flight.get(key) == attempt:
                 del pool.in_flight[key]
                 self._out -= 1
+                self.accompanied = self._out > self._held
                 return

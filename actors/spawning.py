@@ -1,7 +1,7 @@
 """The tokens a client spawns an instance with, checked against the entries of its workflow."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias
 
 from placet.actors.answers import RefusalCode
 from placet.actors.errors import BadRequest, NotFound, RequestRefused
@@ -25,16 +25,16 @@ class Definable(Protocol):
 def entry_values(plan: Plan, workflow: Definition, instance: str, tokens: Tokens | None) -> list[tuple[int, object]]:
     """Return (place, value) of each token, in the order given; without any, those its workflow begins with.
 
-    Raises `BadRequest` for what is no mapping, `NotFound` for a place that is no entry, `TypeError` where no list of values is given, `WrongType` for a
-    value its place was not declared for, and `RequestRefused` for more than a place holds.
+    Raises `BadRequest` for what is no mapping, `NotFound` for a place that is no entry, `TypeError` where no list of
+    values is given, `WrongType` for a value its place was not declared for, and `RequestRefused` for more than a place
+    holds.
     """
     values: list[tuple[int, object]] = []
     types = types_of(plan, workflow)
-    given: object = workflow.first if tokens is None else tokens
-    if not isinstance(given, Mapping):
-        kind = type(given).__name__
+    if tokens is not None and not _is_mapping(tokens):
+        kind = type(tokens).__name__
         raise BadRequest(f"the tokens of a spawn are {{entry place: [values]}}, and {kind} is no mapping")
-    for place, several in cast("Tokens", given or workflow.first).items():
+    for place, several in (tokens or workflow.first).items():
         name = place_name(place)
         index = plan.place_index.get(name)
         if index is None or not plan.places[index].is_entry:
@@ -47,6 +47,11 @@ def entry_values(plan: Plan, workflow: Definition, instance: str, tokens: Tokens
         values += [(index, value) for value in several]
         _check_room(plan, index, instance, values)
     return values
+
+
+def _is_mapping(given: object) -> bool:
+    """Return whether what was given as tokens is a mapping: programs without a type checker give anything."""
+    return isinstance(given, Mapping)
 
 
 def _check_room(plan: Plan, place: int, instance: str, values: list[tuple[int, object]]) -> None:

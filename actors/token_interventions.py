@@ -120,8 +120,7 @@ def _place(workflow: WorkflowActor, path: str) -> PlaceActor | None:
 
 def _holder(workflow: WorkflowActor, token: int) -> PlaceActor | None:
     """Return the place that has a free token."""
-    for index in range(len(workflow.places)):
-        place = workflow.place(index)
+    for place in workflow.occupied():
         if token in place.tokens or (place.frozen is not None and token in place.frozen):
             return place
     return None

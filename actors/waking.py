@@ -77,10 +77,8 @@ def wake(root: bytes, scan: Scan, turn: Turn, services: Waking) -> WorkflowActor
         workflow.frozen += len(place.frozen or ())
         if not place.plan.is_exit:
             workflow.inner += place.count
+        workflow.dirty += place.plan.consumers
     workflow.tasks.recheck(workflow)
-    for held in workflow.places:
-        if held is not None:
-            workflow.dirty += held.plan.consumers
     return workflow
 
 

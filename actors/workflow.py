@@ -143,6 +143,12 @@ class WorkflowActor:
                 self.load_place(place, ((*split_entry(key)[1:], value) for key, value in entries), self.services.scan)
         return place
 
+    def occupied(self) -> Iterator[PlaceActor]:
+        """Yield the places that may hold tokens: a large net has many more, for which nothing need be made."""
+        for index, place in enumerate(self.places):
+            if place is not None or index in self._asleep:
+                yield self.place(index)
+
     def load_place(self, place: PlaceActor, entries: Iterator[tuple[int, int, bytes]], scan: Scan) -> None:
         """Fill a place from its entries, each (kind, token, value), in the order of keys, and so never all in memory.
 

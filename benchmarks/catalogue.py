@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from benchmarks.age import age
+from benchmarks.calls import calls, nested
 from benchmarks.fanout import process_fanout
 from benchmarks.figure import AGAINST, Figure
+from benchmarks.flat import flat_tokens, flat_transitions, large_net
 from benchmarks.latency import l3
 from benchmarks.limits import limits
+from benchmarks.million import million
 from benchmarks.peer import dbos
 from benchmarks.setting import Setting
 from benchmarks.sleeping import sleeping
 from benchmarks.throughput import l1_async, l1_inline, l1_thread, l1_thread_beside_cpu, l2_thread, spawn_rate
+from benchmarks.values import kept_values, large_value, stream
 from benchmarks.waiting import waiting
 
 Measure: TypeAlias = Callable[[Setting], list[Figure]]
@@ -39,6 +43,18 @@ GROUPS: tuple[Group, ...] = (
     Group(names=("L1.inline",), measure=l1_inline),
     Group(names=("L1.thread_beside_cpu",), measure=l1_thread_beside_cpu),
     Group(names=("L2.thread",), measure=l2_thread),
+    Group(names=("flat.tokens1000", "flat.tokens100000"), measure=flat_tokens),
+    Group(names=("flat.transitions5000", "flat.transitions10000"), measure=flat_transitions),
+    Group(names=("flat.spawn_ms", "flat.wake_ms"), measure=large_net),
+    Group(names=("calls.rate", "calls.rate_thread"), measure=calls),
+    Group(names=("nested.fused_s", "nested.called_s"), measure=nested),
+    Group(
+        names=("million.fill_s", "million.wake_s", "million.anonymous_mb", "million.firing_us"),
+        measure=million,
+    ),
+    Group(names=("values.large_s", "values.large_peak_mb"), measure=large_value),
+    Group(names=("values.stream_mb", "values.stream_rate"), measure=stream),
+    Group(names=("values.kept_mb",), measure=kept_values),
     Group(names=("process.fanout",), measure=process_fanout),
     Group(names=("spawn.rate",), measure=spawn_rate),
     Group(names=("sleeping.anonymous_mb", "sleeping.restart_s"), measure=sleeping),

@@ -69,7 +69,10 @@ def among_tokens(setting: Setting, count: int) -> Rounds:
 def ring(count: int) -> tuple[Workflow, PlaceRef]:
     """Return a net of so many guarded transitions in a ring, which a token goes round, and where it begins."""
     workflow = Workflow("ring")
-    places = [workflow.place("start", entry=True, external=True), *(workflow.place(f"p{number}") for number in range(1, count))]
+    places = [
+        workflow.place("start", entry=True, external=True),
+        *(workflow.place(f"p{number}") for number in range(1, count)),
+    ]
     for number, place in enumerate(places):
         following = places[(number + 1) % count]
         workflow.transition(place >> following, f"go_{number}", handler=count_down, guard=is_going, run="inline")
@@ -94,7 +97,9 @@ def flat_tokens(setting: Setting) -> list[Figure]:
 def flat_transitions(setting: Setting) -> list[Figure]:
     """Measure firings in small and large nets, in turns."""
     sizes = setting.pick(TRANSITIONS, (10, 50, 100))
-    return _ratios(setting, "flat.transitions", sizes, TRANSITIONS, lambda size: Rounds(setting, *ring(size), {"anchor": [0]}))
+    return _ratios(
+        setting, "flat.transitions", sizes, TRANSITIONS, lambda size: Rounds(setting, *ring(size), {"anchor": [0]})
+    )
 
 
 def _ratios(

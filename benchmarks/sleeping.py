@@ -1,8 +1,5 @@
 """A hundred thousand sleeping instances: what they cost in memory, and how long a start takes over them."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import islice
@@ -11,20 +8,21 @@ from statistics import median
 
 from benchmarks.figure import Figure
 from benchmarks.finish import Finish
+from benchmarks.fresh import in_fresh_process
 from benchmarks.setting import Setting
 from benchmarks.sleepers import LACKING, SOON, TOMORROW, WORKFLOWS
 from placet import Instance, InstanceState, Pause, Receipt, Runtime
 
 AT_ONCE = 5_000  # requests on their way
-ROOT = Path(__file__).resolve().parent.parent
+AWAKEN = "benchmarks.awaken"
 
 
 def sleeping(setting: Setting) -> list[Figure]:
     """Measure fresh processes over an empty state and over a full one."""
     state, count, starts = setting.fresh(), setting.pick(100_000, 2_000), setting.pick(3, 1)
     populate(state, count, starts)
-    empty_mb = _fresh(setting.fresh(), "empty")["anonymous_mb"]
-    full = [_fresh(state, str(start)) for start in range(starts)]
+    empty_mb = in_fresh_process(AWAKEN, setting.fresh(), "empty")["anonymous_mb"]
+    full = [in_fresh_process(AWAKEN, state, start) for start in range(starts)]
     return figures(count, empty_mb, full)
 
 
@@ -76,13 +74,3 @@ def _in_turn(count: int, ask: "Callable[[int], Future[Instance]] | Callable[[int
     while futures := [ask(number) for number in islice(numbers, AT_ONCE)]:
         for future in futures:
             future.result()
-
-
-def _fresh(state: Path, start: str) -> dict[str, float]:
-    """Open a state in a new process and return what that found."""
-    command = [sys.executable, "-m", "benchmarks.awaken", str(state), start]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
-    if ended.returncode:
-        raise RuntimeError(f"the process over {state} failed: {ended.stderr.strip()}")
-    found: dict[str, float] = json.loads(ended.stdout)
-    return found

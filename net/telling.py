@@ -70,7 +70,7 @@ def to_request(instance: str, message: Intervention) -> PersonalRequests:
     """
     if isinstance(message, TaskRequest):
         return _about_task(instance, message)
-    if not isinstance(message, PlainMessage):  # as a caller without types may
+    if not isinstance(message, PlainMessage):  # pyright: ignore[reportUnnecessaryIsInstance] - a caller without types
         raise BadRequest(
             f"a {type(message).__name__} is nothing to tell", "use the methods `put`, `inject` and `edit_token`"
         )

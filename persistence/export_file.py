@@ -104,6 +104,8 @@ def read_export(path: Path) -> Export:
         raise BadCopy(str(path), "there is no such file", "check the path") from error
     except OSError as error:
         raise BadCopy(str(path), error.strerror or str(error), "check the path and its permissions") from error
+    except ValueError as error:  # NUL in it
+        raise BadCopy(repr(str(path)), "it is no path", "check the path") from error
 
 
 def read_export_from(file: BinaryIO, size_bytes: int, path: Path) -> Export:

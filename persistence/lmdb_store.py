@@ -42,6 +42,7 @@ _DAMAGE = (
 )
 _META_PAGES = 2
 _READER_TABLE_BYTES = 64 * (MAX_READERS + 2)  # a cache line a reader, and two for the head of the file
+_AHEAD_BYTES = 256 << 10  # values read ahead by a scan
 _FIRST_CHUNK, _CHUNK = 16, 1000  # entries read ahead by a scan: most scans are of one small instance
 
 
@@ -263,8 +264,16 @@ class LmdbStore:
 
 
 def _chunk(items: Iterator[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
+    """Read ahead: so many entries at most, and fewer where they are large."""
+    chunk: list[tuple[bytes, bytes]] = []
+    room_bytes = _AHEAD_BYTES
     with QuickSwitching():
-        return list(islice(items, size))
+        for entry in islice(items, size):
+            chunk.append(entry)
+            room_bytes -= len(entry[1])
+            if room_bytes < 0:
+                break
+    return chunk
 
 
 def _sealed(writes: Iterable[Write]) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:

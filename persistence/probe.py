@@ -3,10 +3,10 @@
 Three looks. The quick one, at every start, reads the two meta pages with `struct`, a few microseconds: magic number,
 version, page size, roots, and the size of the file against the last page number. It finds bad headers and truncation.
 The second walks the pages of the tree, again with `struct` (see `tree.py`), and counts the entries: pages that are
-none, which no process survives, and entries that went without a trace. It takes about 0.4 ms a MiB, so a large file gets
-it only where its last owner did not end cleanly, and a very large one not at all. Flipped bits in values are found by the
-checksums, when the value is read. The full look, on request or when the quick one doubts, walks the file in a child
-process, which may crash (SIGBUS, SIGSEGV) in our stead.
+none, which no process survives, and entries that went without a trace. It takes about 0.4 ms a MiB, so a large file
+gets it only where its last owner did not end cleanly, and a very large one not at all. Flipped bits in values are
+found by the checksums, when the value is read. The full look, on request or when the quick one doubts, walks the file
+in a child process, which may crash (SIGBUS, SIGSEGV) in our stead.
 
 Source of the layout: LMDB 0.9 `mdb.c`, MDB_page and MDB_meta, for 64-bit machines.
 """
@@ -38,6 +38,7 @@ _META_FLAG = 0x08
 _LARGEST_PAGE, _SMALLEST_PAGE = 65536, 256
 # page header: number, pad, flags, bounds; meta: magic, version, address, map size, free list, main tree, last page, txn
 _META = struct.Struct("=QHHIIIQQI28xQQI28xQQQQ")
+_KIND, _KIND_AT, _PLAIN = struct.Struct("=H"), 92, 0  # of the main tree: with any flag LMDB reads its pages otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +83,10 @@ def read_meta(page: bytes) -> Meta | None:
     if len(page) < _META.size:
         return None
     fields: tuple[int, ...] = _META.unpack_from(page)
-    number, _, flags, _, magic, version, _, _, size, free_entries, free, _, main_entries, main, last, transaction = fields
-    is_meta = magic == _MAGIC and version == _VERSION and flags & _META_FLAG and number in (0, 1)
+    number, _, flags, _, magic, version, _, _, size, free_entries, free = fields[:11]
+    _, main_entries, main, last, transaction = fields[11:]
+    (kind,) = _KIND.unpack_from(page, _KIND_AT)
+    is_meta = magic == _MAGIC and version == _VERSION and flags & _META_FLAG and number in (0, 1) and kind == _PLAIN
     if not is_meta or size & (size - 1) or not _SMALLEST_PAGE <= size <= _LARGEST_PAGE:
         return None
     return Meta(

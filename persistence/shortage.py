@@ -15,7 +15,7 @@ class Shortage(NamedTuple):
 
 _FILES = Shortage("this process may open no more files", "raise the limit (ulimit -n)")
 _TABLE = Shortage("this machine may open no more files", "close some elsewhere, or raise its limit")
-_THREADS = Shortage("no thread can be started", "raise the limit on processes (ulimit -u), or run fewer handlers at once")
+_THREADS = Shortage("no thread can be started", "raise the limit on processes (ulimit -u), or run fewer handlers")
 _MEMORY = Shortage("there is no memory left", "free some, or raise the limit (ulimit -v)")
 _BY_NUMBER = {errno.EMFILE: _FILES, errno.ENFILE: _TABLE, errno.ENOMEM: _MEMORY}
 

@@ -27,6 +27,12 @@ class Retry:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant."""
+        if type(self.attempts) is not int:
+            raise ValueError(f"attempts must be a whole number, got {self.attempts!r}")
+        for name in ("first_s", "factor", "most_s", "jitter"):
+            value: object = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{name} must be a number, got {value!r}")
         if self.attempts < 1:
             raise ValueError(f"attempts must be >= 1, got {self.attempts}")
         if not (0 <= self.first_s <= LONGEST_S and 0 <= self.most_s <= LONGEST_S):

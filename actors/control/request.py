@@ -111,7 +111,8 @@ encode_request = msgspec.json.Encoder().encode
 def decode_request(line: bytes) -> AnyRequest:
     """Return the request in one line. Raises `BadRequest`."""
     try:
-        json.loads(line, object_pairs_hook=_unique)  # msgspec takes the last of two equal keys, and says nothing
+        # msgspec takes the last of two equal keys, and says nothing
+        json.loads(line, object_pairs_hook=_unique, parse_int=str, parse_float=str)
         return _decoder.decode(line)
     except msgspec.ValidationError as error:
         raise BadRequest(str(error)) from error

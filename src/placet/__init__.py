@@ -1,8 +1,6 @@
 """Placet: durable workflows as Petri nets on supervised actors."""
 
 import sys
-from importlib import import_module
-from typing import TYPE_CHECKING
 
 if sys.platform == "win32":
     raise ImportError("placet runs on Linux, and embedded on macOS; Windows is not supported, use WSL there")
@@ -10,7 +8,10 @@ if sys.platform == "win32":
 from placet.cli import interrupt as _interrupt
 
 if _interrupt.is_command():
-    _interrupt.guard()  # before what takes its time to import
+    _interrupt.guard()  # before what takes its time to import, `typing` included
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from placet.actors.actor_handle import ActorHandle
 from placet.actors.answers import Entries, Receipt, RefusalCode

@@ -79,7 +79,12 @@ def test_a_suspect_waits_until_what_runs_has_answered() -> None:
 
 def test_user_code_that_was_marked_beside_handlers_runs_again_before_any_handler() -> None:
     asked: list[object] = []
-    driver = Driver(single(guard=lambda value: asked.append(value) or True), slots=0)
+
+    def guard(value: object) -> bool:
+        asked.append(value)
+        return True
+
+    driver = Driver(single(guard=guard), slots=0)
     for name in ("other", "suspect"):
         driver.spawn(driver.workflows[0], {"a": [name]}, name)
     assert driver.kernel.suspects.add("suspect", "t", accompanied=True) == 0

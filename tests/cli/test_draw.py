@@ -1,5 +1,6 @@
 """`placet draw`: which picture is written where, and what goes on in an instance."""
 
+import errno
 import json
 import os
 import pty
@@ -61,6 +62,32 @@ def test_an_instance_as_svg_in_a_file(call: Call, slow: Path, tmp_path: Path) ->
     picture = file.read_text(encoding="utf-8")
     assert {"slow · one · incident", "finish", "incident"} <= texts(picture)
     assert "ValueError: cannot finish 5" in picture
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_picture_that_finds_no_room_leaves_the_one_that_is_there(
+    call: Call, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "one.svg"
+    file.write_text("the old one", encoding="utf-8")
+    link = tmp_path / "link.svg"
+    link.symlink_to(file)
+    before = set(tmp_path.iterdir())
+    write = Path.write_text
+
+    def full(path: Path, text: str, *, encoding: str) -> int:
+        write(path, text[:10], encoding=encoding)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        answer = call("draw", quick, "--svg", link)
+    assert (answer.code, file.read_text(encoding="utf-8")) == (2, "the old one")
+    assert set(tmp_path.iterdir()) == before
+    assert call("draw", quick, "--svg", link).code == 0
+    assert link.is_symlink()
+    assert file.read_text(encoding="utf-8").startswith("<svg")
+    assert "No space left" in call("draw", quick, "--svg", "/dev/full").err
 
 
 def test_svg_for_programs(call: Call, quick: Path, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.endtoend.processes import finished
 
 UNITS = {
@@ -20,6 +22,25 @@ UNITS = {
     "L3.commits": "commits",
     "L3.p50_over_11_commits": "ratio",
     "process.fanout": "ratio",
+    "flat.tokens1000": "ratio",
+    "flat.tokens100000": "ratio",
+    "flat.transitions5000": "ratio",
+    "flat.transitions10000": "ratio",
+    "flat.spawn_ms": "ms",
+    "flat.wake_ms": "ms",
+    "calls.rate": "calls/s",
+    "calls.rate_thread": "calls/s",
+    "nested.fused_s": "s",
+    "nested.called_s": "s",
+    "million.fill_s": "s",
+    "million.wake_s": "s",
+    "million.anonymous_mb": "MB",
+    "million.firing_us": "us",
+    "values.large_s": "s",
+    "values.large_peak_mb": "MB",
+    "values.stream_mb": "MB",
+    "values.stream_rate": "MB/s",
+    "values.kept_mb": "MB",
     "spawn.rate": "instances/s",
     "sleeping.anonymous_mb": "MB",
     "sleeping.restart_s": "s",
@@ -31,18 +52,34 @@ UNITS = {
 }
 
 
-def test_every_figure_has_its_unit_and_a_value(tmp_path: Path) -> None:
-    code, out, err = finished(["-m", "benchmarks", "--quick", "--json", "--dir", str(tmp_path)], cwd=tmp_path)
+FAMILIES = (
+    ("L1", "L2", "L3", "limit", "peer"),
+    ("age", "process", "sleeping", "spawn", "waiting"),
+    ("calls", "flat", "million", "nested", "values"),
+)
+
+
+@pytest.mark.parametrize("families", FAMILIES, ids="-".join)
+def test_every_figure_has_its_unit_and_a_value(families: tuple[str, ...], tmp_path: Path) -> None:
+    code, out, err = finished(
+        ["-m", "benchmarks", *families, "--quick", "--json", "--dir", str(tmp_path)], cwd=tmp_path
+    )
     assert code == 0, err
     figures = {figure["name"]: figure for figure in map(json.loads, out.splitlines())}
-    assert {name: figure["unit"] for name, figure in figures.items() if name != "peer.dbos"} == UNITS
+    wanted = {name: unit for name, unit in UNITS.items() if name.partition(".")[0] in families}
+    units = {name: figure["unit"] for name, figure in figures.items() if name.partition(".")[0] in families}
+    assert units | wanted == units, "each is there, with its unit"
+    assert units.keys() - wanted.keys() <= {"peer.dbos"}
     assert all(figure["value"] > 0 for figure in figures.values())
-    assert figures["L3.commits"]["value"] == 11, "ten steps are eleven commits"
+    if "L3" in families:
+        assert figures["L3.commits"]["value"] == 11, "ten steps are eleven commits"
 
 
 def test_chosen_figures_come_with_the_limits_they_are_held_against(tmp_path: Path) -> None:
     listed = finished(["-m", "benchmarks", "--list"], cwd=tmp_path)
-    assert set(UNITS) <= set(listed[1].split())
+    names = set(listed[1].split())
+    assert names == {*UNITS, "peer.dbos"}
+    assert {name.partition(".")[0] for name in names} == {family for families in FAMILIES for family in families}
     code, out, err = finished(["-m", "benchmarks", "L2.thread", "--quick", "--dir", str(tmp_path)], cwd=tmp_path)
     assert code == 0, err
     assert [line.split()[0] for line in out.splitlines()] == ["figure", "limit.puts", "L2.thread"]

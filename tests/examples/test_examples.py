@@ -10,6 +10,7 @@ import pytest
 from tests.project.sources import ROOT
 
 SAID = {
+    "auction": ["bob bids 40: too low", "bob bids 60: leading", "lamp is completed: ('bob', 60)", "bob pays 60"],
     "approval": ["order-17: shipped: 2 lamps to Ann"],
     "orders": ["order-17 shipped: worth 1800, from shelf B2, insured, at attempt 2", "order-18 shipped: worth 900"],
     "render": ["@@@@", "render: attempt_failed at attempt 1", "render: fired at attempt 2", "publish: fired at attempt 1"],

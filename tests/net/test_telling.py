@@ -2,15 +2,33 @@
 
 import pytest
 
-from placet import Approve, Claim, Complete, Outputs, Pause, Reject, Unclaim, ValueNotEncodable
+from placet import (
+    Approve,
+    BadRequest,
+    Claim,
+    Complete,
+    DropToken,
+    FreezeToken,
+    MoveToken,
+    Outputs,
+    Pause,
+    Reject,
+    ThawToken,
+    Unclaim,
+    ValueNotEncodable,
+)
 from placet.actors.addressee import Addressee
 from placet.actors.control.request import decode_request
 from placet.actors.control.tasks import AboutTask, to_task_request
+from placet.actors.control.tokens import AboutTokens, to_token_message
 from placet.actors.lifecycle import InstanceState
+from placet.actors.messages import Inject
+from placet.actors.reader import StateReader
 from placet.actors.records import Header
 from placet.actors.task_request import TaskRequests
 from placet.net.request import encode_net_request
 from placet.net.telling import to_request
+from placet.persistence.memory_store import MemoryStore
 from placet.petri.plan import make_plan
 from placet.petri.workflow import Workflow
 
@@ -60,3 +78,32 @@ def test_a_value_that_json_would_change_is_refused() -> None:
 def test_the_target_of_a_pause_goes_along() -> None:
     received = decode_request(encode_net_request(to_request("i", Pause(by="eva", target="#urgent"))))
     assert getattr(received, "target", "") == "#urgent"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        MoveToken(token=4, place="left", by="eva", why="wrong way", request_id="r"),
+        DropToken(token=4, by="eva", request_id="r"),
+        FreezeToken(token=4, by="eva", request_id="r"),
+        ThawToken(token=4, by="eva", request_id="r"),
+    ],
+)
+def test_what_is_done_to_a_token_comes_out_as_it_went_in(
+    message: MoveToken | DropToken | FreezeToken | ThawToken,
+) -> None:
+    received = decode_request(encode_net_request(to_request("i", message)))
+    assert isinstance(received, AboutTokens)
+    assert to_token_message(received, addressee(), StateReader(MemoryStore())) == message
+
+
+def test_what_has_no_id_gets_one_so_that_it_may_be_sent_again() -> None:
+    first, second = (to_request("i", DropToken(token=4, by="eva")).request_id for _ in range(2))
+    assert first
+    assert first != second
+
+
+def test_what_is_nothing_to_tell_is_refused() -> None:
+    message = Inject(place="left", value=b"", by="eva")
+    with pytest.raises(BadRequest, match="a Inject is nothing to tell; use the methods `put`"):
+        to_request("i", message)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - as a user may

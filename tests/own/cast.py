@@ -1,7 +1,7 @@
 """The actors that tests of actors are about."""
 
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, ClassVar, assert_never
 
 from placet import Actor, Answered, Retry, Terminated
 
@@ -65,7 +65,7 @@ class Fussy(Actor[str]):
     """Notes what it is told, and raises at `bad` as long as its texts say so."""
 
     retry = Retry(attempts=2, first_s=1.0)
-    troubles: list[str] = []  # noqa: RUF012 - of the test, not of the actor
+    troubles: ClassVar[list[str]] = []  # of the test, not of the actor
 
     def receive(self, message: str) -> str:
         self.state.setdefault("seen", []).append(message)

@@ -390,10 +390,44 @@ PLANTS: tuple[Plant, ...] = (
         "a message that was set aside and is tried again is for a moment nowhere on disk",
         (
             "actors/kernel.py",
-            "if isinstance(again, Return | Undelivered | Intervention):",
+            "if isinstance(again, PostedMessage | Intervention):",
             "if isinstance(again, Undelivered):",
         ),
         about=100,
+    ),
+    _plant(
+        "an end untold",
+        "who watches an instance is not told of its end",
+        ("actors/derivation.py", "                tell_watchers(workflow, turn)\n", "                workflow.watchers.clear()\n"),
+        about=5,
+    ),
+    _plant(
+        "nobody watched",
+        "who watches what does not exist is told that something was not delivered, and never of an end",
+        ("actors/delivery.py", "    if isinstance(message, Watch):\n", "    if isinstance(message, Watch) and not reason:\n"),
+        about=80,
+    ),
+    _plant(
+        "token to come lost at recovery",
+        "tokens that are to come do not come after a start",
+        ("actors/recovery.py", "        elif kind == SCHEDULED:\n", "        elif kind == SCHEDULED and not value:\n"),
+        about=40,
+    ),
+    _plant(
+        "timer of an ending instance",
+        "a token whose time comes while its instance is being cancelled stays to come, and then comes with the next start",
+        (
+            "actors/schedule.py",
+            "    _forget(workflow, turn, coming)\n    if workflow.header.intent in ENDING:\n",
+            "    if workflow.header.intent in ENDING:\n",
+        ),
+        about=15,
+    ),
+    _plant(
+        "answers handed out",
+        "all answers that an actor ever gave go with each of its starts after a restart",
+        ("actors/state.py", "        if not name.startswith(ANSWER):\n", "        if name:\n"),
+        about=5,
     ),
     _plant(
         "state without a result",

@@ -123,7 +123,17 @@ def told_lines(text: str) -> list[str]:
 @pytest.mark.skipif(sys.platform != "linux", reason="the commands are written for a Linux shell")
 @pytest.mark.parametrize(
     "name",
-    ["tutorial.md", "testing.md", "copies.md", "nets.md", "people.md", "handlers.md", "executors.md", "composites.md"],
+    [
+        "tutorial.md",
+        "testing.md",
+        "copies.md",
+        "nets.md",
+        "people.md",
+        "handlers.md",
+        "executors.md",
+        "actors.md",
+        "composites.md",
+    ],
 )
 def test_every_step_of_the_page_works(name: str, tmp_path: Path) -> None:
     """Go through the page in order: files are written, programs and commands run, outputs compared."""

@@ -85,6 +85,7 @@ EXAMPLES: dict[PlacetError, int] = {
     net.NodeFailed("its engine ended 3 times within 60 s"): ENDED,
     net.TooLarge(5, 4): USAGE,
     SealBroken("a frame is not of this connection"): USAGE,
+    command.MachineLimit("this process may open no more files", "raise the limit (ulimit -n)"): ENDED,
     command.WrongUsage("quick needs tokens in start", "give them with --input JSON"): USAGE,
     command.BadFile("w.py", "invalid syntax", "mend it", 3): USAGE,
     command.BadJson("--input", "a comma is missing", 1, 13): USAGE,

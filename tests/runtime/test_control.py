@@ -51,6 +51,25 @@ def runtime(tmp_path: Path, gate: Gate) -> Generator[Runtime]:
         gate.open()
 
 
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        (b'{"do": "status", "do": "status"}', "bad_request", "the key 'do' twice"),
+        (b'{"do": "skip", "by": "x", "incident": 1, "output": {"a": 1, "a": 2}}', "bad_request", "'a' twice"),
+        (b"\xff\xfe", "bad_request", "not JSON"),
+        (b'{"do": "import", "file": "/tmp/\\u0000", "by": "x"}', "bad_copy", "it is no path"),
+    ],
+)
+def test_a_request_that_says_two_things_or_nothing_is_refused(
+    runtime: Runtime, line: bytes, code: str, told: str
+) -> None:
+    with connected(runtime) as connection:
+        connection.sendall(line + b"\n")
+        error = json.loads(connection.recv(1 << 16))["error"]
+    assert error["code"] == code
+    assert told in error["message"]
+
+
 def connected(runtime: Runtime) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(WAIT_S)

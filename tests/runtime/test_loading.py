@@ -40,7 +40,8 @@ def recorded(folder: Path) -> Path:
     file = folder / f"recorded_{folder.name}.py"
     file.write_text(RECORDED.format(name="known"), encoding="utf-8")
     (folder / "program.py").write_text(OPENS, encoding="utf-8")
-    code, _, err = finished(["-m", "placet", "run", str(file), "--state", "state", "--id", "i", "--input", "1"], cwd=folder)
+    words = ["-m", "placet", "run", str(file), "--state", "state", "--id", "i", "--input", "1"]
+    code, _, err = finished(words, cwd=folder)
     assert code == 0, err
     return file
 
@@ -102,7 +103,7 @@ def test_a_killed_start_leaves_the_name_of_the_file_behind(tmp_path: Path) -> No
 def ends(directory: Path, source: Source, times: int) -> None:
     """Leave what so many processes leave that end in a file."""
     for _ in range(times):
-        LoadingGuard(directory)._enter(source.file or source.module, source)  # pyright: ignore[reportPrivateUsage]
+        LoadingGuard(directory).enter(source.file or source.module, source)
 
 
 @pytest.mark.parametrize("known", ["file", "module"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import inf, nan
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,22 @@ def test_attempts_are_counted_in_all(attempts: int) -> None:
     delays = [retry.delay_s(failures, OF_KEY_ERROR, 0) for failures in range(1, attempts + 1)]
     assert None not in delays[:-1]
     assert delays[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"attempts": 1.5}, "attempts must be a whole number, got 1.5"),
+        ({"attempts": True}, "attempts must be a whole number, got True"),
+        ({"attempts": "3"}, "attempts must be a whole number, got '3'"),
+        ({"first_s": "x"}, "first_s must be a number, got 'x'"),
+        ({"most_s": None}, "most_s must be a number, got None"),
+        ({"factor": True}, "factor must be a number, got True"),
+    ],
+)
+def test_what_is_no_number_is_refused_by_name(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Retry(**wrong)
 
 
 def test_each_delay_is_longer_up_to_the_longest() -> None:

@@ -1,5 +1,7 @@
 """`placet draw`: a file's net, or an instance's with what is going on in it, as text, Mermaid, Graphviz or SVG."""
 
+import secrets
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -107,7 +109,7 @@ def _write_svg(file: str, picture: str, scene: Scene | None, *, is_json: bool) -
             say_lines(picture)
         return COMPLETED
     try:
-        Path(file).write_text(picture, encoding="utf-8")
+        _replace(Path(file), picture)
     except OSError as error:
         raise BadFile(file, f"it cannot be written ({error.strerror or error})", "give another file") from error
     if is_json:
@@ -115,6 +117,23 @@ def _write_svg(file: str, picture: str, scene: Scene | None, *, is_json: bool) -
     else:
         say(f"{file} written")
     return COMPLETED
+
+
+def _replace(path: Path, picture: str) -> None:
+    """Write a file whole or not at all: on a full disk what was there stays. Raises `OSError`."""
+    if path.exists() and not path.is_file():  # a device, a pipe
+        path.write_text(picture, encoding="utf-8")
+        return
+    target = path.resolve()  # a link stays one
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        draft.write_text(picture, encoding="utf-8")
+        if target.exists():
+            shutil.copymode(target, draft)
+        draft.replace(target)
+    except BaseException:  # Ctrl-C too
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _say_picture(notation: str, picture: str, scene: Scene | None) -> None:

@@ -12,7 +12,7 @@ from placet.net.messages import EngineConfig
 from placet.net.node import Lost, Node, NodeConfig, NodeEvent, Started
 
 if TYPE_CHECKING:
-    from placet.petri.workflow import Workflow
+    from placet.actors.spawning import Definable
 
 KEY = ".node.key"  # in the state directory, where no other file is named
 
@@ -87,7 +87,7 @@ class _Teller:
             say(f"node {where}; Ctrl-C stops it")
 
 
-def load_workflows(targets: tuple[str, ...]) -> list["Workflow"]:
+def load_workflows(targets: tuple[str, ...]) -> list["Definable"]:
     """Return the workflows of files, as `placet run` takes them; called in the process of the engine."""
     from placet.cli.source import know_files, load
 

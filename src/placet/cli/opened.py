@@ -53,7 +53,7 @@ def instance_of(reader: StateReader, id: str) -> InstanceView:
 
 
 def command_to_go_on(reader: StateReader, header: Header, state: Path) -> str:
-    """Return the command that runs an instance on, from where its workflow lies; that of a child runs its root"""
+    """Return the command that runs an instance on, from where its workflow lies; that of a child runs its root."""
     header = outermost(reader, header)
     source = reader.stored_net(header).source
     if not source.file:

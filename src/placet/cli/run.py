@@ -137,14 +137,14 @@ class _Run:
                 return None
             if self._tokens is None:
                 return None
-        elif self._tokens is None:
+        elif self._tokens is None and not definition.first:
             places = ", ".join(_entries(self._loaded))
             raise WrongUsage(f"{definition.name} needs tokens in {places}", "give them with --input JSON")
         return self._runtime.spawn_later(self._loaded.workflow, self._tokens, id=self._id)
 
     def _keep_its_net(self, header: Header) -> None:
         """An instance of an earlier version goes on with its stored net; its inputs must still be the same."""
-        note(f"warning: {self._loaded.workflow.name} has changed; {self._id} goes on with the net it was begun with")
+        note(f"warning: {header.workflow} has changed; {self._id} goes on with the net it was begun with")
         values = [(place, value) for place, several in (self._tokens or {}).items() for value in several]
         if values and fingerprint(values) != header.inputs:
             raise SpawnConflict(self._id, f"{self._id} was begun with other inputs; use another --id")

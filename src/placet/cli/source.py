@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from placet.actors.catalog import decode_stored_net, net_key, stored_net
 from placet.cli.errors import BadFile
@@ -14,6 +14,7 @@ from placet.persistence.directory import is_initialised
 from placet.petri.errors import PlacetError
 
 if TYPE_CHECKING:
+    from placet.actors.spawning import Definable
     from placet.petri.workflow import Workflow
 
 
@@ -24,13 +25,13 @@ NET_SUFFIX = ".net.json"
 class Loaded:
     """A workflow out of a file."""
 
-    workflow: "Workflow"
+    workflow: "Definable"
     tokens: Mapping[str, Sequence[object]] | None = None  # what a trace is spawned with; None: the user says
     tasks: int = 0  # firings it takes to the end; 0: nobody knows
 
 
 def load(target: str, time_scale: float) -> Loaded:
-    """Return the workflow of `x.py`, `x.py:name`, `x.net.json` or `x.json`.
+    """Return the workflow of `x.py`, `x.py:name`, `x.net.json` or `x.json`; `name` may be the class of an actor.
 
     Raises `BadFile`, `NetError` for a net, `TraceError` for a trace, and `DefinitionError` for a workflow.
     """
@@ -82,7 +83,8 @@ def _trace(path: Path, time_scale: float) -> Loaded:
 
 
 def _python(path: Path, name: str) -> Loaded:
-    workflow = _chosen(_workflows(_run_file(path)), path, name)
+    module = _run_file(path)
+    workflow = _actor(module, name) or _chosen(_workflows(module), path, name)
     workflow.definition()  # a mistake in it is the file's, and shown before anything starts
     return Loaded(workflow=workflow)
 
@@ -116,6 +118,14 @@ def _workflows(module: ModuleType) -> dict[str, "Workflow"]:
         if isinstance(value, Workflow):
             found.setdefault(id(value), (name, value))
     return dict(found.values())
+
+
+def _actor(module: ModuleType, name: str) -> "Definable | None":
+    """Return the class of an actor that is named."""
+    from placet.actors.own.actor import Actor  # as below
+
+    found = vars(module).get(name)
+    return cast("type[Actor[object]]", found) if isinstance(found, type) and issubclass(found, Actor) else None
 
 
 def _chosen(found: dict[str, "Workflow"], path: Path, name: str) -> "Workflow":

@@ -112,7 +112,10 @@ def _in_kernel(path: Path) -> Face | None:
 
 def _lines(path: Path, face: Face, stored: StateStatus) -> list[str]:
     pid = face["pid"]
-    lines = [f"state {path}", "engine: none" if pid is None else f"engine: process {pid or 'unknown'}, {face['health']}"]
+    lines = [
+        f"state {path}",
+        "engine: none" if pid is None else f"engine: process {pid or 'unknown'}, {face['health']}",
+    ]
     if face["problem"]:
         lines.append(f"problem: {face['problem']}")
     counts = ", ".join(f"{count} {state}" for state, count in stored.instances.items())

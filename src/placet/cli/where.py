@@ -66,7 +66,8 @@ def anywhere(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command, in place of its parameter `where`, the options that say where."""
 
     @wraps(command)
-    def told(*args: Any, state: Path, connect: str, key_file: Path | None, **kwargs: Any) -> int:  # as Typer has them
+    def told(*args: Any, state: Path, connect: str, key_file: Path | None, **kwargs: Any) -> int:
+        # `Any`: whatever options the command has besides.
         return command(*args, where=Where(state=state, node=connect, key_file=key_file), **kwargs)
 
     signature = inspect.signature(command)

@@ -27,7 +27,7 @@ from placet.testing.functions import TagGuard, World
 from placet.testing.image import Image, Outlook, outlook_of, read_image, value_of
 from placet.testing.ledger import InstanceLedger, open_sums
 from placet.testing.letters import Letters
-from placet.testing.watches import check_watches
+from placet.testing.watches import check_watches, pair
 
 ROOT_BYTES = 10
 MOST_LOSSES = 6  # three, and three alone, as promised: not as the code under test has it
@@ -282,12 +282,11 @@ class Checks:
         if isinstance(message, Undelivered):
             self.set_aside.add(message.target)
         elif isinstance(message, Intervention):
-            self.set_aside.add(message.why)
-            self.set_aside.add(message.by)  # of an end
+            self.set_aside |= {message.why, pair(message.instance, message.by)}  # it may tell of an end
         elif isinstance(message, Schedule):
             self.set_aside.add(message.by)
         elif isinstance(message, Watch):
-            self.set_aside.add(message.watcher)
+            self.set_aside.add(pair(message.watcher, message.instance))
 
     def _check_named_values(self, image: Image, before: Image | None) -> None:
         """The state of an instance is what the results that counted made of it."""

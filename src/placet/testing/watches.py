@@ -1,4 +1,4 @@
-"""Who watched another instance has been told of its end: once, whichever came first, and whichever engine each is in."""
+"""Who watched another instance has been told of its end: once, whichever came first, whatever engine each is in."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,27 +25,34 @@ def check_watches(calls: Calls, letters: Letters, excused: set[str], deaf: set[b
     for (watcher, target), count in sorted(counted.items()):
         found = calls.find(watcher)
         assert found is not None, watcher
-        _check(found, calls.find(target), target, count, {watcher, target} & excused, deaf)
+        other = calls.find(target)
+        known = pair(watcher, target) in excused or _is_told(other, watcher)
+        _check(found, other, target, count, known or {found[1].root, *([other[1].root] if other else [])} & deaf)
+
+
+def pair(watcher: str, target: str) -> str:
+    """Return how a message about one watching another is named among those that are set aside."""
+    return f"{watcher} watches {target}"
+
+
+def _is_told(target: "tuple[Checks, Image] | None", watcher: str) -> bool:
+    """Return whether a target knows that what it sent to who watches it had no effect."""
+    return target is not None and watcher in target[0].ledgers[target[1].root].undelivered
 
 
 def _check(
-    watcher: "tuple[Checks, Image]",
-    target: "tuple[Checks, Image] | None",
-    id: str,
-    count: int,
-    excused: set[str],
-    deaf: set[bytes],
+    watcher: "tuple[Checks, Image]", target: "tuple[Checks, Image] | None", id: str, count: int, excused: object
 ) -> None:
     checks, image = watcher
     told = checks.ledgers[image.root].told[id]
     what = f"{image.header.instance} asked {count} times for the end of {id}, and was told {told} times"
     require(told <= count, "an end is told once", what)
-    if excused or image.root in deaf or (target is not None and target[1].root in deaf):
-        return
     plan = checks.plan(image)
-    if not plan.places[plan.place_index[PLACE]].external:
-        require(told == 0, "tokens come only where they may", what)
-    elif target is None:
+    external = plan.places[plan.place_index[PLACE]].external
+    require(external or not told, "tokens come only where they may", what)
+    if excused or not external:
+        return
+    if target is None:
         require(told == count or image.is_over, "who watches nobody is told", what)
     elif target[1].is_over:
         require(told > 0, "an end is told", what)
