@@ -276,7 +276,7 @@ class Kernel:
             self._undelivered(f"there is no instance {message.instance}")
         else:
             spent = self._turn(root, message)
-        if self._arriving is not None:  # unless it is to be handled again, after a fault
+        if self._arriving:  # unless it is to be handled again, after a fault
             self._pending.drop(outbox_key(sent.entry))
             self._arriving = None
         return spent

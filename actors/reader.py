@@ -6,7 +6,7 @@ Works on any view of a store, beside a running engine or without one, and never 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TypeAlias
 
 from placet.actors.calls import child_id
@@ -262,9 +262,9 @@ class StateReader:
         """Return how many results of an instance have counted; reads its header and firings, not its tokens."""
         return max((entry.fired for entry in self._counting(instance)), default=0)
 
-    def standing(self, instance: str) -> tuple[Header | None, list[FiringView]]:
-        """Return an instance's header and the firings that have not failed for good; reads what `fired` reads."""
-        entries = list(self._counting(instance))
+    def standing(self, instance: str, most: int) -> tuple[Header | None, list[FiringView]]:
+        """Return an instance's header and the firings that have not failed for good, of the first `most` it has."""
+        entries = list(islice(self._counting(instance), most + 1))
         header = next((entry for entry in entries if isinstance(entry, Header)), None)
         if header is None:
             return None, []

@@ -44,7 +44,7 @@ def held_up_by(reader: StateReader, instance: str) -> list[Header]:
     found: list[Header] = []
     followed = [instance]
     for one in followed:
-        header, firings = reader.standing(one)
+        header, firings = reader.standing(one, MOST_FOLLOWED)
         children = [firing.child for firing in firings if firing.child]
         if header is None or len(children) < len(firings) or len(followed) + len(children) > MOST_FOLLOWED:
             return []

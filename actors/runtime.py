@@ -413,4 +413,4 @@ class Runtime:
 
 def client_of(runtime: Runtime) -> EngineClient:
     """Return what a runtime asks its engine through: for Placet's own commands, desks and tests, not for users."""
-    return runtime._client
+    return runtime._client  # pyright: ignore[reportPrivateUsage]  a friend of the class: users have no business with it

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from threading import Event
 
 from benchmarks.awaken import anonymous_mb
 from benchmarks.figure import Figure
@@ -64,7 +65,7 @@ def stream(setting: Setting) -> list[Figure]:
         begin_s = time.perf_counter()
         for second in range(seconds):
             _hand_on(runtime, [f"{second}-{number}" for number in range(a_second)], values)
-            time.sleep(max(0.0, begin_s + second + 1 - time.perf_counter()))
+            Event().wait(max(0.0, begin_s + second + 1 - time.perf_counter()))
             if second + 1 <= WARM_S:
                 warm_mb = anonymous_mb()
             else:

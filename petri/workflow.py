@@ -287,7 +287,7 @@ class Workflow:
     def callees(self) -> "tuple[Workflow, ...]":
         """The workflows that this one calls, and those that they call; each once, itself not among them."""
         found: dict[int, Workflow] = {}
-        waiting = [self]
+        waiting: list[Workflow] = [self]
         while waiting:
             for part in waiting.pop()._parts:
                 if id(part) not in found:

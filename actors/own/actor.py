@@ -1,7 +1,7 @@
 """The base of durable actors of users' own."""
 
 from collections.abc import MutableMapping
-from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 from placet.actors.context import Context
 from placet.actors.own.definition import definition_of
@@ -120,10 +120,3 @@ class Actor(Generic[M]):
     def definition(cls) -> Definition:
         """Return the workflow that its actors are instances of. Raises `DefinitionError`."""
         return definition_of(cls, Actor)
-
-    @classmethod
-    def working(cls, work: Work) -> Self:
-        """Return an actor for one message: for Placet itself."""
-        actor = cls.__new__(cls)
-        object.__setattr__(actor, "_work", work)
-        return actor

@@ -21,5 +21,5 @@ class Answered:
     """What an actor that was asked by another one returned; `request` is what `Actor.ask` returned."""
 
     request: str
-    value: Any  # whatever `receive` returned there
+    value: Any  # `Any`: whatever `receive` returned there
     by: str  # id of the actor that was asked

@@ -34,7 +34,8 @@ class Work:
         self.context = context
         self.letter = letter
         self.state = ActorState(context.notes)
-        self.actor = kind.working(self)
+        self.actor = kind.__new__(kind)
+        object.__setattr__(self.actor, "_work", self)  # it takes no attributes otherwise
         self._kind = kind
         self._timers: dict[str, str] = dict(self._kept(TIMERS) or {})
         self._answers: list[str] = list(self._kept(ANSWERS) or ())

@@ -187,7 +187,11 @@ def test_a_choice_takes_the_exit_that_has_the_token() -> None:
 def test_entries_and_exits_are_named_where_their_order_is_another() -> None:
     child = Workflow("pair")
     left, right, low, high = child.places("left right low high")
-    child.transition((left & right) >> (low & high), "sort", handler=lambda a, b: (low(min(a, b)), high(max(a, b))))
+
+    @child.transition((left & right) >> (low & high))
+    def sort(a: int, b: int) -> object:
+        return low(min(a, b)), high(max(a, b))
+
     workflow = Workflow("sorter")
     one, two, upper = workflow.places("one two upper")
     lower = workflow.place("lower")
@@ -256,7 +260,11 @@ def test_a_call_whose_transition_is_paused_begins_nothing_new() -> None:
 def test_forty_levels_of_calls_return() -> None:
     workflow = Workflow("deep")
     start, again, end = workflow.places("start again end")
-    workflow.transition(start >> (again | end), "step", handler=lambda n: again(n - 1) if n else end(n), run="inline")
+
+    @workflow.transition(start >> (again | end), run="inline")
+    def step(n: int) -> object:
+        return again(n - 1) if n else end(n)
+
     workflow.call(again >> end, "d", workflow)
     driver = Driver(workflow)
     driver.spawn(workflow, {"start": [40]})

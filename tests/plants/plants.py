@@ -27,13 +27,13 @@ class Plant:
     is_silent: bool = False  # all unit tests pass with it
 
 
-def _plant(name: str, what: str, *edits: tuple[str, str, str], about: int, is_silent: bool = False) -> Plant:
+def plant(name: str, what: str, *edits: tuple[str, str, str], about: int, is_silent: bool = False) -> Plant:
     made = tuple(Edit(file=file, old=old, new=new) for file, old, new in edits)
     return Plant(name=name, what=what, edits=made, about=about, is_silent=is_silent)
 
 
 PLANTS: tuple[Plant, ...] = (
-    _plant(
+    plant(
         "commit gate",
         "a batch that ends out of budget lets its effects go, and is written with the next one",
         (
@@ -56,7 +56,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=1,
     ),
-    _plant(
+    plant(
         "dedup of results",
         "a failure counts for a later attempt than its own",
         (
@@ -69,7 +69,7 @@ PLANTS: tuple[Plant, ...] = (
         about=60,
         is_silent=True,
     ),
-    _plant(
+    plant(
         "rollback incomplete",
         "an instance stays in memory as it is when the turn of a timer raised",
         (
@@ -80,7 +80,7 @@ PLANTS: tuple[Plant, ...] = (
         about=31,
         is_silent=True,
     ),
-    _plant(
+    plant(
         "timer lost at recovery",
         "back-off timers of instances that are woken anyway are not set",
         (
@@ -91,7 +91,7 @@ PLANTS: tuple[Plant, ...] = (
         about=11,
         is_silent=True,
     ),
-    _plant(
+    plant(
         "attempt not counted",
         "a firing that was withdrawn starts again under the same number",
         (
@@ -101,7 +101,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=5,
     ),
-    _plant(
+    plant(
         "false stuck",
         "a transition whose oldest token is gone is forgotten although others wait",
         (
@@ -111,14 +111,14 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=9,
     ),
-    _plant(
+    plant(
         "age lost",
         "a token put back goes to the end of its place",
         ("actors/place.py", 'age belongs."""\n        _sort_in(self.tokens, token)\n', 'age belongs."""\n'),
         about=17,
         is_silent=True,
     ),
-    _plant(
+    plant(
         "history link lost",
         "the last record is looked for in the header alone",
         (
@@ -128,7 +128,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=1,
     ),
-    _plant(
+    plant(
         "born and changed confused",
         "what is written again counts as born in the batch, so that deleting it in the same batch leaves it on disk",
         (
@@ -138,7 +138,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=1,
     ),
-    _plant(
+    plant(
         "guard ignored on wake",
         "tokens read back from disk pass every guard",
         (
@@ -153,7 +153,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=4,
     ),
-    _plant(
+    plant(
         "wake-up lost",
         "an instance that got some slots, and wants more, is not queued again",
         (
@@ -165,7 +165,7 @@ PLANTS: tuple[Plant, ...] = (
         about=7,
         is_silent=True,
     ),
-    _plant(
+    plant(
         "skip counted twice",
         "a skipped firing stays open",
         (
@@ -175,13 +175,13 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=1,
     ),
-    _plant(
+    plant(
         "deadline outlives its attempt",
         "a timer that was on its way ends the next attempt, or its back-off",
         ("actors/composite.py", "        if firing.due > turn.now:\n", "        if firing.due < 0.0:\n"),
         about=5,
     ),
-    _plant(
+    plant(
         "clean stop forgotten",
         "what a clean stop interrupted is lost if the next engine crashes before it has looked everywhere",
         (
@@ -191,7 +191,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=24,
     ),
-    _plant(
+    plant(
         "suspects in company",
         "a firing that was lost too often runs beside others after a failure or a clean stop",
         (
@@ -201,13 +201,13 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=17,
     ),
-    _plant(
+    plant(
         "numbers used again",
         "after a start token ids go on from the header, although firings hold later ones",
         ("actors/waking.py", "        workflow.serial = max(workflow.serial, firing.serial)\n", ""),
         about=3,
     ),
-    _plant(
+    plant(
         "asleep and forgotten",
         "an instance with nothing in flight is not woken at a start",
         (
@@ -217,13 +217,13 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=3,
     ),
-    _plant(
+    plant(
         "place asleep for good",
         "a place put to sleep is empty when it wakes",
         ("actors/workflow.py", "            self._asleep.add(index)\n", "            self._asleep.discard(index)\n"),
         about=3,
     ),
-    _plant(
+    plant(
         "request repeated",
         "a request id is remembered only until the instance changes its state",
         (
@@ -233,7 +233,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=4,
     ),
-    _plant(
+    plant(
         "one attempt too many",
         "a retry counts failures from nought",
         (
@@ -243,7 +243,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=11,
     ),
-    _plant(
+    plant(
         "chunks left behind",
         "the chunks of a consumed large value stay on disk",
         (
@@ -253,7 +253,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=49,
     ),
-    _plant(
+    plant(
         "ready and forgotten",
         "a firing that waits for a slot is not looked for again after its instance slept",
         (
@@ -263,7 +263,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=3,
     ),
-    _plant(
+    plant(
         "slot leaked",
         "the slot of a firing that was withdrawn stays taken",
         (
@@ -273,13 +273,13 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=5,
     ),
-    _plant(
+    plant(
         "room not given back",
         "the room a firing had reserved in a place with a capacity stays taken",
         ("actors/composite.py", "            workflow.reserve(firing.transition, -1)\n", "            pass\n"),
         about=10,
     ),
-    _plant(
+    plant(
         "delay starts anew",
         "a token that a firing had taken and that comes back waits as if it had just come",
         (
@@ -289,7 +289,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=10,
     ),
-    _plant(
+    plant(
         "task of a token that is gone",
         "a task stays open when its token is taken by a rival",
         (
@@ -299,17 +299,17 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=10,
     ),
-    _plant(
+    plant(
         "frozen forgotten",
         "a frozen token may be taken once its instance has slept",
         (
-            "actors/workflow.py",
+            "actors/place.py",
             "            if kind == TOKEN and token in frozen:\n",
-            "            if kind == HEADER:\n",
+            "            if kind != TOKEN and token in frozen:\n",
         ),
         about=10,
     ),
-    _plant(
+    plant(
         "outbox not written",
         "a message to another instance is on its way, and nowhere on disk",
         (
@@ -319,13 +319,13 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=10,
     ),
-    _plant(
+    plant(
         "received and forgotten",
         "what was taken in from another engine is not noted, so that it is taken in again after a crash",
         ("actors/outbox.py", '            writes[received_key(channel)] = last.to_bytes(8, "big")\n', ""),
         about=20,
     ),
-    _plant(
+    plant(
         "doubles taken in",
         "a message that the network doubles is handled twice",
         (
@@ -335,19 +335,19 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=20,
     ),
-    _plant(
+    plant(
         "gaps taken in",
         "a message that comes before another of its channel is taken in, and that other one never",
         ("actors/outbox.py", "        if parcel.number == last + 1:\n", "        if parcel.number > last:\n"),
         about=20,
     ),
-    _plant(
+    plant(
         "channel numbers used again",
         "after a start a channel gives numbers once more that it gave before",
         ("actors/outbox.py", '        writes[channel_key(channel, 0)] = number.to_bytes(8, "big")\n', ""),
         about=20,
     ),
-    _plant(
+    plant(
         "channels forgotten at a start",
         "what another engine has not acknowledged is not sent again after a crash",
         (
@@ -357,13 +357,13 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=20,
     ),
-    _plant(
+    plant(
         "cancelled over its children",
         "an instance that is cancelled does not wait for the children it has called",
         ("actors/interventions.py", "busy = (Phase.RUNNING, Phase.CALLED)\n", "busy = (Phase.RUNNING,)\n"),
         about=20,
     ),
-    _plant(
+    plant(
         "cancelled children are silent",
         "a child that is cancelled returns nothing",
         (
@@ -373,19 +373,19 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=20,
     ),
-    _plant(
+    plant(
         "copies return too",
         "the copy of a child answers its original's caller",
         ("actors/copies/entries.py", "    header.caller = None  # which has, or waits for, the original\n", ""),
         about=400,
     ),
-    _plant(
+    plant(
         "time of a call lost at recovery",
         "the timers of calls are not set at a start",
         ("actors/recovery.py", " or (firing.phase is Phase.CALLED and firing.due):\n", ":\n"),
         about=400,
     ),
-    _plant(
+    plant(
         "a parked return is lost",
         "a message that was set aside and is tried again is for a moment nowhere on disk",
         (
@@ -395,41 +395,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=100,
     ),
-    _plant(
-        "an end untold",
-        "who watches an instance is not told of its end",
-        ("actors/derivation.py", "                tell_watchers(workflow, turn)\n", "                workflow.watchers.clear()\n"),
-        about=5,
-    ),
-    _plant(
-        "nobody watched",
-        "who watches what does not exist is told that something was not delivered, and never of an end",
-        ("actors/delivery.py", "    if isinstance(message, Watch):\n", "    if isinstance(message, Watch) and not reason:\n"),
-        about=80,
-    ),
-    _plant(
-        "token to come lost at recovery",
-        "tokens that are to come do not come after a start",
-        ("actors/recovery.py", "        elif kind == SCHEDULED:\n", "        elif kind == SCHEDULED and not value:\n"),
-        about=40,
-    ),
-    _plant(
-        "timer of an ending instance",
-        "a token whose time comes while its instance is being cancelled stays to come, and then comes with the next start",
-        (
-            "actors/schedule.py",
-            "    _forget(workflow, turn, coming)\n    if workflow.header.intent in ENDING:\n",
-            "    if workflow.header.intent in ENDING:\n",
-        ),
-        about=15,
-    ),
-    _plant(
-        "answers handed out",
-        "all answers that an actor ever gave go with each of its starts after a restart",
-        ("actors/state.py", "        if not name.startswith(ANSWER):\n", "        if name:\n"),
-        about=5,
-    ),
-    _plant(
+    plant(
         "state without a result",
         "what a handler puts into the state stays, though its result was stale",
         (
@@ -440,7 +406,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=10,
     ),
-    _plant(
+    plant(
         "read copy left behind",
         "the chunks of a large value that a firing had read stay on disk",
         (
@@ -450,7 +416,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=10,
     ),
-    _plant(
+    plant(
         "group not whole",
         "a map goes on when all results of its list but one are there",
         (
@@ -460,7 +426,7 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=10,
     ),
-    _plant(
+    plant(
         "empty group forgotten",
         "a list without items is forgotten while another is put together",
         (

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.plants.garden import hunt, planted, unit_tests
+from tests.plants.later_plants import LATER_PLANTS
 from tests.plants.plants import PLANTS, Plant
 
+ALL = (*PLANTS, *LATER_PLANTS)
 SEEDS = 1_000  # within which each must be caught
 
 
@@ -14,7 +16,7 @@ def named(plant: Plant) -> str:
     return plant.name.replace(" ", "-")
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=named)
+@pytest.mark.parametrize("plant", ALL, ids=named)
 def test_a_plant_fits_into_the_code(plant: Plant, tmp_path: Path) -> None:
     source = planted(plant, tmp_path)
     for edit in plant.edits:
@@ -23,19 +25,19 @@ def test_a_plant_fits_into_the_code(plant: Plant, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.simulation
-@pytest.mark.parametrize("plant", PLANTS, ids=named)
+@pytest.mark.parametrize("plant", ALL, ids=named)
 def test_a_plant_is_caught(plant: Plant, tmp_path: Path) -> None:
     catch = hunt(planted(plant, tmp_path), seeds=SEEDS)
     assert catch is not None, f"{plant.name} was not noticed by {SEEDS} seeds: {plant.what}"
 
 
 def test_half_of_ten_plants_or_more_are_silent() -> None:
-    assert len(PLANTS) >= 10
-    assert sum(plant.is_silent for plant in PLANTS) >= 5
+    assert len(ALL) >= 10
+    assert sum(plant.is_silent for plant in ALL) >= 5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plant", [plant for plant in PLANTS if plant.is_silent], ids=named)
+@pytest.mark.parametrize("plant", [plant for plant in ALL if plant.is_silent], ids=named)
 def test_a_silent_plant_is_seen_by_no_unit_test(plant: Plant, tmp_path: Path) -> None:
     planted(plant, tmp_path)
     assert not unit_tests(tmp_path), "a unit test catches it now: it is silent no more"

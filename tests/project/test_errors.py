@@ -13,6 +13,7 @@ from placet.actors import errors as engine
 from placet.actors.executors.portable import NotPortable
 from placet.actors.given import WrongTokens
 from placet.actors.lifecycle import IllegalMove
+from placet.actors.own import errors as own
 from placet.actors.phases import IllegalPhase
 from placet.cli import errors as command
 from placet.cli.output import NotWritten
@@ -58,6 +59,8 @@ EXAMPLES: dict[PlacetError, int] = {
     copies.BadCopy("one.export", "it is cut off"): USAGE,
     copies.StateOccupied("state"): USAGE,
     engine.no_instance("order-17"): USAGE,
+    own.NotAnswered("c1", "c1 has an open incident"): ENDED,
+    own.StateTooNew("c1", 3, 2): USAGE,
     engine.SpawnConflict("order-17", "an instance order-17 exists with other inputs; use another id"): USAGE,
     engine.RequestRefused("order-17", "eva has decided it; nothing was done", "decided", "eva", 3.0): ENDED,
     engine.NotCompleted("order-17", "order-17 is stuck; placet show order-17 says where", "stuck"): ENDED,

@@ -16,7 +16,7 @@ from placet import (
     Workflow,
     WrongType,
 )
-from tests.runtime.workflows import WAIT_S
+from tests.runtime.workflows import WAIT_S, Gate
 
 S = InstanceState
 
@@ -189,3 +189,43 @@ def test_children_with_ids_too_long_to_be_keys_are_found(tmp_path: Path) -> None
         assert len(found.id.encode()) > 400
         assert found.parent() is not None
         assert part(runtime, f"{found.id}/checked").is_place
+
+
+# -- who is waited for --------------------------------------------------------------------------------------------
+
+
+def test_who_waits_below_is_named_those_in_trouble_first_and_nobody_while_anything_runs(tmp_path: Path) -> None:
+    gate = Gate()
+
+    def weigh(kilos: int) -> int:
+        if kilos == 1:
+            gate.pass_through()
+        if kilos == 2:
+            raise ValueError("too light")
+        return kilos
+
+    child = Workflow("weighing")
+    items, weighed, packed = child.places("items weighed packed")
+    child.transition(items >> weighed, "weigh", handler=weigh)
+    child.task(weighed >> packed, "inspect")
+    workflow = Workflow("parcels")
+    received, shipped = workflow.places("received shipped")
+    workflow.call(received >> shipped, "pack", child)
+    with Runtime(tmp_path / "state", [workflow], control=False) as runtime:
+        parent = runtime.spawn(workflow, {received: [1, 2, 3]}, id="one")
+        first, second, third = parent.children()
+        gate.wait_reached()
+        second.wait_until([S.INCIDENT], WAIT_S)
+        task = third.wait_task("inspect", WAIT_S)
+        assert runtime.explain("one") == "one is running"
+        gate.open()
+        first.wait_task("inspect", WAIT_S)
+        assert "one is running, and waits: one/pack.5 has an open incident" in runtime.explain("one")
+        second.fail(second.view().incidents[0].number, by="eva")
+        parent.wait_until([S.INCIDENT], WAIT_S)
+        parent.skip(parent.view().incidents[0].number, 2, by="eva")
+        first.complete(next(first.tasks()).id, by="eva")
+        parent.wait_until([S.RUNNING], WAIT_S)
+        assert runtime.explain("one").endswith(f"one/pack.6 is waiting: a person is to decide on {task.id}")
+        third.complete(task.id, by="eva")
+        assert sorted(map(str, parent.result(WAIT_S)["shipped"])) == ["1", "2", "3"]
