@@ -9,16 +9,19 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from placet.actors.arguments import LONGEST_ID
 from placet.actors.catalog import registered
 from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import Call, Cancel, Return, Spawn, encode_message
+from placet.actors.messages import MOST_MESSAGE_BYTES, Call, Cancel, Return, Spawn, encode_message
 from placet.actors.records import TIMED_OUT, Caller, Failure, Firing, Phase, encode
 from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs
 from placet.persistence.history import RecordKind
+from placet.persistence.values import decode
 from placet.petri.behaviour import Definition
 from placet.petri.calling import entries_of
 from placet.petri.plan import TransitionPlan
+from placet.petri.typed import accepts, name_of
 
 if TYPE_CHECKING:
     from placet.actors.workflow import WorkflowActor
@@ -37,8 +40,10 @@ def child_id(instance: str, transition: str, number: int, attempt: int) -> str:
 # -- the parent --------------------------------------------------------------------------------------------------
 
 
-def call(workflow: "WorkflowActor", turn: Turn, firing: Firing, transition: TransitionPlan, values: list[bytes]) -> str:
-    """Send the `Call` of a firing's attempt, `values` being those of its arguments, and return the child's id."""
+def call(
+    workflow: "WorkflowActor", turn: Turn, firing: Firing, transition: TransitionPlan, values: list[bytes]
+) -> Failure | None:
+    """Send the `Call` of a firing's attempt, `values` being those of its arguments; return why it cannot be sent."""
     assert transition.called is not None, transition.path
     header = workflow.header
     child = child_id(header.instance, transition.path, firing.number, firing.attempt)
@@ -51,9 +56,14 @@ def call(workflow: "WorkflowActor", turn: Turn, firing: Firing, transition: Tran
         arguments=tuple(tuple(islice(left, arc.weight)) for arc in transition.arguments),
         incarnation=int.from_bytes(_digest(f"{child}#{header.incarnation}".encode(), 4), "big"),
     )
-    turn.rare().sent.append(encode_message(message))
+    encoded = encode_message(message)
+    if len(child) > LONGEST_ID:
+        return _failure(NOT_CALLED, f"calls nest too deep: {child[:80]}… is longer than {LONGEST_ID} characters")
+    if len(encoded) > MOST_MESSAGE_BYTES:
+        return _failure(NOT_CALLED, f"its arguments have {len(encoded)} bytes, {MOST_MESSAGE_BYTES} is the limit")
+    turn.rare().sent.append(encoded)
     workflow.record(turn, RecordKind.CALLED, transition.path, firing.number, firing.attempt, detail={"child": child})
-    return child
+    return None
 
 
 def cancel_child(workflow: "WorkflowActor", turn: Turn, firing: Firing, why: str) -> None:
@@ -103,11 +113,31 @@ def _outputs(transition: TransitionPlan, message: Return) -> Outputs | Failure:
     if not fits:
         there = ", ".join(f"{count} in {name}" for name, count in zip(names, counts, strict=True))
         return _wrong(f"{message.child} completed with the tokens {there}, and {transition.path} takes {weights}")
-    return tuple((position, value) for position, name in enumerate(names) for value in found[name])
+    outputs = tuple((position, value) for position, name in enumerate(names) for value in found[name])
+    types = transition.behaviour.types if transition.behaviour else ()
+    for position, value in outputs if types else ():
+        if problem := mistyped(types[position], value):
+            return _wrong(f"{message.child} completed with {problem} for `{transition.output_names[position]}`")
+    return outputs
 
 
 def _wrong(problem: str) -> Failure:
-    return Failure(type=WRONG_RESULT, message=problem, types=(WRONG_RESULT,))
+    return _failure(WRONG_RESULT, problem)
+
+
+def _failure(kind: str, problem: str) -> Failure:
+    return Failure(type=kind, message=problem, types=(kind,))
+
+
+def mistyped(declared: object, encoded: bytes) -> str:
+    """Return what is wrong with a value for a place of a declared type; "": nothing, or it cannot be loaded here."""
+    if declared is None:
+        return ""
+    try:
+        value = decode(encoded)
+    except BaseException:  # what loads a user's type may raise anything; where it is used it is loaded again
+        return ""
+    return "" if accepts(declared, value) else f"{value!r:.80}, which is no {name_of(declared)},"
 
 
 # -- the child ---------------------------------------------------------------------------------------------------
@@ -126,6 +156,11 @@ def called_spawn(message: Call, definition: Definition | None) -> Spawn | str:
         index = plan.place_index.get(path)
         if index is None or not plan.places[index].is_entry:
             return f"{message.workflow} has no entry place {path!r}"
+        if 0 < plan.places[index].capacity < len(values):
+            return f"`{path}` of {message.workflow} holds {plan.places[index].capacity} tokens, not {len(values)}"
+        for value in values:
+            if problem := mistyped(definition.types.get(path), value):
+                return f"{message.workflow} is called with {problem} for `{path}`"
         tokens += [(index, value) for value in values]
     return Spawn(
         instance=message.instance,
@@ -141,8 +176,7 @@ def called_spawn(message: Call, definition: Definition | None) -> Spawn | str:
 
 def not_called(message: Call, reason: str) -> Return:
     """Return what the caller of a child that cannot begin is told."""
-    failure = Failure(type=NOT_CALLED, message=reason, types=(NOT_CALLED,))
-    return _to_caller(message.caller, message.instance, failure=failure)
+    return _to_caller(message.caller, message.instance, failure=_failure(NOT_CALLED, reason))
 
 
 def answer_caller(workflow: "WorkflowActor", turn: Turn) -> None:
@@ -157,7 +191,11 @@ def answer_caller(workflow: "WorkflowActor", turn: Turn) -> None:
         kind = CHILD_FAILED if header.state is InstanceState.FAILED else CHILD_CANCELLED
         failure = Failure(type=kind, message=f"{header.instance} is {header.state.value}", types=(kind,))
         message = _to_caller(caller, header.instance, failure=failure)
-    turn.rare().sent.append(encode_message(message))
+    encoded = encode_message(message)
+    if len(encoded) > MOST_MESSAGE_BYTES:
+        problem = f"what {header.instance} returns has {len(encoded)} bytes, {MOST_MESSAGE_BYTES} is the limit"
+        encoded = encode_message(_to_caller(caller, header.instance, failure=_failure(WRONG_RESULT, problem)))
+    turn.rare().sent.append(encoded)
 
 
 def _exits(workflow: "WorkflowActor") -> tuple[tuple[str, tuple[bytes, ...]], ...]:

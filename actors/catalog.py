@@ -11,7 +11,7 @@ from placet.persistence.keys import NET
 from placet.petri.behaviour import Behaviour, Definition, Source
 from placet.petri.entrance import entrance_of
 from placet.petri.net import Net
-from placet.petri.plan import Plan, make_plan
+from placet.petri.plan import Plan, forget_callees, make_plan
 from placet.petri.result import prepare
 
 
@@ -150,6 +150,7 @@ class Catalog:
             definition = self.definitions.get(header.workflow)
             behaviours: Mapping[str, Behaviour] = definition.behaviours if definition else {}
             plan = self._plans[header.net] = prepare(make_plan(decode_stored_net(stored).net, behaviours))
+            forget_callees(plan, self.definitions)
             for transition in plan.transitions:
                 if transition.behaviour is not None and transition.behaviour.takes_context:
                     transition.workflows = self.entrances()

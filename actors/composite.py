@@ -131,7 +131,9 @@ class CompositeActor:
             tokens = self._arguments(firing, transition)
         if transition.called is not None:
             turn.inline_left -= 1
-            call(workflow, turn, firing, transition, [value for _, _, value in tokens])
+            problem = call(workflow, turn, firing, transition, [value for _, _, value in tokens])
+            if problem is not None:
+                self.fail(turn, firing, problem)
             return
         if turn.shares:
             turn.shares[transition.executor] = turn.shares.get(transition.executor, 0) - 1

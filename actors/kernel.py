@@ -276,7 +276,7 @@ class Kernel:
             self._undelivered(f"there is no instance {message.instance}")
         else:
             spent = self._turn(root, message)
-        if self._arriving:  # unless it is to be handled again, after a fault
+        if self._arriving is sent:  # unless it is to be handled again, after a fault
             self._pending.drop(outbox_key(sent.entry))
             self._arriving = None
         return spent
@@ -363,6 +363,8 @@ class Kernel:
                 self._alone.add((root, firing.number), firing, transition.executor)
         for replay in aside.replays:
             again = decode_message(replay)
+            if isinstance(again, Recover):  # the last clean stop may be newer than it
+                again = Recover(root=root, stopped_s=self.stamp.stopped_s)
             if isinstance(again, PostedMessage | Intervention):
                 self._send(
                     self._memory.roots[root].header.instance, replay

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from placet.actors.records import Caller, Failure
+from placet.persistence.store import MAX_VALUE_BYTES
 
 
 class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
@@ -223,6 +224,7 @@ class Trim(Request, frozen=True, gc=False, kw_only=True):
 
 
 MOST_TRIMMED = 1_000
+MOST_MESSAGE_BYTES = MAX_VALUE_BYTES - (1 << 20)  # of what one instance sends to another: its envelope needs some room
 MOST_SCHEDULED_BYTES = 65_536
 
 

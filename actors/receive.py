@@ -17,6 +17,7 @@ from placet.actors.messages import (
     Failed,
     Grant,
     Inspect,
+    Intervention,
     Message,
     Park,
     Recover,
@@ -30,6 +31,7 @@ from placet.actors.messages import (
     Unschedule,
     Watch,
     Withdrawn,
+    decode_delivery,
 )
 from placet.actors.records import RUNNING, STATE_CONFLICT, Failure, Firing, Parked, Phase, encode
 from placet.actors.schedule import OF_A_SCHEDULE, mature, schedule, unschedule
@@ -71,8 +73,21 @@ def _done(workflow: WorkflowActor, turn: Turn, message: Done) -> None:
             workflow.state.change(turn, message.puts)
             if any(put.name.startswith(ANSWER) for put in message.puts):
                 workflow.progress(turn, RecordKind.ANSWERED, transition.path, message.number, message.attempt)
-        if message.sent:
-            turn.rare().sent += message.sent
+        for data in message.sent:
+            _send(workflow, turn, data)
+
+
+def _send(workflow: WorkflowActor, turn: Turn, data: bytes) -> None:
+    """Send what a handler has sent with its result. To its own instance it goes at once: that may be about to end."""
+    message = decode_delivery(data)
+    if message.instance != workflow.header.instance or not isinstance(message, Intervention):
+        turn.rare().sent.append(data)
+        return
+    intervene(workflow, turn, message)
+    answer, turn.rare().answer = turn.rare().answer, None
+    if isinstance(answer, Refused):
+        kind = type(message).__name__
+        workflow.note(turn, RecordKind.UNDELIVERED, target=message.instance, message=kind, reason=answer.reason)
 
 
 def _failed(workflow: WorkflowActor, turn: Turn, message: Failed) -> None:

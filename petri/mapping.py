@@ -47,8 +47,8 @@ def spread(values: Sequence[object], context: FiringContext) -> Branches:
 def gather(_group: object, pieces: Sequence[Piece]) -> list[object]:
     """Return the items of a whole group in their order; a handler. Raises `MapError` unless each index is once."""
     items = {checked_piece(piece)[_INDEX]: piece[_ITEM] for piece in pieces}
-    if len(items) < len(pieces):
-        raise MapError("two pieces of a map have the same index", _REMEDY)
+    if len(items) < len(pieces) or any(index not in range(len(pieces)) for index in items):
+        raise MapError("the pieces of a map do not have one index each, from 0 on", _REMEDY)
     return [items[index] for index in sorted(items, key=lambda index: cast("int", index))]
 
 

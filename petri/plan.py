@@ -4,7 +4,7 @@ Fused composites share their port places with the parent, so after flattening a 
 the path it has in the outermost net; its inner names are aliases.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -252,6 +252,16 @@ def _fitting(transition: Transition, behaviour: Behaviour | None) -> Behaviour |
     if behaviour.run == PERSON or (behaviour.run == CALL) != (transition.called is not None):
         return None
     return None if transition.handler and behaviour.handler is None else behaviour
+
+
+def forget_callees(plan: Plan, known: Container[str]) -> Plan:
+    """Let calls of workflows that are not `known` today wait, as transitions without a handler do; return the plan."""
+    for transition in plan.transitions:
+        if transition.called is not None and transition.called.workflow not in known and transition.behaviour:
+            transition.behaviour = None
+            plan.unknown.append(transition.index)
+    plan.unknown.sort()
+    return plan
 
 
 def _executor(transition: Transition, behaviour: Behaviour | None) -> str:

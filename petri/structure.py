@@ -85,6 +85,8 @@ def _check_unique(root: Net, path: str, net: Net) -> None:
 
 
 def _check_transition(transition: Transition, names: set[str], site: Site) -> None:
+    if transition.called and _LIKE_A_CHILD.search(transition.name):
+        raise site.error("its name ends as the ids of called children do", "end it with no dot and digits")
     if not any(arc.kind == CONSUME for arc in transition.inputs):
         raise site.error("a transition needs an input to take from", "give it a place to take from")
     taken = tuple(arc for arc in transition.inputs if arc.kind in (CONSUME, READ))

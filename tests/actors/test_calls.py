@@ -5,9 +5,11 @@ from typing import Never
 import pytest
 
 from placet import DefinitionError, Retry, Workflow
+from placet.actors import calls
 from placet.actors.calls import CHILD_CANCELLED, CHILD_FAILED, NOT_CALLED, WRONG_RESULT
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import Cancel, Decide, FailIncident, Inspect, Pause, Resume
+from placet.actors.reader import StateReader
 from placet.actors.records import TIMED_OUT, Phase
 from placet.actors.task_id import TaskId
 from placet.persistence.keys import OUTBOX
@@ -151,11 +153,78 @@ def test_the_time_of_a_call_is_kept_over_a_crash() -> None:
     assert (driver.state(), only_type(driver)) == (S.INCIDENT, TIMED_OUT)
 
 
-def test_a_workflow_that_nobody_has_registered_fails_the_attempt_with_the_reason() -> None:
-    driver = called(orders("unheard of"))
+def test_a_workflow_that_nobody_has_registered_is_waited_for_and_no_attempt_is_spent() -> None:
+    driver = called(orders("fulfil"))
+    assert (driver.state(), driver.marking()) == (S.WAITING, {"received": [1]})
+    assert driver.history()[-1].detail == {"reason": "no handler in this process for fulfil"}
+    driver.crash(orders("fulfil"), fulfil())
+    driver.finish_all()
+    assert driver.marking() == {"filled": [2]}
+
+
+def test_a_child_that_cannot_begin_fails_the_attempt_with_the_reason() -> None:
+    workflow = Workflow("orders")
+    received, filled = workflow.places("received filled")
+    workflow.call(received >> filled, "fulfil", "fulfil", entries=["itmes"])
+    driver = Driver(workflow, fulfil())
+    driver.spawn(workflow, {"received": [1]})
     assert (driver.state(), only_type(driver)) == (S.INCIDENT, NOT_CALLED)
-    assert "'unheard of' is not registered" in driver.firing().failures[0].message
+    assert "fulfil has no entry place 'itmes'" in driver.firing().failures[0].message
     assert not list(driver.store.scan(OUTBOX))
+
+
+def test_types_and_capacities_hold_on_both_sides_of_a_call() -> None:
+    child = Workflow("fulfil")
+    items, packed = child.place("items", type=int), child.place("packed")
+    child.transition(items >> packed, "pack", handler=str)
+    driver = called(orders(child), "no number")
+    assert (driver.state(), only_type(driver)) == (S.INCIDENT, NOT_CALLED)
+    assert "called with 'no number', which is no int, for `items`" in driver.firing().failures[0].message
+    workflow = Workflow("orders")
+    received, filled = workflow.place("received"), workflow.place("filled", type=int)
+    workflow.call(received >> filled, "fulfil", child)
+    driver = called(workflow, 7)
+    driver.finish_all()
+    assert (driver.state(), only_type(driver)) == (S.INCIDENT, WRONG_RESULT)
+    assert "completed with '7', which is no int, for `filled`" in driver.firing().failures[0].message
+    narrow = Workflow("fulfil")
+    narrow.transition(narrow.place("items", capacity=1) >> narrow.place("packed") * 2, "pack", handler=lambda x: [x, x])
+    workflow = Workflow("orders")
+    received, filled = workflow.places("received filled")
+    workflow.call(received * 2 >> filled * 2, "fulfil", narrow)
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"received": [1, 2]})
+    assert only_type(driver) == NOT_CALLED
+    assert "`items` of fulfil holds 1 tokens, not 2" in driver.firing().failures[0].message
+
+
+def test_a_call_whose_arguments_no_message_holds_fails_its_firing_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "MOST_MESSAGE_BYTES", 1_000)
+    driver = called(orders(fulfil()), "x" * 2_000)
+    assert (driver.state(), only_type(driver)) == (S.INCIDENT, NOT_CALLED)
+    driver = called(orders(fulfil()), "x" * 600)
+    driver.finish_all()
+    assert (driver.state(CHILD), driver.state(), only_type(driver)) == (S.COMPLETED, S.INCIDENT, WRONG_RESULT)
+
+
+def test_calls_without_end_are_an_incident() -> None:
+    workflow = Workflow("endless")
+    start, end = workflow.places("start end")
+    workflow.call(start >> end, "again", workflow)
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"start": [1]})
+    driver.rest()
+    deepest = max(StateReader(driver.store).headers(), key=lambda header: len(header.instance))
+    assert (deepest.state, len(deepest.instance) <= 1_000) == (S.INCIDENT, True)
+    assert "calls nest too deep" in driver.firing(deepest.instance).failures[0].message
+
+
+def test_a_call_may_not_be_named_as_children_are() -> None:
+    workflow = Workflow("orders")
+    received, filled = workflow.places("received filled")
+    workflow.call(received >> filled, "go.3", fulfil())
+    with pytest.raises(DefinitionError, match="its name ends as the ids of called children do"):
+        workflow.definition()
 
 
 def test_what_a_child_leaves_must_fit_the_outputs() -> None:

@@ -126,7 +126,7 @@ def test_what_is_no_piece_is_refused(piece: object) -> None:
 
 def test_two_pieces_of_one_index_are_refused() -> None:
     piece = {"group": "g", "count": 2, "index": 0, "item": 1}
-    with pytest.raises(MapError, match="the same index"):
+    with pytest.raises(MapError, match="do not have one index each"):
         gather(None, [piece, dict(piece)])
 
 

@@ -19,7 +19,7 @@ from placet.petri.invariants import place_invariants
 from placet.petri.mapping import gather, spread
 from placet.petri.matching import count_of
 from placet.petri.net import MANY
-from placet.petri.plan import Plan, TransitionPlan, make_plan, shares
+from placet.petri.plan import Plan, TransitionPlan, forget_callees, make_plan, shares
 from placet.testing.calls import Calls
 from placet.testing.copies import Copies, ends_of_copied
 from placet.testing.errors import require
@@ -82,7 +82,8 @@ class Checks:
             require(stored is not None, "the net is stored with its first instance", image.header.instance)
             definition = self.definitions.get(image.header.workflow)
             behaviours: Mapping[str, Behaviour] = definition.behaviours if definition else {}
-            plan = self._plans[digest] = make_plan(decode_stored_net(stored or b"").net, behaviours)
+            planned = make_plan(decode_stored_net(stored or b"").net, behaviours)
+            plan = self._plans[digest] = forget_callees(planned, self.definitions)
         return plan
 
     def outlook(self, root: bytes) -> Outlook:

@@ -97,6 +97,7 @@ class Step:
     name: str
     guards: tuple[TagGuard | None, ...]
     weights: tuple[int, ...]  # of the inputs
+    reads: tuple[bool, ...]  # which of them are only read
     outputs: tuple[tuple[PlaceRef, int], ...]  # (place, weight)
     back: tuple[PlaceRef, int] | None = None  # of a choice: the output that goes back, while there is fuel
     choice: bool = False
@@ -138,7 +139,8 @@ class Step:
     def _mixed(self, values: Sequence[object]) -> int:
         numbers = [number_of(value) for value in values]
         tag = crc32(repr((self.name, numbers)).encode()) % TAGS
-        return tag * FUEL + max((number % FUEL for number in numbers), default=0)
+        taken = [number for number, read in zip(numbers, self.reads, strict=True) if not read]  # a loop burns these
+        return tag * FUEL + max((number % FUEL for number in taken), default=0)
 
     def _fail(self, context: Context) -> None:
         world = self.world

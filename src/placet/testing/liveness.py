@@ -31,7 +31,7 @@ class Liveness:
             self._setting.releases.forget_waiting()  # turns are taken again, out of order
         else:
             self._setting.releases.granted(engine.kernel.granted)
-        granted = {one.root for one in engine.kernel.waiting_messages() if isinstance(one, Grant)}  # again, after a fault
+        granted = {one.root for one in engine.kernel.waiting_messages() if isinstance(one, Grant)}  # once more
         self._setting.releases.wants(hungry - granted, self._setting.clock.now())
         if engine.kernel.has_work or engine.kernel.draining:
             return

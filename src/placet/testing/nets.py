@@ -229,7 +229,7 @@ class _Maker:
 
     def _step(self, name: str) -> Step:
         """Return a handler of one value, which returns one."""
-        return Step(world=self._world, name=name, guards=(None,), weights=(1,), outputs=())
+        return Step(world=self._world, name=name, guards=(None,), weights=(1,), reads=(False,), outputs=())
 
     def _task(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:
         """Declare a manual transition: it leads onward, so that people's work ends too."""
@@ -288,6 +288,7 @@ class _Maker:
             name=f"{workflow.name}.{name}",
             guards=tuple(guards.get(term.place) for term in arguments),
             weights=tuple(term.weight for term in arguments),
+            reads=tuple(term.kind == READ for term in arguments),
             outputs=outputs,
             back=next((output for output in outputs if output[0] is back), None) if flow.choice else None,
             choice=flow.choice,
