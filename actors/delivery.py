@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from placet.actors.calls import called_spawn, not_called
 from placet.actors.messages import (
     Call,
     InterventionMessage,
+    KernelMessage,
     PostedMessage,
+    Recover,
     Return,
     Sent,
     Spawn,
@@ -14,6 +18,7 @@ from placet.actors.messages import (
     Undelivered,
     Watch,
     decode_delivery,
+    decode_message,
     encode_message,
 )
 from placet.actors.spawn_named import named_spawn
@@ -45,3 +50,9 @@ def undelivered(sent: Sent, reason: str) -> bytes | None:
         return None  # an answer has none
     kind = type(message).__name__
     return encode_message(Undelivered(instance=sent.sender, target=sent.instance, kind=kind, reason=reason))
+
+
+def replayed(data: bytes, stopped_s: float) -> KernelMessage:
+    """Return a message that was set aside and is to be handled again; the last clean stop may be newer than it."""
+    message = decode_message(data)
+    return msgspec.structs.replace(message, stopped_s=stopped_s) if isinstance(message, Recover) else message

@@ -13,7 +13,7 @@ from placet.actors.alone import Alone
 from placet.actors.answers import RefusalCode, Refused, Spawned
 from placet.actors.beginning import begin, conflict, has_begun
 from placet.actors.catalog import Catalog, net_key
-from placet.actors.delivery import opened, undelivered
+from placet.actors.delivery import opened, replayed, undelivered
 from placet.actors.effects import Batch, Reply
 from placet.actors.errors import no_instance
 from placet.actors.faults import Faults, set_aside
@@ -39,7 +39,6 @@ from placet.actors.messages import (
     RunAlone,
     Sent,
     Spawn,
-    decode_message,
 )
 from placet.actors.outbox import Outbox
 from placet.actors.pending import Pending
@@ -362,9 +361,7 @@ class Kernel:
             if transition.behaviour is not None and workflow.is_suspect(firing):
                 self._alone.add((root, firing.number), firing, transition.executor)
         for replay in aside.replays:
-            again = decode_message(replay)
-            if isinstance(again, Recover):  # the last clean stop may be newer than it
-                again = Recover(root=root, stopped_s=self.stamp.stopped_s)
+            again = replayed(replay, self.stamp.stopped_s)
             if isinstance(again, PostedMessage | Intervention):
                 self._send(
                     self._memory.roots[root].header.instance, replay

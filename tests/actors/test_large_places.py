@@ -86,7 +86,8 @@ def test_each_token_keeps_its_value_wherever_it_is_taken_from(driver: Driver) ->
 
 def test_values_are_taken_in_the_turn_in_which_they_come(driver: Driver) -> None:
     kept = [f"{number}{LARGE}" for number in range(8)]
-    driver.spawn(driver.workflows[0], {"kept": kept, "asked": list(range(8))})
+    given: dict[str, list[object]] = {"kept": [*kept], "asked": [*range(8)]}
+    driver.spawn(driver.workflows[0], given)
     assert driver.marking() == {"out": [(value, number) for number, value in enumerate(kept)]}
     assert len(driver.batches) == 1
 

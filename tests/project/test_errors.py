@@ -59,7 +59,7 @@ EXAMPLES: dict[PlacetError, int] = {
     copies.BadCopy("one.export", "it is cut off"): USAGE,
     copies.StateOccupied("state"): USAGE,
     engine.no_instance("order-17"): USAGE,
-    own.NotAnswered("c1", "c1 has an open incident"): ENDED,
+    own.NotAnswered("c1", "c1 has an open incident; placet show c1 says which"): ENDED,
     own.StateTooNew("c1", 3, 2): USAGE,
     engine.SpawnConflict("order-17", "an instance order-17 exists with other inputs; use another id"): USAGE,
     engine.RequestRefused("order-17", "eva has decided it; nothing was done", "decided", "eva", 3.0): ENDED,

@@ -215,6 +215,26 @@ def test_a_handler_pauses_another_instance_and_is_named_as_who_did_it(tmp_path: 
         assert paused["why"] == "stock is short"
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_a_handler_tells_its_own_instance_is_there_when_that_would_have_ended(tmp_path: Path, count: int) -> None:
+    workflow = Workflow("own")
+    start, done = workflow.places("start done")
+    extra, counted = workflow.place("extra", external=True), workflow.place("counted")
+    workflow.transition(extra >> counted, "count")
+
+    @workflow.transition(start >> done)
+    def step(value: int, context: Context) -> int:
+        context.tell(context.instance, Put(extra, value))
+        return value
+
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        result = runtime.spawn(workflow, {start: list(range(count))}).result(WAIT_S)
+    assert {place: sorted(map(int, map(str, values))) for place, values in result.items()} == {
+        "done": list(range(count)),
+        "counted": list(range(count)),
+    }
+
+
 @pytest.mark.parametrize(
     ("target", "message", "reason"),
     [

@@ -15,6 +15,7 @@ BROKEN_PIPE: Final = 141  # nobody reads on: 128 + SIGPIPE
 
 EXIT_CODES: Mapping[str, int] = {
     "not_completed": ENDED,
+    "not_answered": ENDED,
     "refused": ENDED,
     "engine_stopped": ENDED,
     "engine_silent": ENDED,
