@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from placet.actors.calls import call, cancel_child
 from placet.actors.effects import Expire, Start
@@ -26,6 +26,9 @@ from placet.supervision.losses import ALONE_FROM, LossVerdict, after_loss
 if TYPE_CHECKING:
     from placet.actors.workflow import WorkflowActor
 
+# A member of an enum costs a look-up each time: those of every firing are looked up once.
+BORN: Final = Phase.RUNNING
+FIRED: Final = RecordKind.FIRED
 ASK_AGAIN_S = 0.25  # an executor that has not answered for an expired firing is asked again
 
 
@@ -64,7 +67,7 @@ class CompositeActor:
         if workflow.guard_incidents:
             forget_taken(workflow, turn, tokens)
         workflow.serial = number = workflow.serial + 1
-        firing = Firing(number, transition.index, tokens, Phase.RUNNING)
+        firing = Firing(number, transition.index, tokens, BORN)
         firing.since = turn.now
         if transition.reads:
             firing.seen = workflow.seen(turn, transition)
@@ -220,7 +223,7 @@ class CompositeActor:
         produced = [workflow.deposit(turn, targets[position][0], value) for position, value in outputs]
         workflow.fired += 1
         turn.fired += 1
-        workflow.record(turn, RecordKind.FIRED, transition.path, firing.number, firing.attempt, consumed, produced)
+        workflow.record(turn, FIRED, transition.path, firing.number, firing.attempt, consumed, produced)
 
     def _conclude(self, turn: Turn, firing: Firing, transition: TransitionPlan) -> list[int]:
         """Let go of what a firing had read and of its tokens' delays; return the tokens it removes by reset arcs."""

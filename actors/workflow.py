@@ -413,7 +413,7 @@ class WorkflowActor:
         """Return the executors this instance has something to start on, were there slots."""
         if not self.agenda.queued and not self.ready:
             return []
-        if self.header.intent is not Intent.RUN or self.header.state in TERMINAL:
+        if self.header.intent is not RUN or self.header.state in TERMINAL:
             return []
         wanted = self.agenda.executors()
         transitions = self.plan.transitions
