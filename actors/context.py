@@ -114,7 +114,6 @@ class Context:
         """
         self.notes.tell(instance, message)
 
-
     def watch(self, instance: str, place: PlaceRef | str) -> None:
         """Have a `Terminated` put into a place of this instance, fed from outside, when another one has ended.
 

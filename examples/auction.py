@@ -23,6 +23,8 @@ def write(sale: tuple[str, int]) -> str:
 
 @dataclass(frozen=True)
 class Bid:
+    """Answered by how it stands."""
+
     bidder: str
     price: int
 
@@ -33,12 +35,16 @@ class Hammer:
 
 
 class Auction(Actor[Bid | Hammer]):
+    """Sells to who bids most."""
+
     retry = Retry(attempts=3)
 
     def started(self) -> None:
+        """Wait for the first bid."""
         self.after(5.0, Hammer(), name="hammer")
 
     def receive(self, message: Bid | Hammer) -> str | None:
+        """Take a bid, or sell."""
         match message:
             case Bid(bidder=bidder, price=price):
                 if price <= self.state.get("price", 0):

@@ -1,6 +1,7 @@
 """Actors in a process that is killed again and again: each message, answer and timer counts once."""
 
 import random
+from functools import partial
 from pathlib import Path
 
 from tests.endtoend.processes import finished, kill, started, until
@@ -57,10 +58,13 @@ def test_messages_answers_and_timers_count_once_however_often_the_process_is_kil
     def answers() -> int:
         return log.read_text(encoding="utf-8").count("\n") if log.exists() else 0
 
+    def reached(goal: int) -> bool:
+        return answers() >= goal
+
     for _ in range(KILLS):
         goal = min(answers() + luck.randint(1, 15), REQUESTS)
         with started(command, cwd=tmp_path) as process:
-            until(lambda goal=goal: answers() >= goal, f"{goal} answers", process)
+            until(partial(reached, goal), f"{goal} answers", process)
             kill(process)
     code, out, error = finished(command, cwd=tmp_path)
     assert (code, error) == (0, "")

@@ -13,7 +13,12 @@ SAID = {
     "auction": ["bob bids 40: too low", "bob bids 60: leading", "lamp is completed: ('bob', 60)", "bob pays 60"],
     "approval": ["order-17: shipped: 2 lamps to Ann"],
     "orders": ["order-17 shipped: worth 1800, from shelf B2, insured, at attempt 2", "order-18 shipped: worth 900"],
-    "render": ["@@@@", "render: attempt_failed at attempt 1", "render: fired at attempt 2", "publish: fired at attempt 1"],
+    "render": [
+        "@@@@",
+        "render: attempt_failed at attempt 1",
+        "render: fired at attempt 2",
+        "publish: fired at attempt 1",
+    ],
     "booking": ["booked flight to Lisbon", "hotel to Lisbon", "gave back flight to Oslo", "no hotel left"],
     "parcels": ["sent: Lisbon: by post, 3 kg, at ", "sent: Oslo: by lorry, 40 kg", "given back after 2 attempts"],
     "trips": ["delivered: {'to': 'Bob', 'trip': 'monday/bring.5.2'}", "back at the depot after 2 trips (WrongResult)"],

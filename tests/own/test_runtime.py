@@ -1,7 +1,6 @@
 """Actors in a runtime: handles, threads, coroutines, processes, and programs that find them again."""
 
 import asyncio
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -128,11 +127,8 @@ def test_a_program_watches_an_actor_and_stops_one(tmp_path: Path) -> None:
         ended = Terminated(id="c1", state="cancelled", reason="c1 is cancelled")
         assert told.result(WAIT_S) == ended
         assert runtime.actor("c1", Counter).watch().result(WAIT_S) == ended
-        heard = threading.Event()
-        stop = runtime.follow("p", lambda _: heard.set() if player.state_values().get("heard") else None)
-        if not player.state_values().get("heard"):
-            assert heard.wait(WAIT_S)
-        stop()
+        while not player.state_values().get("heard"):
+            player.ask(Do("sent_by"), timeout_s=WAIT_S)
         assert player.state_values()["heard"] == [ended]
 
 

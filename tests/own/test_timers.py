@@ -107,6 +107,20 @@ def test_a_timer_ends_with_its_actor() -> None:
     assert player.instance.state is InstanceState.COMPLETED
 
 
+def test_a_timer_that_is_due_while_its_actor_is_being_cancelled_does_not_come() -> None:
+    rehearsal, player = playing()
+    player.ask(Do("arm", (1.0, "ring", "bell")))
+    rehearsal.takes("receive", 5.0)
+    player.tell("a long story")
+    rehearsal.advance(0.5)
+    player.stop(by="eva")
+    rehearsal.advance(20.0)
+    assert player.instance.state is InstanceState.CANCELLED
+    assert heard(player) == ["a long story"]
+    assert "inbox" not in player.instance.marking()
+    assert pending(rehearsal) == []
+
+
 def test_a_timer_rings_in_a_paused_actor_and_is_heard_when_it_goes_on() -> None:
     rehearsal, player = playing()
     player.ask(Do("arm", (1.0, "ring", "bell")))

@@ -406,34 +406,4 @@ PLANTS: tuple[Plant, ...] = (
         ),
         about=10,
     ),
-    plant(
-        "read copy left behind",
-        "the chunks of a large value that a firing had read stay on disk",
-        (
-            "actors/composite.py",
-            "        workflow.discard_seen(turn, firing)\n        for _, token, _ in firing.tokens:\n",
-            "        for _, token, _ in firing.tokens:\n",
-        ),
-        about=10,
-    ),
-    plant(
-        "group not whole",
-        "a map goes on when all results of its list but one are there",
-        (
-            "petri/matching.py",
-            "weight or count_of(key) for weight",
-            "weight or max(count_of(key) - 1, 0) for weight",
-        ),
-        about=10,
-    ),
-    plant(
-        "empty group forgotten",
-        "a list without items is forgotten while another is put together",
-        (
-            "actors/composite.py",
-            "again = again and arc.weight == MANY",
-            "again = False",
-        ),
-        about=10,
-    ),
 )

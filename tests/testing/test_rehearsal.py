@@ -425,7 +425,7 @@ def test_importing_the_tools_brings_no_more_than_a_rehearsal_needs() -> None:
     program = "import sys, placet.testing as t; print(*t.__all__, *sorted(m for m in sys.modules))"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     names = answer.stdout.split()
-    assert names[:2] == ["Rehearsal", "RehearsedInstance"]
+    assert names[:3] == ["Rehearsal", "RehearsedActor", "RehearsedInstance"]
     assert not {"placet.testing.simulate", "placet.testing.probes", "hypothesis", "pytest", "networkx"} & set(names)
 
 

@@ -58,4 +58,4 @@ def _check(
         require(told > 0, "an end is told", what)
     else:
         there = any(one.instance == image.header.instance for one in target[1].watchers.values())
-        require(there and not told, "an end that has not come is waited for", what)
+        require(there or told, "an end that has not come is waited for", what)  # told: it had not begun at that time
