@@ -55,7 +55,7 @@ def _check(
     if target is None:
         require(told == count or image.is_over, "who watches nobody is told", what)
     elif target[1].is_over:
-        require(told > 0, "an end is told", what)
+        require(told > 0 or image.is_over, "an end is told", what)  # who had ended before cannot be told
     else:
         there = any(one.instance == image.header.instance for one in target[1].watchers.values())
         require(there or told, "an end that has not come is waited for", what)  # told: it had not begun at that time
