@@ -363,9 +363,7 @@ class Kernel:
         for replay in aside.replays:
             again = replayed(replay, self.stamp.stopped_s)
             if isinstance(again, PostedMessage | Intervention):
-                self._send(
-                    self._memory.roots[root].header.instance, replay
-                )  # it must not be lost between this batch and the next
+                self._send(instance, replay)  # it must not be lost between this batch and the next
             else:
                 self.deliver(again)
         for data in aside.sent:
