@@ -14,6 +14,7 @@ from placet.actors.catalog import registered
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import MOST_MESSAGE_BYTES, Call, Cancel, Return, Spawn, encode_message
 from placet.actors.records import TIMED_OUT, Caller, Failure, Firing, Phase, encode
+from placet.actors.spawn_named import spawn_of
 from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs
 from placet.persistence.history import RecordKind
@@ -147,7 +148,7 @@ def called_spawn(message: Call, definition: Definition | None) -> Spawn | str:
     """Return the spawn that a call asks for, or why there can be none."""
     if definition is None:
         return f"the workflow {message.workflow!r} is not registered; register it, then retry"
-    _, plan, digest = registered(definition)
+    _, plan, _ = registered(definition)
     entries: Sequence[str] = message.entries or entries_of(plan)
     if len(entries) != len(message.arguments):
         return f"{message.workflow} has {len(entries)} entries, and is called with {len(message.arguments)} arguments"
@@ -162,16 +163,7 @@ def called_spawn(message: Call, definition: Definition | None) -> Spawn | str:
             if problem := mistyped(definition.types.get(path), value):
                 return f"{message.workflow} is called with {problem} for `{path}`"
         tokens += [(index, value) for value in values]
-    return Spawn(
-        instance=message.instance,
-        workflow=definition.name,
-        version=definition.version,
-        net=digest,
-        tokens=tuple(tokens),
-        inputs=_digest(encode(message.caller), 16),
-        incarnation=message.incarnation,
-        caller=message.caller,
-    )
+    return spawn_of(definition, message, tuple(tokens), _digest(encode(message.caller), 16))
 
 
 def not_called(message: Call, reason: str) -> Return:
