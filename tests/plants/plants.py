@@ -383,7 +383,7 @@ PLANTS: tuple[Plant, ...] = (
         "time of a call lost at recovery",
         "the timers of calls are not set at a start",
         ("actors/recovery.py", " or (firing.phase is Phase.CALLED and firing.due):\n", ":\n"),
-        about=400,
+        about=10,
     ),
     plant(
         "a parked return is lost",

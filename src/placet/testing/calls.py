@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from placet.actors.calls import child_id
-from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import Call, Delivery, Return, Sent, decode_delivery, decode_message, decode_parcel
+from placet.actors.lifecycle import ENDING, InstanceState
+from placet.actors.messages import Call, Cancel, Delivery, Return, Sent, decode_delivery, decode_message, decode_parcel
 from placet.actors.records import Caller, Firing, Phase
 from placet.persistence.history import Record
 from placet.persistence.keys import CHANNEL, OUTBOX, address_key, split_channel
@@ -80,15 +80,31 @@ class Calls:
         found = self.find(child)
         if found is not None and not found[1].is_over:
             return
-        key = (parent.header.instance, firing.number, firing.attempt)
-        parked = [one.message for one in parent.parked if one.kind == "Return"]
-        messages = [*self.under_way(), *(decode_message(data) for data in parked)]
-        there = any(
-            (isinstance(one, Return) and (one.instance, one.number, one.attempt) == key)
-            or (isinstance(one, Call) and one.instance == child)
-            for one in messages
+        there = self._is_answered(parent, firing) or any(
+            isinstance(one, Call) and one.instance == child for one in self.under_way()
         )
         require(there, "a call is answered", f"{parent.header.instance} waits for {child}, which does not exist")
+
+    def is_called_off(self, parent: Image, firing: Firing) -> bool:
+        """Return whether a called child is to end, has, or will be told to."""
+        child = self._child(parent, firing)
+        found = self.find(child)
+        if found is not None and (found[1].is_over or found[1].header.intent in ENDING):
+            return True
+        if found is not None and any(one.kind == "Cancel" for one in found[1].parked):
+            return True
+        return self._is_answered(parent, firing) or any(
+            isinstance(one, Cancel) and one.instance == child for one in self.under_way()
+        )
+
+    def _is_answered(self, parent: Image, firing: Firing) -> bool:
+        """Return whether the answer to a call is on its way, or has been set aside."""
+        key = (parent.header.instance, firing.number, firing.attempt)
+        parked = [decode_message(one.message) for one in parent.parked if one.kind == "Return"]
+        return any(
+            isinstance(one, Return) and (one.instance, one.number, one.attempt) == key
+            for one in (*self.under_way(), *parked)
+        )
 
     def _check_values(self, child: Image, parent: "tuple[Checks, Image]", firing: Firing) -> None:
         """A child begins with the values that its caller took."""

@@ -85,6 +85,10 @@ class Liveness:
             for backing_off in image.phases(Phase.BACKOFF):
                 late = backing_off.due < now and not self._deaf(root)
                 require(not late, "timers fire", f"{image.header.instance} {backing_off}")
+            for called in image.phases(Phase.CALLED):
+                late = 0 < called.due < now and not self._deaf(root) and root not in engine.kernel.broken()
+                is_kept = not late or self._setting.checks.calls.is_called_off(image, called)
+                require(is_kept, "deadlines are kept", f"{image.header.instance} {called}")
             for coming in image.scheduled.values():
                 late = coming.due < now and not self._deaf(root) and root not in engine.kernel.broken()
                 require(not late, "timers fire", f"{image.header.instance} {coming}")
