@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check format bench clean
+.PHONY: help demo test test-full check format bench wheel clean
 
 help:
 	@echo "make demo       run a generated workflow, kill it, resume it"
@@ -13,7 +13,8 @@ help:
 	@echo "make test-full  the same and the long simulations"
 	@echo "make check      style and types alone"
 	@echo "make format     mend style where a tool can"
-	@echo "make bench      figures of this machine"
+	@echo "make bench      figures of this machine, with the kernel compiled as wheels bring it"
+	@echo "make wheel      a wheel for this platform, with a compiled kernel, in dist/"
 	@echo "make clean      remove the .venv and all caches"
 
 demo: $(READY)
@@ -37,6 +38,9 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
+
+wheel: $(READY)
+	PLACET_COMPILE=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:
 	rm -rf .venv build dist *.egg-info src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

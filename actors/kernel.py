@@ -8,6 +8,7 @@ from collections.abc import Iterator, Set
 from math import inf, nextafter
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from placet.actors.alone import Alone
 from placet.actors.answers import RefusalCode, Refused, Spawned
@@ -63,10 +64,9 @@ BUDGET = 1_000  # messages and inline firings a batch
 INLINE_A_TURN = 64  # inline firings a turn, so that no instance holds the kernel
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)  # where it is compiled, simulations must still be able to look inside
 class Kernel:
     """Runs the actors of one engine over a view of its store."""
-
-    room = Room()
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class Kernel:
         shards: Set[int] | None = None,
     ) -> None:
         self.visiting = visiting  # for one message of a person, beside no engine: nothing is recovered or chosen
+        self.room = Room()
         self._view = view
         self._catalog = catalog
         self.marker: Marker = marker or NoMarker()

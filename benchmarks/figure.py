@@ -13,11 +13,13 @@ class Figure:
     value: float
     unit: str
     note: str = ""
+    kernel: str = ""  # `compiled`, or `source`: which Placet was measured
 
     def to_json(self) -> str:
         """Return the figure as one line for programs."""
         fields: dict[str, object] = {"name": self.name, "value": self.value, "unit": self.unit}
-        return json.dumps(fields | ({"note": self.note} if self.note else {}))
+        rest = {"note": self.note, "kernel": self.kernel}
+        return json.dumps(fields | {name: text for name, text in rest.items() if text})
 
 
 def from_json(line: str) -> Figure:
@@ -28,6 +30,7 @@ def from_json(line: str) -> Figure:
         value=float(fields["value"]),
         unit=str(fields["unit"]),
         note=str(fields.get("note", "")),
+        kernel=str(fields.get("kernel", "")),
     )
 
 

@@ -33,4 +33,6 @@ def show(figures: Mapping[str, Figure]) -> None:
     table.add_column("note")
     for figure in figures.values():
         table.add_row(figure.name, number(figure.value), figure.unit, held_against(figure, figures), figure.note)
+    kernels = sorted({figure.kernel for figure in figures.values() if figure.kernel})
+    table.caption = f"kernel: {', '.join(kernels)}" if kernels else None
     Console(width=None if Console().is_terminal else 160).print(table)

@@ -30,6 +30,7 @@ from placet.testing.image import value_of
 from placet.testing.probes import Probe, probed
 from tests.actors.driver import Driver, done
 from tests.actors.flows import chain, join, single
+from tests.actors.marks import needs_source
 
 RESUME = Resume(instance="two", by="eva")
 
@@ -313,6 +314,7 @@ def test_an_incident_waits_in_the_copy_too() -> None:
     assert there.state("two") == "completed"
 
 
+@needs_source
 @pytest.mark.parametrize("is_result", [False, True], ids=["of a person", "of an executor"])
 def test_a_message_that_was_set_aside_is_the_copys_own(is_result: bool) -> None:
     workflow, probe = single(), Probe()

@@ -9,6 +9,9 @@ from placet.actors.messages import Inspect, Pause, Restart, RetryIncident, Sleep
 from placet.testing.probes import Probe, probed
 from tests.actors.driver import Driver, done
 from tests.actors.flows import chain, join, single
+from tests.actors.marks import needs_source
+
+pytestmark = needs_source
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.values import encode
 from tests.actors.driver import Driver
+from tests.actors.marks import needs_source
 
 
 def step(handler: Callable[..., object], **options: object) -> Workflow:
@@ -360,6 +361,7 @@ def test_a_message_that_always_raises_is_parked_and_its_sender_is_told(monkeypat
     assert driver.state() is InstanceState.PAUSED
 
 
+@needs_source
 def test_a_parked_result_leaves_its_firing_as_an_incident_with_its_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     workflow = step(same)
     driver = Driver(workflow)
@@ -375,6 +377,7 @@ def test_a_parked_result_leaves_its_firing_as_an_incident_with_its_tokens(monkey
     assert driver.state() is InstanceState.COMPLETED
 
 
+@needs_source
 def test_a_parked_result_that_no_entry_holds_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("placet.actors.faults.MOST_PARKED_BYTES", 10_000)
     workflow = step("x".ljust)

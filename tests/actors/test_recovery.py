@@ -7,6 +7,7 @@ from placet.supervision.retry import Retry
 from placet.testing.probes import Probe, probed
 from tests.actors.driver import Driver
 from tests.actors.flows import chain, single
+from tests.actors.marks import needs_source
 
 
 def test_a_lost_attempt_is_counted_apart_and_started_again() -> None:
@@ -178,6 +179,7 @@ def test_no_suspect_starts_without_a_slot() -> None:
     assert driver.only().attempt == 4
 
 
+@needs_source
 def test_a_recovery_that_comes_late_does_not_count_what_has_been_started_since() -> None:
     driver = Driver(single())
     driver.spawn(driver.workflows[0], {"a": [1]})

@@ -62,7 +62,7 @@ FAMILIES = (
 @pytest.mark.parametrize("families", FAMILIES, ids="-".join)
 def test_every_figure_has_its_unit_and_a_value(families: tuple[str, ...], tmp_path: Path) -> None:
     code, out, err = finished(
-        ["-m", "benchmarks", *families, "--quick", "--json", "--dir", str(tmp_path)], cwd=tmp_path
+        ["-m", "benchmarks", *families, "--quick", "--kernel", "source", "--json", "--dir", str(tmp_path)], cwd=tmp_path
     )
     assert code == 0, err
     figures = {figure["name"]: figure for figure in map(json.loads, out.splitlines())}
@@ -70,7 +70,7 @@ def test_every_figure_has_its_unit_and_a_value(families: tuple[str, ...], tmp_pa
     units = {name: figure["unit"] for name, figure in figures.items() if name.partition(".")[0] in families}
     assert units | wanted == units, "each is there, with its unit"
     assert units.keys() - wanted.keys() <= {"peer.dbos"}
-    assert all(figure["value"] > 0 for figure in figures.values())
+    assert all(figure["value"] > 0 and figure["kernel"] == "source" for figure in figures.values())
     if "L3" in families:
         assert figures["L3.commits"]["value"] == 11, "ten steps are eleven commits"
 
@@ -80,7 +80,9 @@ def test_chosen_figures_come_with_the_limits_they_are_held_against(tmp_path: Pat
     names = set(listed[1].split())
     assert names == {*UNITS, "peer.dbos"}
     assert {name.partition(".")[0] for name in names} == {family for families in FAMILIES for family in families}
-    code, out, err = finished(["-m", "benchmarks", "L2.thread", "--quick", "--dir", str(tmp_path)], cwd=tmp_path)
+    code, out, err = finished(
+        ["-m", "benchmarks", "L2.thread", "--quick", "--kernel", "source", "--dir", str(tmp_path)], cwd=tmp_path
+    )
     assert code == 0, err
-    assert [line.split()[0] for line in out.splitlines()] == ["figure", "limit.puts", "L2.thread"]
+    assert [line.split()[0] for line in out.splitlines()] == ["figure", "limit.puts", "L2.thread", "kernel:"]
     assert finished(["-m", "benchmarks", "L9"], cwd=tmp_path)[0] == 2

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow  # builds twice
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the source archive and from it the wheel, in a copy: a build writes beside its sources."""
     copy, dist = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("dist")
-    for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.cfg", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     for folder in (*PARTS, "src"):
         shutil.copytree(ROOT / folder, copy / folder, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
@@ -47,7 +47,7 @@ def test_the_source_archive_holds_every_module_once_in_its_own_folder(dist: Path
     product = tuple(f"{part}/" for part in PRODUCT)
     found = [name for name in names if name.endswith(".py") and name.startswith(product)]
     assert Counter(found) == Counter(files())
-    needed = {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "src/placet/py.typed"}
+    needed = {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "setup.py", "src/placet/py.typed"}
     assert needed | {"src/placet/nets/net.schema.json"} <= set(names)
 
 

@@ -393,10 +393,11 @@ def generate(
 def version(is_json: Json = False) -> int:
     """Say which version of Placet this is."""
     from placet import __version__
+    from placet.actors.compiled import KERNEL
     from placet.cli.output import say, say_json
 
     if is_json:
-        say_json({"name": "placet", "version": __version__})
+        say_json({"name": "placet", "version": __version__, "kernel": KERNEL})
     else:
-        say(f"placet {__version__}")
+        say(f"placet {__version__} (kernel: {KERNEL})")
     return 0

@@ -1,15 +1,17 @@
 """Where a simulation reaches into a kernel: to see what it handles, to crash it there, to make its actors raise."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Set
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
+from placet.actors.catalog import Catalog
 from placet.actors.composite import CompositeActor
 from placet.actors.kernel import Kernel
 from placet.actors.messages import Grant, KernelMessage
 from placet.actors.place import PlaceActor
 from placet.actors.services import Room
 from placet.actors.workflow import WorkflowActor
+from placet.persistence.store import View
 from placet.testing.coverage import Handled
 from placet.testing.store import Crashed
 
@@ -69,7 +71,10 @@ class Probe:
 
 @contextmanager
 def probed(probe: Probe) -> Generator[None]:
-    """Tell `probe` of every call into an actor, half of the time once it has done its work."""
+    """Tell `probe` of every call into an actor, half of the time once it has done its work.
+
+    Has no effect on compiled actors, whose methods cannot be replaced.
+    """
     originals = [(kind, name, vars(kind)[name]) for kind, name in _PROBED]
     try:
         for number, (kind, name, original) in enumerate(originals):
@@ -98,8 +103,12 @@ class ProbedKernel(Kernel):
 
     handled: list[Handled]  # in the order of this batch
     granted: list[bytes]  # roots whose turn it was to use a slot, in the order of this batch
-    room = Room(values=2, small_bytes=0)  # so that most values are read when they are needed
     ends_at: Callable[[KernelMessage], bool] | None = None  # says before which message the process ends
+
+    def __init__(self, view: View, catalog: Catalog, *, visiting: bool = False, shards: Set[int] | None = None) -> None:
+        super().__init__(view, catalog, visiting=visiting, shards=shards)
+        self.room = Room(values=2, small_bytes=0)  # so that most values are read when they are needed
+        self.begin_batch()
 
     def begin_batch(self) -> None:
         """Forget the last batch."""

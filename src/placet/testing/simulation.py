@@ -5,6 +5,7 @@ everything must come to an end or be truly stuck.
 """
 
 import traceback
+from contextlib import nullcontext
 
 from placet.testing.cluster import Cluster
 from placet.testing.errors import Violation
@@ -15,11 +16,14 @@ from placet.testing.setting import draw_settings
 STEPS = 1_000
 
 
-def simulate(seed: int, steps: int = STEPS) -> Outcome:
-    """Run one seed for `steps` steps of its scheduler and then to the end; what broke is in `violation`."""
+def simulate(seed: int, steps: int = STEPS, *, faults: bool = True) -> Outcome:
+    """Run one seed for `steps` steps of its scheduler and then to the end; what broke is in `violation`.
+
+    Without `faults` no actor is made to raise.
+    """
     settings = draw_settings(seed)
     outcome = settings[0].outcome
-    with probed(settings[0].probe):
+    with probed(settings[0].probe) if faults else nullcontext():
         try:
             cluster = Cluster(settings)
             cluster.play(steps)
