@@ -11,18 +11,27 @@ from typing import TYPE_CHECKING
 
 from placet.actors.arguments import LONGEST_ID
 from placet.actors.catalog import registered
+from placet.actors.declared_types import Given, misfit
 from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import MOST_MESSAGE_BYTES, Call, Cancel, Return, Spawn, encode_message
-from placet.actors.records import TIMED_OUT, Caller, Failure, Firing, Phase, encode
+from placet.actors.messages import (
+    MOST_MESSAGE_BYTES,
+    Call,
+    Cancel,
+    Return,
+    Spawn,
+    decode_message,
+    encode_message,
+)
+from placet.actors.records import TIMED_OUT, Caller, Failure, Firing, Header, Phase, encode
+from placet.actors.services import Services
 from placet.actors.spawn_named import spawn_of
+from placet.actors.troubles import forget_trouble
 from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs
 from placet.persistence.history import RecordKind
-from placet.persistence.values import decode
 from placet.petri.behaviour import Definition
 from placet.petri.calling import entries_of
 from placet.petri.plan import TransitionPlan
-from placet.petri.typed import accepts, name_of
 
 if TYPE_CHECKING:
     from placet.actors.workflow import WorkflowActor
@@ -31,11 +40,17 @@ NOT_CALLED = "NotCalled"  # the child could not begin
 CHILD_FAILED = "ChildFailed"
 CHILD_CANCELLED = "ChildCancelled"
 WRONG_RESULT = "WrongResult"  # what the child left in its exits is not what the outputs take
+MOST_CAUSE = 1_000  # characters of the message of what failed in a child
+MOST_TYPES = 32  # classes of the exception that failed there
 
 
 def child_id(instance: str, transition: str, number: int, attempt: int) -> str:
     """Return the id of the child that an attempt of a firing calls, such as `order-17/fulfil.41`."""
-    return f"{instance}/{transition}.{number}" + (f".{attempt}" if attempt > 1 else "")
+    return f"{instance}/{transition}{_call_number(number, attempt)}"
+
+
+def _call_number(number: int, attempt: int) -> str:
+    return f".{number}.{attempt}" if attempt > 1 else f".{number}"
 
 
 # -- the parent --------------------------------------------------------------------------------------------------
@@ -75,6 +90,19 @@ def cancel_child(workflow: "WorkflowActor", turn: Turn, firing: Firing, why: str
     turn.rare().sent.append(encode_message(Cancel(instance=child, by=header.instance, why=why)))
 
 
+def answered(workflow: "WorkflowActor") -> dict[int, Firing]:
+    """Return the firings, by number, whose child has returned, and whose `Return` was set aside."""
+    found: dict[int, Firing] = {}
+    for parked in workflow.parked.values():
+        if parked.kind == Return.__name__:
+            message = decode_message(parked.message)
+            assert isinstance(message, Return), parked.kind
+            _, firing = workflow.firing(message.transition, message.number)
+            if firing is not None and firing.phase is Phase.CALLED and firing.attempt == message.attempt:
+                found[firing.number] = firing
+    return found
+
+
 def returned(workflow: "WorkflowActor", turn: Turn, message: Return) -> None:
     """Count what a child returned; where nobody waits for it any more it is recorded and dropped."""
     composite, firing = workflow.firing(message.transition, message.number)
@@ -82,7 +110,8 @@ def returned(workflow: "WorkflowActor", turn: Turn, message: Return) -> None:
     if firing is None or firing.phase is not Phase.CALLED or firing.attempt != message.attempt:
         workflow.record(turn, RecordKind.STALE, transition.path, message.number, message.attempt)
         return
-    result = message.failure or _outputs(transition, message)
+    forget_trouble(workflow, firing)
+    result = message.failure or _outputs(workflow, transition, message)
     if not isinstance(result, Failure):
         composite.finish(turn, firing, transition, result)
         return
@@ -94,7 +123,7 @@ def returned(workflow: "WorkflowActor", turn: Turn, message: Return) -> None:
     composite.end_idle(turn, firing)
 
 
-def _outputs(transition: TransitionPlan, message: Return) -> Outputs | Failure:
+def _outputs(workflow: "WorkflowActor", transition: TransitionPlan, message: Return) -> Outputs | Failure:
     """Return what a child left in its exits as outputs of the firing that called it, or what is wrong with it."""
     called = transition.called
     assert called is not None, transition.path
@@ -116,9 +145,9 @@ def _outputs(transition: TransitionPlan, message: Return) -> Outputs | Failure:
         return _wrong(f"{message.child} completed with the tokens {there}, and {transition.path} takes {weights}")
     outputs = tuple((position, value) for position, name in enumerate(names) for value in found[name])
     types = transition.behaviour.types if transition.behaviour else ()
-    for position, value in outputs if types else ():
-        if problem := mistyped(types[position], value):
-            return _wrong(f"{message.child} completed with {problem} for `{transition.output_names[position]}`")
+    given = (Given(transition.output_names[position], types[position], value) for position, value in outputs)
+    if types and (problem := misfit(workflow.services, workflow.header.instance, transition.path, given)):
+        return _wrong(f"{message.child} completed with {problem}")
     return outputs
 
 
@@ -130,21 +159,10 @@ def _failure(kind: str, problem: str) -> Failure:
     return Failure(type=kind, message=problem, types=(kind,))
 
 
-def mistyped(declared: object, encoded: bytes) -> str:
-    """Return what is wrong with a value for a place of a declared type; "": nothing, or it cannot be loaded here."""
-    if declared is None:
-        return ""
-    try:
-        value = decode(encoded)
-    except BaseException:  # what loads a user's type may raise anything; where it is used it is loaded again
-        return ""
-    return "" if accepts(declared, value) else f"{value!r:.80}, which is no {name_of(declared)},"
-
-
 # -- the child ---------------------------------------------------------------------------------------------------
 
 
-def called_spawn(message: Call, definition: Definition | None) -> Spawn | str:
+def called_spawn(message: Call, definition: Definition | None, services: Services) -> Spawn | str:
     """Return the spawn that a call asks for, or why there can be none."""
     if definition is None:
         return f"the workflow {message.workflow!r} is not registered; register it, then retry"
@@ -159,11 +177,18 @@ def called_spawn(message: Call, definition: Definition | None) -> Spawn | str:
             return f"{message.workflow} has no entry place {path!r}"
         if 0 < plan.places[index].capacity < len(values):
             return f"`{path}` of {message.workflow} holds {plan.places[index].capacity} tokens, not {len(values)}"
-        for value in values:
-            if problem := mistyped(definition.types.get(path), value):
-                return f"{message.workflow} is called with {problem} for `{path}`"
+        given = [Given(path, definition.types.get(path), value) for value in values]
+        if problem := misfit(services, message.caller.instance, _calling_path(message), given):
+            return f"{message.workflow} is called with {problem}"
         tokens += [(index, value) for value in values]
     return spawn_of(definition, message, tuple(tokens), _digest(encode(message.caller), 16))
+
+
+def _calling_path(message: Call) -> str:
+    """Return the path of the transition that calls, which the id of its child holds."""
+    caller = message.caller
+    below = message.instance.removeprefix(f"{caller.instance}/")
+    return below.removesuffix(_call_number(caller.number, caller.attempt))
 
 
 def not_called(message: Call, reason: str) -> Return:
@@ -180,14 +205,29 @@ def answer_caller(workflow: "WorkflowActor", turn: Turn) -> None:
     if header.state is InstanceState.COMPLETED:
         message = _to_caller(caller, header.instance, exits=_exits(workflow))
     else:
-        kind = CHILD_FAILED if header.state is InstanceState.FAILED else CHILD_CANCELLED
-        failure = Failure(type=kind, message=f"{header.instance} is {header.state.value}", types=(kind,))
-        message = _to_caller(caller, header.instance, failure=failure)
+        message = _to_caller(caller, header.instance, failure=_ended(header))
     encoded = encode_message(message)
     if len(encoded) > MOST_MESSAGE_BYTES:
         problem = f"what {header.instance} returns has {len(encoded)} bytes, {MOST_MESSAGE_BYTES} is the limit"
         encoded = encode_message(_to_caller(caller, header.instance, failure=_failure(WRONG_RESULT, problem)))
     turn.rare().sent.append(encoded)
+
+
+def _ended(header: Header) -> Failure:
+    """Return the failure of a firing whose child has not completed: with what failed there, for people and policies."""
+    kind = CHILD_FAILED if header.state is InstanceState.FAILED else CHILD_CANCELLED
+    message, cause = f"{header.instance} is {header.state.value}", header.cause
+    if cause is None:
+        return _failure(kind, message)
+    types = tuple(dict.fromkeys((kind, *cause.types[:MOST_TYPES])))
+    return Failure(type=kind, message=f"{message}: {cause.type}: {cause.message}", types=types)
+
+
+def cause_of(failure: Failure) -> Failure:
+    """Return what an instance keeps of the failure that somebody gave up on: no traceback, and no more than fits."""
+    message = failure.message
+    short = message if len(message) <= MOST_CAUSE else f"{message[:MOST_CAUSE]}…"
+    return Failure(type=failure.type, message=short, attempt=failure.attempt, at=failure.at, types=failure.types)
 
 
 def _exits(workflow: "WorkflowActor") -> tuple[tuple[str, tuple[bytes, ...]], ...]:

@@ -4,21 +4,32 @@ from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from placet.actors import deadlines
 from placet.actors.calls import call, cancel_child
-from placet.actors.effects import Expire, Start
+from placet.actors.effects import Expire, ExpireReason, Start
 from placet.actors.failed_firing import FailedFiring
 from placet.actors.guards import forget_taken
 from placet.actors.lifecycle import ENDING
 from placet.actors.phases import check_phase
 from placet.actors.place import TakenToken
-from placet.actors.records import CRASH_SUSPECT, DEADLINE_PASSED, KEPT_FAILURES, LOST, RUNNING, Failure, Firing, Phase
+from placet.actors.records import (
+    CRASH_SUSPECT,
+    DEADLINE_PASSED,
+    KEPT_FAILURES,
+    LOST,
+    RUNNING,
+    Failure,
+    Firing,
+    LastBeat,
+    Phase,
+)
 from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs, failure_of, pass_through, run_handler
 from placet.persistence.blobs import REF
 from placet.persistence.history import Detail, RecordKind
 from placet.persistence.keys import FIRING, kind_prefix
 from placet.persistence.values import encode
-from placet.petri.behaviour import INLINE, Behaviour
+from placet.petri.behaviour import INLINE
 from placet.petri.net import MANY
 from placet.petri.plan import CompositePlan, TransitionPlan, shares
 from placet.supervision.losses import ALONE_FROM, LossVerdict, after_loss
@@ -103,7 +114,7 @@ class CompositeActor:
     def start_again(self, turn: Turn, firing: Firing) -> None:
         """Start a firing that was chosen before: after a back-off, a loss or an intervention."""
         transition = self.workflow.plan.transitions[firing.transition]
-        if turn.now >= _latest(firing, transition.behaviour):
+        if turn.now >= deadlines.latest(firing, transition.behaviour):
             late = Failure(type=DEADLINE_PASSED, message="no attempt of it had counted by then", attempt=firing.attempt)
             firing.failures = (*firing.failures, _dated(late, firing.attempt, turn.now))[-KEPT_FAILURES:]
             self._give_up(turn, firing, late)
@@ -121,9 +132,10 @@ class CompositeActor:
         if transition.called is not None:
             self.set_phase(turn, firing, Phase.CALLED)
         timeout_s = behaviour.timeout_s
-        if behaviour.deadline_s is not None:
-            firing.chosen = firing.chosen or turn.now
-            firing.due = min(_latest(firing, behaviour), turn.now + (inf if timeout_s is None else timeout_s))
+        if behaviour.deadline_s is not None or behaviour.heartbeat_s is not None:
+            if behaviour.deadline_s is not None:
+                firing.chosen = firing.chosen or turn.now
+            firing.due = deadlines.due(firing, behaviour, turn.now)
             turn.timers.append((firing.number, 0.0, firing.due, transition.index))
         elif timeout_s is not None:
             firing.due = turn.now + timeout_s
@@ -150,6 +162,7 @@ class CompositeActor:
                 attempt=firing.attempt,
                 tokens=tokens,
                 state=tuple(workflow.state.values.items()) if behaviour.takes_context else (),
+                progress=firing.beat.progress if firing.beat is not None else None,
             )
         )
         if turn.observed:
@@ -247,7 +260,7 @@ class CompositeActor:
             return
         delay_s = self._delay_s(turn, firing, transition, failure)
         again = None if delay_s is None else turn.now + max(delay_s, retry_after_s or 0.0)
-        if again is None or again >= _latest(firing, transition.behaviour):
+        if again is None or again >= deadlines.latest(firing, transition.behaviour):
             self._give_up(turn, firing, firing.failures[-1])
             return
         self.set_phase(turn, firing, Phase.BACKOFF)
@@ -334,13 +347,32 @@ class CompositeActor:
         if firing.phase is Phase.BACKOFF:
             self.make_ready(turn, firing)
         elif firing.phase is Phase.RUNNING and firing.due:
-            executor = self.workflow.plan.transitions[firing.transition].executor
-            turn.rare().expires.append(
-                Expire(executor=executor, root=self.workflow.root, number=firing.number, attempt=firing.attempt)
-            )
-            turn.timers.append((firing.number, 0.0, turn.now + ASK_AGAIN_S, firing.transition))
+            behaviour = self.workflow.plan.transitions[firing.transition].behaviour
+            end = -inf if behaviour is None else deadlines.end(firing, behaviour)
+            self._expire(turn, firing, ExpireReason.TIME if end <= turn.now else ExpireReason.SILENCE)
+            again = turn.now + ASK_AGAIN_S
+            turn.timers.append((firing.number, 0.0, min(again, end) if end > turn.now else again, firing.transition))
         elif firing.phase is Phase.CALLED and firing.due:
             cancel_child(self.workflow, turn, firing, "it took too long")
+
+    def _expire(self, turn: Turn, firing: Firing, reason: ExpireReason) -> None:
+        executor, root = self.workflow.plan.transitions[firing.transition].executor, self.workflow.root
+        expire = Expire(executor=executor, root=root, number=firing.number, attempt=firing.attempt, reason=reason)
+        turn.rare().expires.append(expire)
+
+    def beat(self, turn: Turn, firing: Firing, progress: bytes | None) -> None:
+        """The handler of a running firing has given a sign of life; one in an instance that is to end is told so."""
+        if progress is None and firing.beat is not None:
+            progress = firing.beat.progress
+        firing.beat = LastBeat(turn.now, firing.attempt, progress)
+        behaviour = self.workflow.plan.transitions[firing.transition].behaviour
+        if behaviour is not None and behaviour.heartbeat_s is not None:
+            before, firing.due = firing.due, deadlines.due(firing, behaviour, turn.now)
+            turn.timers.append((firing.number, before, firing.due, firing.transition))
+        if firing.number not in turn.firings:
+            turn.firings[firing.number] = (self, firing, False)
+        if self.workflow.header.intent in ENDING:
+            self._expire(turn, firing, ExpireReason.CANCELLED)
 
     def end_idle(self, turn: Turn, firing: Firing) -> None:
         """Put back a firing that no longer runs, in an instance that is to end."""
@@ -408,12 +440,6 @@ class CompositeActor:
 
 def _youngest(firing: Firing) -> int:
     return max(token for _, token, _ in firing.tokens)
-
-
-def _latest(firing: Firing, behaviour: Behaviour | None) -> float:
-    """Return when all attempts of a firing must be over."""
-    deadline_s = behaviour.deadline_s if behaviour else None
-    return inf if deadline_s is None or not firing.chosen else firing.chosen + deadline_s
 
 
 def _dated(failure: Failure, attempt: int, now: float) -> Failure:

@@ -60,6 +60,27 @@ class Context:
         names: dict[str, object] = {"instance": self.instance, "transition": self.transition}
         return {**names, "firing": self.firing_id, "attempt": self.attempt}
 
+    # -- signs of life -------------------------------------------------------------------------------------
+
+    def heartbeat(self, progress: object = None) -> None:
+        """Say that the handler is alive, and with `progress` how far it has come: any value of up to 16 KiB encoded.
+
+        Call it as often as you like: it never waits, and passes on about one a second, the latest. A transition with
+        `heartbeat_s` needs one within each such time. People see `progress`, and the next attempt is given it.
+        Raises `AttemptOver` where the attempt has run out of time or its instance is being cancelled: clean up and let
+        it through. Raises `ValueTooLarge` and `ValueNotEncodable`.
+        """
+        self.notes.beat(progress)
+
+    @property
+    def progress(self) -> Any:  # `Any`: your data
+        """The last value an attempt before this one gave to `heartbeat`, as far as it was on disk; None: there is none.
+
+        Raises `ValueNotLoadable`.
+        """
+        known = self.notes.progress
+        return None if known is None else decode(known)
+
     # -- the state of the instance -------------------------------------------------------------------------
 
     def get(self, name: str, default: object = None) -> Any:  # `Any`: your data

@@ -15,24 +15,26 @@ from placet.actors.messages import (
     Sent,
     Spawn,
     SpawnNamed,
+    Trouble,
     Undelivered,
     Watch,
     decode_delivery,
     decode_message,
     encode_message,
 )
+from placet.actors.services import Services
 from placet.actors.spawn_named import named_spawn
 from placet.actors.watching import nobody_there
 from placet.petri.behaviour import Definition
 
 
 def opened(
-    sent: Sent, definitions: Mapping[str, Definition]
+    sent: Sent, definitions: Mapping[str, Definition], services: Services
 ) -> Spawn | PostedMessage | InterventionMessage | str | None:
     """Return what is to be handled, or why it has no effect; None: it waits for a start that knows its workflow."""
     message = decode_delivery(sent.message)
     if isinstance(message, Call):
-        return called_spawn(message, definitions.get(message.workflow))
+        return called_spawn(message, definitions.get(message.workflow), services)
     if isinstance(message, SpawnNamed):
         definition = definitions.get(message.workflow)
         return None if definition is None else named_spawn(message, definition)
@@ -46,7 +48,7 @@ def undelivered(sent: Sent, reason: str) -> bytes | None:
         return encode_message(not_called(message, reason))
     if isinstance(message, Watch):
         return encode_message(nobody_there(message, reason))
-    if isinstance(message, Return | Undelivered):
+    if isinstance(message, Return | Trouble | Undelivered):
         return None  # an answer has none
     kind = type(message).__name__
     return encode_message(Undelivered(instance=sent.sender, target=sent.instance, kind=kind, reason=reason))

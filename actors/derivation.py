@@ -8,6 +8,7 @@ from placet.actors.effects import StateChanged
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent, check_move
 from placet.actors.records import Phase
 from placet.actors.schedule import drop_all
+from placet.actors.troubles import tell_caller
 from placet.actors.turn import Turn
 from placet.actors.watching import tell_watchers
 from placet.persistence.history import RecordKind
@@ -38,6 +39,8 @@ def derive(workflow: "WorkflowActor", turn: Turn) -> None:
                 drop_all(workflow, turn)
             if workflow.watchers:
                 tell_watchers(workflow, turn)
+        elif header.caller is not None:
+            tell_caller(header, turn)
         header.changed_at = turn.now
         _record(workflow, turn, state)
         turn.rare().changes.append(
@@ -54,7 +57,7 @@ def _state(workflow: "WorkflowActor") -> InstanceState:
         return _S.CANCELLED if intent is Intent.CANCEL else _S.FAILED
     if intent is Intent.PAUSE:
         return _S.PAUSED
-    if workflow.open_incidents:
+    if workflow.open_incidents or workflow.troubled:
         return _S.INCIDENT
     if busy or workflow.wants() or _can_run_alone(workflow):
         return _S.RUNNING

@@ -1,6 +1,7 @@
 """What a batch does to the world once it is on disk, and never before."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 import msgspec
 
@@ -21,15 +22,29 @@ class Start(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     attempt: int
     tokens: tuple[tuple[int, int, bytes], ...]  # (place, token id, value), in the order of the input arcs
     state: tuple[tuple[str, bytes], ...] = ()  # the instance's, where the handler takes a context
+    progress: bytes | None = None  # what an attempt before has told of itself, likewise
+
+
+class ExpireReason(Enum):
+    """Why an attempt is to end."""
+
+    TIME = "it has had its time"
+    SILENCE = "it has given no sign of life for its heartbeat_s"
+    CANCELLED = "its instance is being cancelled"
 
 
 class Expire(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A started firing is past its deadline: answer `Failed`, or `Withdrawn` if its handler has not begun."""
+    """A started firing is past its deadline: answer `Failed`, or `Withdrawn` if its handler has not begun.
+
+    For `SILENCE` only if it has begun and no sign of life is on its way. For `CANCELLED` nothing is answered: a
+    handler that runs is told when it gives its next one.
+    """
 
     executor: str
     root: bytes
     number: int
     attempt: int
+    reason: ExpireReason = ExpireReason.TIME
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -128,6 +128,7 @@ class EngineClient:
         future: Future[InstanceState] = Future()
 
         def offer(state: InstanceState) -> None:
+            """Take a state if it is one to wait for, or the last."""
             if state in states or state in TERMINAL:
                 with suppress(InvalidStateError):  # the engine's thread and this one may both offer
                     future.set_result(state)

@@ -130,6 +130,19 @@ class HandlerReturned(PlacetError):
         return "the handler of this context has returned; spawn, tell and use the state before it does"
 
 
+class AttemptOver(PlacetError):
+    """A handler gave a sign of life for an attempt that is over, or not wanted any more: it should end."""
+
+    code = "attempt_over"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"this attempt is over: {self.reason}; nothing it returns counts: clean up and end"
+
+
 class InvalidId(PlacetError, ValueError):
     """An instance id that cannot be one."""
 

@@ -13,6 +13,7 @@ from placet.actors.effects import StateChanged
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.messages import Done, Failed, KernelMessage, Park, Request, Withdrawn, encode_message
 from placet.actors.records import Failure, Parked, decode_header, encode
+from placet.actors.troubles import tell_caller
 from placet.actors.turn import Turn
 from placet.actors.usercode import failure_of
 from placet.persistence.keys import HEADER, PARKED, entry_key
@@ -80,6 +81,7 @@ def set_aside(turn: Turn, get: Callable[[bytes], bytes | None], parked: Parked) 
     header.awake = True
     if header.intent is Intent.RUN and header.state is not InstanceState.INCIDENT:
         header.state, header.changed_at = InstanceState.INCIDENT, turn.now
+        tell_caller(header, turn)
         turn.rare().changes.append(
             StateChanged(instance=header.instance, root=turn.root, state=header.state.value, at=turn.now)
         )

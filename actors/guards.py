@@ -55,12 +55,12 @@ def _ask(
     gate: Gate,
 ) -> object:
     """Ask a gate's guard and key, and return the decoded value, so that the next one need not decode it again."""
-    guard, key = gate.guard, gate.key
+    guard, key, services = gate.guard, gate.key, workflow.services
     if guard is None and key is None:
         place.admit(position, token, None)
         return value
-    marker = workflow.services.marker
-    marker.enter(workflow.mark, gate.path, workflow.services.slots.accompanied)
+    marker = services.marker
+    marker.enter(workflow.mark, gate.path, services.slots.accompanied)
     try:
         if value is UNREAD:
             value = decode(stored if stored[0] != REF else workflow.value(stored))
@@ -73,8 +73,8 @@ def _ask(
     except BaseException as error:  # user code may raise anything, `sys.exit()` included
         _raise_incident(workflow, place, gate.transition, token, failure_of(error))
     marker.leave()
-    if workflow.services.suspects.known:
-        workflow.services.suspects.clear(workflow.header.instance, gate.path)  # the process has outlived it
+    if services.suspects.known:
+        services.suspects.clear(workflow.header.instance, gate.path)  # the process has outlived it
     return value
 
 
@@ -90,16 +90,31 @@ def _is_settled(workflow: "WorkflowActor", place: "PlaceActor", gate: Gate, toke
 
 
 def _raise_incident(workflow: "WorkflowActor", place: "PlaceActor", index: int, token: int, failure: Failure) -> None:
-    turn = workflow.turn
     incident = GuardIncident(
         number=workflow.next_serial(), transition=index, place=place.plan.index, token=token, failure=failure
     )
     workflow.guard_incidents[index, token] = incident
+    if workflow.raised is None:
+        _write(workflow, workflow.turn, incident)
+    else:
+        workflow.raised.append(incident)
+
+
+def write_raised(workflow: "WorkflowActor", turn: Turn) -> None:
+    """Write the incidents of an instance that has been read: with the turn of the message that woke it, all at once."""
+    raised, workflow.raised = workflow.raised or [], None
+    for incident in raised:
+        _write(workflow, turn, incident)
+
+
+def _write(workflow: "WorkflowActor", turn: Turn, incident: GuardIncident) -> None:
+    failure = incident.failure
     turn.born[entry_key(workflow.root, 0, GUARD_INCIDENT, incident.number)] = encode(incident)
     detail: Detail = {
         "type": failure.type,
         "message": failure.message,
-        "token": token,
-        "place": place.plan.path,
+        "token": incident.token,
+        "place": workflow.plan.places[incident.place].path,
     }
-    workflow.record(turn, RecordKind.INCIDENT, workflow.plan.transitions[index].path, incident.number, detail=detail)
+    path = workflow.plan.transitions[incident.transition].path
+    workflow.record(turn, RecordKind.INCIDENT, path, incident.number, detail=detail)

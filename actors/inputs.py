@@ -42,6 +42,7 @@ class _Reader:
         self._known: dict[int, tuple[object, bytes]] = {}  # by identity; the object is kept, so that it has its own
 
     def canonical(self, value: object) -> bytes:
+        """Return bytes that are equal for equal values, with their length before them."""
         body = self._body(value)
         return len(body).to_bytes(8, "big") + body
 

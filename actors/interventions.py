@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from placet.actors.answers import Answer, Receipt, RefusalCode, Refused, decode_answer, encode_answer
-from placet.actors.calls import cancel_child
+from placet.actors.calls import answered, cancel_child, cause_of
 from placet.actors.holds import held_transitions, is_target
 from placet.actors.lifecycle import ENDING, TERMINAL, Intent
 from placet.actors.messages import (
@@ -29,6 +29,7 @@ from placet.actors.messages import (
 from placet.actors.records import Firing, GuardIncident, Parked, Phase
 from placet.actors.task_interventions import TASK_INTERVENTIONS
 from placet.actors.token_interventions import TOKEN_INTERVENTIONS, put
+from placet.actors.troubles import forget_trouble
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.history import RecordKind
@@ -164,18 +165,26 @@ def end(workflow: WorkflowActor, turn: Turn, intent: Intent) -> None:
     """Choose nothing more, cancel the children, and put back the tokens of every firing that does not run."""
     workflow.header.intent = intent
     why = "its caller is cancelled" if intent is Intent.CANCEL else "its caller has failed"
+    put_back_idle(workflow, turn)
     for composite in workflow.composites:
         for firing in composite.firings.values():
             if firing.phase is Phase.CALLED:
                 cancel_child(workflow, turn, firing, why)
-    put_back_idle(workflow, turn)
 
 
 def put_back_idle(workflow: WorkflowActor, turn: Turn) -> None:
-    """Put back the tokens of every firing that neither runs nor waits for a child."""
+    """Put back the tokens of every firing that neither runs nor waits for a child.
+
+    A child whose `Return` was set aside is not waited for: what it returned is with the incident, as the result of a
+    handler is that was set aside.
+    """
+    done = answered(workflow) if workflow.parked else {}
+    for firing in done.values():
+        forget_trouble(workflow, firing)
     for composite in workflow.composites:
         busy = (Phase.RUNNING, Phase.CALLED)
-        composite.put_back(turn, [firing for firing in composite.firings.values() if firing.phase not in busy])
+        idle = [one for one in composite.firings.values() if one.phase not in busy or one.number in done]
+        composite.put_back(turn, idle)
 
 
 Incident = Firing | GuardIncident | Parked
@@ -192,12 +201,12 @@ def find_incident(workflow: WorkflowActor, number: int) -> Incident | None:
     return workflow.parked.get(number)
 
 
-def _no_incident(message: RetryIncident | SkipIncident | FailIncident) -> Refused:
-    return _refuse(
-        message,
-        RefusalCode.NO_INCIDENT,
-        f"{message.instance} has no open incident {message.incident}; it may have been settled",
-    )
+def _no_incident(workflow: WorkflowActor, message: RetryIncident | SkipIncident | FailIncident) -> Refused:
+    reason = f"{message.instance} has no open incident {message.incident}; it may have been settled"
+    found = workflow.find_firing(message.incident)
+    if found is not None and found[1].phase is Phase.CALLED:
+        reason = f"{message.instance} has no open incident {message.incident}, a call; settle that of its child"
+    return _refuse(message, RefusalCode.NO_INCIDENT, reason)
 
 
 def _retry(workflow: WorkflowActor, turn: Turn, message: RetryIncident) -> Answer:
@@ -206,7 +215,7 @@ def _retry(workflow: WorkflowActor, turn: Turn, message: RetryIncident) -> Answe
     if refused and not isinstance(incident, Parked):  # a parked message may be what the end waits for
         return refused
     if incident is None:
-        return _no_incident(message)
+        return _no_incident(workflow, message)
     receipt = _accept(workflow, turn, message, RecordKind.RETRIED, incident=message.incident)
     match incident:
         case Firing():
@@ -252,7 +261,7 @@ def _skip(workflow: WorkflowActor, turn: Turn, message: SkipIncident) -> Answer:
         return refused
     incident = find_incident(workflow, message.incident)
     if incident is None:
-        return _no_incident(message)
+        return _no_incident(workflow, message)
     if not isinstance(incident, Firing):
         return _refuse(
             message, RefusalCode.NOT_A_FIRING, "only a failed firing can be skipped; retry or fail this incident"
@@ -271,9 +280,11 @@ def _skip(workflow: WorkflowActor, turn: Turn, message: SkipIncident) -> Answer:
 def _fail(workflow: WorkflowActor, turn: Turn, message: FailIncident) -> Answer:
     if refused := _ending(workflow, message):
         return refused
-    if find_incident(workflow, message.incident) is None:
-        return _no_incident(message)
+    incident = find_incident(workflow, message.incident)
+    if incident is None:
+        return _no_incident(workflow, message)
     receipt = _accept(workflow, turn, message, RecordKind.FAIL_REQUESTED, incident=message.incident)
+    workflow.header.cause = cause_of(incident.failures[-1] if isinstance(incident, Firing) else incident.failure)
     end(workflow, turn, Intent.FAIL)
     return receipt
 

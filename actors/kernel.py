@@ -12,8 +12,9 @@ from mypy_extensions import mypyc_attr
 
 from placet.actors.alone import Alone
 from placet.actors.answers import RefusalCode, Refused, Spawned
+from placet.actors.awakenings import Awakenings
 from placet.actors.beginning import begin, conflict, has_begun
-from placet.actors.catalog import Catalog, net_key
+from placet.actors.catalog import Catalog
 from placet.actors.delivery import opened, replayed, undelivered
 from placet.actors.effects import Batch, Reply
 from placet.actors.errors import no_instance
@@ -28,7 +29,6 @@ from placet.actors.messages import (
     ExecutorAnswer,
     FirstMessage,
     Grant,
-    Import,
     Intervention,
     KernelMessage,
     Parcel,
@@ -45,15 +45,15 @@ from placet.actors.outbox import Outbox
 from placet.actors.pending import Pending
 from placet.actors.receive import RECEIVERS
 from placet.actors.records import RUNNING, Header, decode_header
-from placet.actors.recovery import Found, find_work
+from placet.actors.recovery import Found, find_work, keep_losses
 from placet.actors.roots import Roots
 from placet.actors.services import Room
 from placet.actors.slots import Slots
 from placet.actors.stamp import Stamp, decode_stamp, encode_stamp
+from placet.actors.stored_nets import StoredNets
 from placet.actors.suspects import Suspects
 from placet.actors.timers import Timers
 from placet.actors.turn import Aside, TimerChange, Turn
-from placet.actors.waking import wake
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import HEADER, STAMP, address_key, entry_key, outbox_key
 from placet.persistence.store import View
@@ -62,6 +62,8 @@ from placet.petri.plan import Plan
 
 BUDGET = 1_000  # messages and inline firings a batch
 INLINE_A_TURN = 64  # inline firings a turn, so that no instance holds the kernel
+PORTION = 2_000  # entries of a sleeping instance read at a time, for the same reason
+TOKENS_A_MESSAGE = 8  # that many tokens read from disk count as one message
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)  # where it is compiled, simulations must still be able to look inside
@@ -79,6 +81,7 @@ class Kernel:
     ) -> None:
         self.visiting = visiting  # for one message of a person, beside no engine: nothing is recovered or chosen
         self.room = Room()
+        self.portion = PORTION
         self._view = view
         self._catalog = catalog
         self.marker: Marker = marker or NoMarker()
@@ -87,10 +90,11 @@ class Kernel:
         self._memory = Memory()
         self._one_turn = Turn()
         self._mail = Mailboxes()
+        self._awakenings = Awakenings(self._mail)
         self._parcels: list[Parcel | Acknowledged] = []  # from other engines, for the next batch
         self._sends_again = False
         self._roots = Roots()
-        self._nets: set[bytes] = set()  # digests of nets known to be stored
+        self._nets = StoredNets(catalog, self.get)
         self._faults = Faults()
         self.slots = Slots()
         self._alone = Alone(self.slots)
@@ -152,9 +156,9 @@ class Kernel:
     @property
     def has_work(self) -> bool:
         """True when `run` would handle something without a new message."""
-        if self._mail.ready or self._parcels or self._sends_again or (self.slots.queued and self.slots.has_grant):
+        if self._mail.ready or self._awakenings.roots or self._parcels or self._sends_again:
             return True
-        return not self.draining and self._alone.has_work
+        return bool(self.slots.queued and self.slots.has_grant) or (not self.draining and self._alone.has_work)
 
     def run(self, now: float, budget: int = BUDGET, wall: float = 0.0) -> Batch:
         """Handle messages until there are none or the budget is used up, and return what came of it.
@@ -166,7 +170,9 @@ class Kernel:
             self.deliver(Due(root=root, transition=transition, number=number))
         if self._parcels or self._sends_again:
             self._exchange()
-        if self._alone.is_trial:
+        if self._awakenings.roots:
+            self._awakenings.begin_batch()
+        if self._alone.is_trial and not (self.suspects.on_trial and self._awakenings.roots):  # it may not be awake yet
             self._alone.look(on_trial=self.suspects.on_trial)
         spent = 0
         batch = self._batch
@@ -181,12 +187,14 @@ class Kernel:
                 spent += self._turn(message.root, message)
             else:
                 spent += self._handle_request(message)
-        self._memory.put_to_sleep()
+        self._memory.put_to_sleep(self._now)
         return self._finish(wall, clean=False)
 
     def stop(self, now: float, wall: float = 0.0) -> Batch:
         """Return the last batch of a clean stop: what is in flight will not count as lost."""
         self._begin(now)
+        for root in [message.root for message in self._mail if isinstance(message, Recover)]:  # still being read
+            self._pending.merge(keep_losses(Turn(root, self._now), self.scan, self.slots, self.stamp.stopped_s))
         return self._finish(wall, clean=True)
 
     def _begin(self, now: float) -> None:
@@ -220,7 +228,7 @@ class Kernel:
 
     def _next_alone(self) -> KernelMessage | None:
         """Once nothing is in flight, let one suspected firing run; nothing else starts until all have."""
-        if self.draining:
+        if self.draining or self._awakenings.roots:  # a suspect may be in what is not awake yet
             return None
         if self._alone.is_over():
             return self._next()
@@ -263,7 +271,7 @@ class Kernel:
 
     def _receive(self, sent: Sent) -> int:
         """Handle what another instance sent: once it has had its effect, or can have none, it leaves the outbox."""
-        message = opened(sent, self._catalog.definitions)
+        message = opened(sent, self._catalog.definitions, self)
         if message is None:
             return 1
         self._arriving = sent
@@ -297,11 +305,15 @@ class Kernel:
         inline = 0 if self.draining else INLINE_A_TURN
         turn = self._one_turn
         turn.begin(root, self._now, inline, False)
+        spent = 1
         try:
             workflow = self._memory.roots.get(root)
             if workflow is None:
-                workflow = wake(root, self.scan, turn, self)
+                workflow = self._awakenings.wake(root, turn, self, self.portion)
+                if workflow is None:
+                    return self._hold(root, message)
                 self._memory.roots[root] = workflow
+                spent += (workflow.inner + workflow.outer) // TOKENS_A_MESSAGE
             workflow.turn = turn
             if self.observed:
                 turn.observed = workflow.header.instance in self.observed
@@ -310,7 +322,14 @@ class Kernel:
         except Exception as error:  # an actor fault, whatever it is: its supervisor decides
             return self._fault(root, message, error)
         self._merge(workflow, turn, message)
-        return 1 + inline - turn.inline_left
+        return spent + inline - turn.inline_left
+
+    def _hold(self, root: bytes, message: KernelMessage) -> int:
+        """Keep a message until its instance, which is being read, is awake."""
+        sent, self._arriving = self._arriving, None
+        self._awakenings.hold(root, sent or message)
+        self._batch.turns -= 1
+        return 1 + self.portion // TOKENS_A_MESSAGE
 
     def _merge(self, workflow: WorkflowActor, turn: Turn, message: KernelMessage) -> None:
         root = turn.root
@@ -340,7 +359,7 @@ class Kernel:
         if turn.aside is not None and turn.aside.forget:
             self._memory.forget(root)
         elif not workflow.counts[RUNNING] or self._memory.is_resting:
-            self._memory.keep(workflow, waits=bool(wanted))
+            self._memory.keep(workflow, self._now, waits=bool(wanted))
 
     def _set_timers(self, root: bytes, changes: list[TimerChange]) -> None:
         for number, before, due, transition in changes:
@@ -394,7 +413,7 @@ class Kernel:
         turn = self._one_turn
         turn.begin(root, self._now, inline, message.instance in self.observed)
         try:
-            self._store_net(message, turn)
+            self._nets.store(message, turn)
             workflow = begin(root, message, turn, self)
             turn.rare().engine_writes[key] = root
             turn.rare().answer = Spawned(instance=message.instance, root=root)
@@ -421,26 +440,12 @@ class Kernel:
             answer = Spawned(instance=message.instance, root=root, already=True)
             self._batch.replies.append(Reply(reply=message.reply, answer=answer))
 
-    def _store_net(self, message: FirstMessage, turn: Turn) -> None:
-        digest = message.net
-        if isinstance(message, Import):
-            self._catalog.adopt(digest, message.stored_net)
-        if digest in self._nets:
-            return
-        key = net_key(digest)
-        if self.get(key) is not None:
-            self._nets.add(digest)
-        else:
-            data = self._catalog.bytes_of(digest)
-            if data is None:
-                raise LookupError(f"net {digest.hex()} is not registered")
-            turn.rare().engine_writes[key] = data
-
     # -- faults --------------------------------------------------------------------------------------------
 
     def _fault(self, root: bytes, message: KernelMessage, error: Exception) -> int:
         """A turn raised: its instance is dropped from memory; the message is tried again, then parked."""
         self._memory.forget(root)
+        self._awakenings.drop(root)
         remedy = self._faults.remedy(root, message, error, self._now)
         if remedy.again is not None:
             again = self._still_sent(remedy.again)
@@ -451,7 +456,10 @@ class Kernel:
             turn = Turn(root, self._now, 0, False)
             set_aside(turn, self.get, remedy.parked)
             self._pending.merge(turn)
-            self._batch.changes += turn.rare().changes
+            aside = turn.rare()
+            self._batch.changes += aside.changes
+            for data in aside.sent:
+                self._send(aside.changes[0].instance, data)
             if isinstance(message, Park) and message.sent:
                 self._pending.engine[outbox_key(message.sent)] = None
         return 1
@@ -465,9 +473,9 @@ class Kernel:
 
     # -- services for actors -------------------------------------------------------------------------------
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the entries below `prefix` as this batch leaves them so far."""
-        return self._pending.scan(self._view, prefix)
+    def scan(self, prefix: bytes, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the entries below `prefix`, from `start` on if given, as this batch leaves them so far."""
+        return self._pending.scan(self._view, prefix, start)
 
     def get(self, key: bytes) -> bytes | None:
         """Return one entry as this batch leaves it so far."""
@@ -475,10 +483,4 @@ class Kernel:
 
     def plan(self, header: Header) -> Plan:
         """Return the plan of an instance's stored net, with today's handlers."""
-        plan = self._catalog.planned(header)
-        if plan is not None:
-            return plan
-        stored = self.get(net_key(header.net)) or self._catalog.bytes_of(header.net)
-        if stored is None:
-            raise LookupError(f"the net of {header.instance} is not in the store")
-        return self._catalog.plan(header, stored)
+        return self._nets.plan(header)

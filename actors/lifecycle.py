@@ -31,6 +31,7 @@ class Intent(StrEnum):
 
 _S = InstanceState
 TERMINAL = frozenset({_S.CANCELLED, _S.FAILED, _S.COMPLETED})
+TROUBLE = frozenset({_S.INCIDENT, _S.STUCK})  # a person has to do something
 ENDING = frozenset({Intent.CANCEL, Intent.FAIL})  # nothing more is chosen, and idle firings are put back
 
 # Where only a person's message can have led, the state before says whether anything was in flight: an instance that

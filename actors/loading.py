@@ -25,7 +25,9 @@ from placet.petri.behaviour import Definition, Source
 
 @runtime_checkable
 class _Definable(Protocol):
-    def definition(self) -> Definition: ...
+    def definition(self) -> Definition:
+        """Return the checked workflow."""
+        ...
 
 
 Loader = Callable[[Source], Definition]

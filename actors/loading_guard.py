@@ -125,6 +125,7 @@ def _noting(interrupts: list[int]) -> Generator[None]:
         return
 
     def receive(number: int, frame: FrameType | None) -> None:
+        """Note a signal, and handle it as before."""
         interrupts.append(number)
         before(number, frame)
 

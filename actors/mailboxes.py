@@ -36,6 +36,17 @@ class Mailboxes:
             self._queue(address).appendleft(message)
         self.waiting += 1
 
+    def close(self, address: bytes | str) -> None:
+        """Let no message for an address be taken until it is opened again; there must be one."""
+        self.ready.remove(address)
+
+    def open(self, address: bytes | str, *, first: bool = False) -> None:
+        """Let messages for an address that was closed be taken again; `first`: before all others."""
+        if first:
+            self.ready.appendleft(address)
+        else:
+            self.ready.append(address)
+
     def take(self) -> KernelMessage:
         """Remove and return the next message; there must be one."""
         address = self.ready.popleft()

@@ -41,6 +41,8 @@ class MarkerFile:
             raise _unusable(directory, error) from error
         finally:
             os.close(descriptor)
+        self._mark, self._path = b"", ""  # what the page names, or would
+        self._lone = self._beside = b""  # the length of that, as it is written
 
     def found(self) -> Mark | None:
         """Return what ran when the last process died, or None."""
@@ -48,11 +50,19 @@ class MarkerFile:
 
     def enter(self, mark: bytes, path: str, accompanied: bool) -> None:
         """Name what is about to run: an instance's id and NUL, then a transition."""
+        if mark != self._mark or path != self._path:  # else it is still there
+            self._write(mark, path)
+        self._page[:2] = self._beside if accompanied else self._lone
+
+    def _write(self, mark: bytes, path: str) -> None:
+        """Write what is named, before the length that makes it count."""
         text = mark + path.encode()
         if len(text) > MARK_BYTES:
             text = mark + marked_path(mark[:-1].decode(), path).encode()
-        length = len(text)
-        self._page[: 2 + length] = (length | ACCOMPANIED if accompanied else length).to_bytes(2, "big") + text
+        self.leave()  # no name is half there
+        self._page[2 : 2 + len(text)] = text
+        self._lone, self._beside = len(text).to_bytes(2, "big"), (len(text) | ACCOMPANIED).to_bytes(2, "big")
+        self._mark, self._path = mark, path
 
     def leave(self) -> None:
         """It came back."""

@@ -8,22 +8,31 @@ from placet.actors.workflow import WorkflowActor
 
 IDLE_ROOTS = 256  # instances with nothing to do kept in memory
 WAITING_ROOTS = 4_096  # instances kept in memory while they wait for a slot
+IDLE_TOKENS = 250_000  # and their tokens, each of which takes some 200 to 400 bytes
+WAITING_TOKENS = 1_000_000
+SMALL = 1_000  # tokens of an instance that is read back in no time
+REST_S_A_TOKEN = 20e-6  # twice as long as it takes to read a token back
 
 
 class Memory:
-    """Instances by root. Any of them can be dropped at any time between turns: all of it is on disk."""
+    """Instances by root. Any of them can be dropped at any time between turns: all of it is on disk.
+
+    How many there may be is a bound, and how many tokens they may hold is another. A large instance is not dropped
+    and read again time after time: while it waits for a slot it stays, with more tokens than the bound allows in all;
+    with nothing to do it stays if it was used last, or if it has rested for less time than reading it again would take.
+    """
 
     def __init__(self) -> None:
         self.roots: dict[bytes, WorkflowActor] = {}
-        self._idle: OrderedDict[bytes, None] = OrderedDict()  # least recently used first
-        self._waiting: OrderedDict[bytes, None] = OrderedDict()
+        self._idle = _Pool()
+        self._waiting = _Pool()
 
     @property
     def is_resting(self) -> bool:
         """True when some instance is in memory without need."""
-        return bool(self._idle or self._waiting)
+        return bool(self._idle.roots or self._waiting.roots)
 
-    def keep(self, workflow: WorkflowActor, *, waits: bool) -> None:
+    def keep(self, workflow: WorkflowActor, now: float, *, waits: bool) -> None:
         """Note, after a turn, whether an instance may be put to sleep."""
         root = workflow.root
         if workflow.counts[RUNNING]:
@@ -32,14 +41,17 @@ class Memory:
             self.forget(root)
         else:
             self._no_longer_rests(root)
-            pool = self._waiting if waits else self._idle
-            pool[root] = None
+            tokens = workflow.inner + workflow.outer
+            if not waits:
+                self._idle.add(root, tokens, now)
+            else:
+                self._waiting.add(root, tokens if tokens <= WAITING_TOKENS else 0, now)
 
     def _no_longer_rests(self, root: bytes) -> None:
-        if self._idle:
-            self._idle.pop(root, None)
-        if self._waiting:
-            self._waiting.pop(root, None)
+        if self._idle.roots:
+            self._idle.remove(root)
+        if self._waiting.roots:
+            self._waiting.remove(root)
 
     def forget(self, root: bytes) -> None:
         """Drop an instance from memory."""
@@ -48,8 +60,50 @@ class Memory:
             workflow.dispose()
         self._no_longer_rests(root)
 
-    def put_to_sleep(self) -> None:
+    def put_to_sleep(self, now: float) -> None:
         """Drop the least recently used of those that run nothing, beyond the limits."""
-        for pool, limit in ((self._idle, IDLE_ROOTS), (self._waiting, WAITING_ROOTS)):
-            while len(pool) > limit:
-                self.forget(next(iter(pool)))
+        idle, waiting = self._idle, self._waiting
+        while len(idle.roots) > IDLE_ROOTS:
+            self.forget(idle.next_out(now))
+        while idle.tokens > IDLE_TOKENS and len(idle.roots) > 1 and idle.has_rested(idle.first, now):
+            self.forget(idle.first)
+        while len(waiting.roots) > WAITING_ROOTS or waiting.tokens > WAITING_TOKENS:
+            self.forget(waiting.first)
+
+
+class _Pool:
+    """Roots of which some may be dropped, least recently used first, and how many tokens they hold."""
+
+    __slots__ = ("roots", "tokens")
+
+    def __init__(self) -> None:
+        self.roots: OrderedDict[bytes, tuple[int, float]] = OrderedDict()  # (tokens, since when it rests)
+        self.tokens = 0
+
+    def add(self, root: bytes, tokens: int, now: float) -> None:
+        """Let a root rest from now on."""
+        self.roots[root] = tokens, now
+        self.tokens += tokens
+
+    def remove(self, root: bytes) -> None:
+        """Forget a root, if it is there."""
+        found = self.roots.pop(root, None)
+        if found is not None:
+            self.tokens -= found[0]
+
+    @property
+    def first(self) -> bytes:
+        """The one that was used least recently."""
+        return next(iter(self.roots))
+
+    def next_out(self, now: float) -> bytes:
+        """Return the first that is small, or has rested for long enough."""
+        for root, (tokens, _) in self.roots.items():
+            if tokens <= SMALL or self.has_rested(root, now):
+                return root
+        return self.first
+
+    def has_rested(self, root: bytes, now: float) -> bool:
+        """Return whether one has been idle for so long that reading it again is worth it."""
+        tokens, since = self.roots[root]
+        return now - since >= tokens * REST_S_A_TOKEN

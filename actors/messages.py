@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from placet.actors.records import Caller, Failure
+from placet.actors.records import Caller, Condition, Failure
 from placet.persistence.store import MAX_VALUE_BYTES
 
 
@@ -59,6 +59,15 @@ class Failed(ExecutorAnswer, frozen=True, gc=False, kw_only=True):
 
 class Withdrawn(ExecutorAnswer, frozen=True, gc=False, kw_only=True):
     """A firing was taken back from its executor before its handler began: the attempt does not count."""
+
+
+class Beat(RootMessage, frozen=True, gc=False, kw_only=True):
+    """A handler is alive: no answer, and dropped if its attempt is over."""
+
+    transition: int
+    number: int
+    attempt: int
+    progress: bytes | None = None  # encoded; None: it says no more than that
 
 
 # -- from the kernel to its own actors --------------------------------------------------------------------
@@ -168,6 +177,16 @@ class Return(Request, frozen=True, gc=False, kw_only=True):
     failure: Failure | None = None  # it did not complete
 
 
+class Trouble(Request, frozen=True, gc=False, kw_only=True):
+    """A child has come to need a person, or needs nobody any more: `instance` is its parent."""
+
+    transition: int
+    number: int
+    attempt: int
+    child: str
+    condition: Condition
+
+
 class Undelivered(Request, frozen=True, gc=False, kw_only=True):
     """A message that `instance` sent to another one has had no effect."""
 
@@ -226,6 +245,7 @@ class Trim(Request, frozen=True, gc=False, kw_only=True):
 MOST_TRIMMED = 1_000
 MOST_MESSAGE_BYTES = MAX_VALUE_BYTES - (1 << 20)  # of what one instance sends to another: its envelope needs some room
 MOST_SCHEDULED_BYTES = 65_536
+MOST_PROGRESS_BYTES = 16_384  # it is written with each change of its firing
 
 
 class Intervention(Request, frozen=True, gc=False, kw_only=True):
@@ -384,8 +404,8 @@ PlainMessage: TypeAlias = Pause | Resume | Cancel | IncidentMessage | MoveToken 
 InterventionMessage: TypeAlias = Put | Pause | Resume | Cancel | IncidentMessage | TokenMessage | TaskMessage
 FirstMessage: TypeAlias = Spawn | Import  # what an instance begins with: there is none yet to receive it
 ClientMessage: TypeAlias = FirstMessage | ActorMessage | InterventionMessage
-PostedMessage: TypeAlias = Return | Undelivered | Watch | Schedule | Unschedule  # what only instances send to others
-KernelMessage: TypeAlias = ExecutorMessage | InternalMessage | ClientMessage | PostedMessage | Sent
+PostedMessage: TypeAlias = Return | Trouble | Undelivered | Watch | Schedule | Unschedule  # between instances alone
+KernelMessage: TypeAlias = ExecutorMessage | Beat | InternalMessage | ClientMessage | PostedMessage | Sent
 
 encode_message = msgspec.msgpack.Encoder().encode
 decode_message = msgspec.msgpack.Decoder(KernelMessage).decode

@@ -3,11 +3,11 @@
 All of it is noted here while the handler runs, goes with its answer, and counts if the result does.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -15,6 +15,7 @@ from placet.actors.arguments import check_text, chosen_id
 from placet.actors.errors import DeclaredPure, HandlerReturned, SentTooMuch, UnknownWorkflow
 from placet.actors.inputs import fingerprint
 from placet.actors.messages import (
+    MOST_PROGRESS_BYTES,
     Intervention,
     Message,
     Schedule,
@@ -41,11 +42,29 @@ MOST_STATE_BYTES: Final = 65_536  # of one encoded value: all of an instance's s
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})  # `Any`: whatever it would be of
 NO_LOCK: Final = nullcontext()  # for one thread
 
+TakeBeat: TypeAlias = Callable[[bytes | None], object]  # is given each sign of life, with the encoded progress if any
+
+
+def unheard(_progress: bytes | None) -> None:
+    """Take a sign of life that nobody waits for."""
+
 
 class Notes:
     """What one call of a handler has asked for so far. Settled when the handler has returned."""
 
-    __slots__ = ("_spawned", "firing", "item", "lock", "puts", "refusal", "sent", "state", "workflows")
+    __slots__ = (
+        "_spawned",
+        "_take_beat",
+        "firing",
+        "item",
+        "lock",
+        "progress",
+        "puts",
+        "refusal",
+        "sent",
+        "state",
+        "workflows",
+    )
 
     def __init__(
         self,
@@ -56,6 +75,8 @@ class Notes:
         state: Mapping[str, bytes] = NOTHING,
         lock: AbstractContextManager[object] = NO_LOCK,
         refusal: type[PlacetError] | None = None,
+        progress: bytes | None = None,
+        take_beat: TakeBeat = unheard,
     ) -> None:
         self.firing = firing  # public id
         self.item = item  # with run="parallel": which item of the list the call is for
@@ -63,13 +84,23 @@ class Notes:
         self.state = state  # as it was when the attempt began
         self.lock = lock  # reentrant, where threads share the notes
         self.refusal = refusal  # why nothing can be asked for
+        self.progress = progress  # what an attempt before has told of itself
+        self._take_beat = take_beat
         self.puts: dict[str, StatePut] = {}  # by name
         self.sent: list[bytes] = []
         self._spawned = 0  # without an id of their own
 
     def of_item(self, item: int, lock: AbstractContextManager[object]) -> "Notes":
         """Return empty notes for the call of an item: what is noted for others is not seen there."""
-        return Notes(firing=self.firing, item=item, workflows=self.workflows, state=self.state, lock=lock)
+        return Notes(
+            firing=self.firing,
+            item=item,
+            workflows=self.workflows,
+            state=self.state,
+            lock=lock,
+            progress=self.progress,
+            take_beat=self._take_beat,
+        )
 
     def settle(self) -> tuple[tuple[StatePut, ...], tuple[bytes, ...]]:
         """Return all that was asked for; whoever asks for more gets `HandlerReturned`."""
@@ -81,6 +112,16 @@ class Notes:
         """Raise why nothing can be asked for, if so."""
         if self.refusal is not None:
             raise self.refusal
+
+    def beat(self, progress: object) -> None:
+        """Pass a sign of life on at once: it does not wait for the result. Raises as `Context.heartbeat` does."""
+        self.check()
+        encoded = None if progress is None else encode(progress)
+        if encoded is not None and len(encoded) > MOST_PROGRESS_BYTES:
+            raise ValueTooLarge(len(encoded), MOST_PROGRESS_BYTES)
+        with self.lock:
+            self.check()
+            self._take_beat(encoded)
 
     # -- state ---------------------------------------------------------------------------------------------
 

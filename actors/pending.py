@@ -70,16 +70,18 @@ class Pending:
                 return changed[key]
         return view.get(key)
 
-    def scan(self, view: View, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield what is below `prefix`, which lies within one instance, as it will be after this batch."""
+    def scan(self, view: View, prefix: bytes, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what is below `prefix`, within one instance, from `start` on, as it will be after this batch."""
         root = prefix[:ROOT_BYTES]
         born = self._born.get(root)
         if born is None:
-            yield from view.scan(prefix)
+            yield from view.scan(prefix, start)
             return
         ours = [(key, value) for key, value in self._changed[root].items() if key.startswith(prefix)]
         ours += [(key, value) for key, value in born.items() if key.startswith(prefix)]
-        yield from _overlaid(view.scan(prefix), sorted(ours))
+        if start is not None:
+            ours = [entry for entry in ours if entry[0] >= start]
+        yield from _overlaid(view.scan(prefix, start), sorted(ours))
 
     @property
     def is_empty(self) -> bool:

@@ -81,13 +81,18 @@ class PlaceActor:
         if self.plan.delayed:
             self._await(turn, token)
 
-    def load_all(self, entries: Iterable[tuple[int, int, bytes]], frozen: Set[int]) -> None:
-        """Hold what is in the store, entries (kind, token, value) in the order of keys, some of the tokens frozen."""
-        for kind, token, value in entries:
+    def load_all(self, entries: Iterable[tuple[int, int, int, bytes]], frozen: Set[int]) -> None:
+        """Hold what is in the store: entries (actor, kind, token, value) in the order of keys, some tokens frozen."""
+        workflow, tokens = self._workflow, self.tokens
+        values, small_bytes = workflow.services.room
+        asks = bool(self.queues) and workflow.header.state not in TERMINAL  # what has ended asks no guards any more
+        for _, kind, token, value in entries:
             if kind == TOKEN and token in frozen:
                 self.load_frozen(token, value)
-            elif kind == TOKEN:
-                self.load(token, value)
+            elif kind == TOKEN:  # as `load`, without its calls: there may be a million
+                tokens[token] = value if len(value) <= small_bytes or len(tokens) < values else UNHELD
+                if asks:
+                    judge(workflow, self, token, value)
 
     # -- values --------------------------------------------------------------------------------------------
 

@@ -11,10 +11,13 @@ from typing import TypeAlias
 
 from placet.actors.calls import child_id
 from placet.actors.catalog import StoredNet, decode_stored_net, net_key
+from placet.actors.lifecycle import InstanceState
+from placet.actors.messages import Return, decode_message
 from placet.actors.records import (
     Failure,
     Firing,
     Header,
+    Parked,
     Phase,
     Task,
     decode_firing,
@@ -48,6 +51,7 @@ from placet.persistence.keys import (
     split_entry,
 )
 from placet.persistence.store import View
+from placet.persistence.values import decode
 from placet.petri.plan import Plan, make_plan
 
 Values: TypeAlias = dict[str, list[bytes]]  # encoded values by place path, oldest first
@@ -70,6 +74,7 @@ class Incident:
     transition: str  # path; "" where no transition is concerned
     failures: tuple[Failure, ...]  # oldest first
     inputs: tuple[tuple[str, bytes], ...]  # (place path, encoded value) of the tokens that wait
+    about: str = ""  # of a message that was set aside: which, in a few words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,14 @@ class FiringView:
     since: float  # engine seconds
     due: float  # engine seconds; 0.0 is none
     child: str = ""  # id of the instance it called and waits for
+    trouble: InstanceState | None = None  # of that child, where it needs a person, as far as it has told
+    beat_at: float = 0.0  # engine seconds: its handler's last sign of life, in whatever attempt; 0.0 is none
+    encoded_progress: bytes | None = field(default=None, repr=False)  # the last value given to `context.heartbeat`
+
+    @property
+    def progress(self) -> object:
+        """The last value given to `context.heartbeat`, decoded anew each time. Raises `ValueNotLoadable`."""
+        return None if self.encoded_progress is None else decode(self.encoded_progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,7 +337,12 @@ class StateReader:
         if kind == PARKED:
             parked = decode_parked(value)
             return Incident(
-                number=parked.number, kind=IncidentKind.MESSAGE, transition="", failures=(parked.failure,), inputs=()
+                number=parked.number,
+                kind=IncidentKind.MESSAGE,
+                transition="",
+                failures=(parked.failure,),
+                inputs=(),
+                about=_about(parked),
             )
         guard = decode_guard_incident(value)
         stored = self._view.get(entry_key(root, FIRST_PLACE + guard.place, TOKEN, guard.token))
@@ -336,6 +354,14 @@ class StateReader:
             failures=(guard.failure,),
             inputs=inputs,
         )
+
+
+def _about(parked: Parked) -> str:
+    if parked.kind != Return.__name__:
+        return f"the message {parked.kind}"
+    returned = decode_message(parked.message)
+    assert isinstance(returned, Return), parked.kind
+    return f"what {returned.child} returned"
 
 
 def _is_no_chunk(entry: tuple[bytes, bytes]) -> bool:
@@ -358,9 +384,12 @@ def _firing_view(header: Header, plan: Plan, firing: Firing) -> FiringView:
         number=firing.number,
         transition=path,
         child=child_id(header.instance, path, firing.number, firing.attempt) if is_called else "",
+        trouble=firing.child.state if firing.child is not None else None,
         phase=firing.phase,
         attempt=firing.attempt,
         losses=firing.losses,
         since=firing.since,
         due=firing.due,
+        beat_at=firing.beat.at if firing.beat is not None else 0.0,
+        encoded_progress=firing.beat.progress if firing.beat is not None else None,
     )

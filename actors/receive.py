@@ -12,6 +12,7 @@ from placet.actors.lifecycle import ENDING, TERMINAL, Intent
 from placet.actors.messages import (
     MOST_TRIMMED,
     ActorRequest,
+    Beat,
     Done,
     Due,
     Failed,
@@ -27,6 +28,7 @@ from placet.actors.messages import (
     Schedule,
     Sleep,
     Trim,
+    Trouble,
     Undelivered,
     Unschedule,
     Watch,
@@ -37,12 +39,15 @@ from placet.actors.records import RUNNING, STATE_CONFLICT, Failure, Firing, Park
 from placet.actors.schedule import OF_A_SCHEDULE, mature, schedule, unschedule
 from placet.actors.slots import SLICE_S
 from placet.actors.state import ANSWER
+from placet.actors.troubles import troubled
 from placet.actors.turn import Turn
 from placet.actors.watching import watch
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.history import RecordKind, decode_record
 from placet.persistence.keys import FIRST_PLACE, PARKED, entry_key, history_key, split_entry
 from placet.petri.behaviour import INLINE
+
+MOST_READ_AT_ONCE = 10_000  # tokens of a place
 
 
 def _running(
@@ -107,6 +112,13 @@ def _withdrawn(workflow: WorkflowActor, turn: Turn, message: Withdrawn) -> None:
     composite.make_ready(turn, firing)
     if workflow.header.intent in ENDING:
         composite.put_back(turn, [firing])
+
+
+def _beat(workflow: WorkflowActor, turn: Turn, message: Beat) -> None:
+    """Note a sign of life. One of an attempt that is over is not worth a record: nothing depends on it."""
+    composite, firing = workflow.firing(message.transition, message.number)
+    if firing is not None and firing.attempt == message.attempt and firing.phase is Phase.RUNNING:
+        composite.beat(turn, firing, message.progress)
 
 
 def _due(workflow: WorkflowActor, turn: Turn, message: Due) -> None:
@@ -180,6 +192,8 @@ def _park(workflow: WorkflowActor, turn: Turn, message: Park) -> None:
     turn.born[entry_key(workflow.root, 0, PARKED, parked.number)] = encode(parked)
     detail = {"message": message.kind, "actor": message.actor, "type": message.failure.type}
     workflow.note(turn, RecordKind.PARKED, **detail, reason=message.failure.message)
+    if message.kind == Return.__name__ and workflow.header.intent in ENDING:
+        put_back_idle(workflow, turn)
 
 
 # -- one actor of an instance --------------------------------------------------------------------------------
@@ -211,15 +225,23 @@ def _inspect(workflow: WorkflowActor, turn: Turn, message: Inspect) -> None:
     turn.rare().answer = Entries(instance=message.instance, path=message.path, entries=entries)
 
 
+def _sleeps_alone(workflow: WorkflowActor, index: int) -> bool:
+    """Return whether one actor can be read back within a turn: the workflow actor and its composites go together,
+    and a place with very many tokens is read with its instance, over several batches.
+    """
+    place = workflow.places[index - FIRST_PLACE] if index >= FIRST_PLACE else None
+    return index >= FIRST_PLACE and (place is None or place.count <= MOST_READ_AT_ONCE)
+
+
 def _sleep(workflow: WorkflowActor, turn: Turn, message: Sleep) -> None:
     index = _actor_index(workflow, message.path)
     if index is None:
         turn.rare().answer = _no_actor(message)
         return
-    if index >= FIRST_PLACE:
+    if _sleeps_alone(workflow, index):
         workflow.sleep_place(index - FIRST_PLACE)
     else:
-        turn.rare().forget = True  # the workflow actor and its composites are read together
+        turn.rare().forget = True
     turn.rare().answer = Receipt(instance=message.instance, at=turn.now)
 
 
@@ -228,7 +250,7 @@ def _restart(workflow: WorkflowActor, turn: Turn, message: Restart) -> None:
     if index is None:
         turn.rare().answer = _no_actor(message)
         return
-    if index >= FIRST_PLACE:
+    if _sleeps_alone(workflow, index):
         workflow.sleep_place(index - FIRST_PLACE)
         workflow.place(index - FIRST_PLACE)
     else:
@@ -255,10 +277,12 @@ RECEIVERS: Mapping[type[Message], Callable[[WorkflowActor, Turn, Any], None]] = 
     Done: _done,
     Failed: _failed,
     Withdrawn: _withdrawn,
+    Beat: _beat,
     Due: _due,
     Grant: _grant,
     Recover: _recover,
     Return: returned,
+    Trouble: troubled,
     Undelivered: _undelivered,
     Watch: watch,
     Schedule: schedule,

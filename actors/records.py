@@ -27,12 +27,20 @@ class Phase(IntEnum):
 class Failure(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One failed attempt."""
 
-    type: str  # qualified class name of the exception, or `TimedOut`, `Lost`
+    type: str  # qualified class name of the exception, or `TimedOut`, `HeartbeatLost`, `Lost`
     message: str
     traceback: str = ""
     attempt: int = 0
     at: float = 0.0
     types: tuple[str, ...] = ()  # qualified names of the exception's classes, most special first
+
+
+class LastBeat(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The last sign of life a firing's handlers have given."""
+
+    at: float
+    attempt: int  # which gave it
+    progress: bytes | None = None  # the encoded value given last, by this attempt or one before
 
 
 class Caller(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -42,6 +50,13 @@ class Caller(msgspec.Struct, array_like=True, frozen=True, gc=False):
     transition: int
     number: int
     attempt: int
+
+
+class Condition(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a child has told its caller of itself last."""
+
+    order: int  # rises with each that is told: one that comes late, out of the hands of a person, is known by it
+    state: InstanceState | None  # `INCIDENT` or `STUCK`; None: it needs nobody any more
 
 
 class Header(msgspec.Struct, array_like=True, gc=False):
@@ -63,6 +78,8 @@ class Header(msgspec.Struct, array_like=True, gc=False):
     fired: int = 0  # results counted; firing records may hold a later one
     held: tuple[str, ...] = ()  # paths and tags of what is paused in it
     caller: Caller | None = None  # the firing of another instance that it is a child of
+    told: Condition | None = None  # what its caller was told of it
+    cause: Failure | None = None  # of what a person gave up on: why it is to end as `failed`
 
 
 class Firing(msgspec.Struct, array_like=True, gc=False):
@@ -73,7 +90,7 @@ class Firing(msgspec.Struct, array_like=True, gc=False):
     tokens: tuple[tuple[int, int, bytes], ...]  # (place, token id, value), in the order of the input arcs
     phase: Phase
     attempt: int = 1  # starts so far, this one included
-    due: float = 0.0  # RUNNING: deadline of the attempt, BACKOFF: next attempt; 0.0 is none
+    due: float = 0.0  # RUNNING: when the attempt is over, or silent for too long, BACKOFF: next attempt; 0.0 is none
     serial: int = 0
     link: int = 0
     fired: int = 0
@@ -84,6 +101,8 @@ class Firing(msgspec.Struct, array_like=True, gc=False):
     slot: int = 0  # last part of the record's key: a firing chosen as another ends takes over its record
     seen: tuple[tuple[int, int, bytes], ...] = ()  # copies of what read arcs showed it, as in `tokens`
     chosen: float = 0.0  # when it was chosen, where there is a deadline
+    child: Condition | None = None  # CALLED: what its child has told of itself; None: nothing yet
+    beat: LastBeat | None = None  # of any of its attempts
 
 
 class Delay(msgspec.Struct, array_like=True, gc=False):
@@ -155,6 +174,7 @@ RUNNING: Final = int(Phase.RUNNING)
 
 # Types of failures that are no exceptions of handlers.
 TIMED_OUT: Final = "TimedOut"
+HEARTBEAT_LOST: Final = "HeartbeatLost"  # it gave no sign of life for its `heartbeat_s`
 DEADLINE_PASSED: Final = "DeadlinePassed"
 LOST: Final = "Lost"  # its engine ended
 STATE_CONFLICT: Final = "StateConflict"  # the instance's state was not what the handler expected

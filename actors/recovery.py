@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf, nextafter
 
 from placet.actors.delays import OF_A_TOKEN
-from placet.actors.records import Header, Phase, decode_delay, decode_firing, decode_header, decode_scheduled
+from placet.actors.records import Header, Phase, decode_delay, decode_firing, decode_header, decode_scheduled, encode
 from placet.actors.schedule import OF_A_SCHEDULE
+from placet.actors.slots import Slots
 from placet.actors.timers import TimerKey
+from placet.actors.turn import Turn
+from placet.actors.workflow import Scan
 from placet.persistence.blobs import BLOB_ACTOR
 from placet.persistence.keys import DELAY, FIRING, FIRST_PLACE, HEADER, LIVE, SCHEDULED, split_entry
 from placet.persistence.store import View
@@ -39,6 +43,24 @@ def find_work(view: View) -> Found:
         elif kind == SCHEDULED:
             found.timers.append(((key[:10], number), decode_scheduled(value).due, OF_A_SCHEDULE))
     return found
+
+
+def keep_losses(turn: Turn, scan: Scan, slots: Slots, stopped_s: float) -> Turn:
+    """Write firings of an instance that was not told of a crash so that a clean stop now does not hide their loss.
+
+    An attempt counts as lost if it began after the last clean stop: see `receive`.
+    """
+    for key, value in scan(turn.root, None):
+        actor, kind, _ = split_entry(key)
+        if actor >= FIRST_PLACE:
+            break
+        if kind == FIRING:
+            firing = decode_firing(value)
+            is_lost = firing.phase is Phase.RUNNING and firing.since > stopped_s
+            if is_lost and not slots.is_out(turn.root, firing.number):
+                firing.since = nextafter(turn.now, inf)
+                turn.put(key, encode(firing))
+    return turn
 
 
 def survey(view: View) -> Iterator[tuple[bytes, bytes]]:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 from placet.actors.errors import no_instance
-from placet.actors.lifecycle import InstanceState
+from placet.actors.lifecycle import TROUBLE, InstanceState
 from placet.actors.reader import InstanceView, StateReader
 from placet.actors.records import Header
 from placet.persistence.history import Record
 
 _S = InstanceState
-TROUBLE = frozenset({_S.INCIDENT, _S.STUCK})  # a person has to do something
 STILL = TROUBLE | {_S.WAITING, _S.PAUSED}  # nothing of it runs
 MOST_FOLLOWED = 1_000
 
@@ -21,27 +20,67 @@ def explain(reader: StateReader, instance: str) -> str:
         return str(no_instance(instance))
     state = view.header.state
     if state is InstanceState.INCIDENT and view.incidents:
-        first = view.incidents[0]
-        last = first.failures[-1]
-        more = f" (and {len(view.incidents) - 1} more)" if len(view.incidents) > 1 else ""
-        where = first.transition or "a message"
-        problem = f"{where} failed with {last.type}: {last.message}"
-        return f"{instance} has an open incident, number {first.number}: {problem}{more}"
+        return f"{instance} has {_incident(view)}"
+    if state is InstanceState.INCIDENT:
+        return f"{instance} has an incident below it: {_trouble_below(reader, view)}"
+    if state is InstanceState.CANCELLING:
+        return f"{instance} is cancelling{_holds_the_end(reader, view)}"
     if state is InstanceState.STUCK:
         return f"{instance} is stuck: {lacking(reader, instance)}"
     if state is InstanceState.WAITING:
         reasons = "; ".join(_reasons(reader, view))
         return f"{instance} is waiting{f': {reasons}' if reasons else ''}"
+    if state is InstanceState.FAILED and (cause := view.header.cause) is not None:
+        return f"{instance} is failed: {cause.type}: {cause.message}"
     below = held_up_by(reader, instance) if state is InstanceState.RUNNING else None
     return f"{instance} is {state.value}{f', and waits: {explain(reader, below[0].instance)}' if below else ''}"
 
 
+def _incident(view: InstanceView) -> str:
+    first = view.incidents[0]
+    last = first.failures[-1]
+    more = f" (and {len(view.incidents) - 1} more)" if len(view.incidents) > 1 else ""
+    where = first.transition or first.about
+    return f"an open incident, number {first.number}: {where} failed with {last.type}: {last.message}{more}"
+
+
+def _trouble_below(reader: StateReader, view: InstanceView) -> str:
+    """Return what is wrong with the first child that needs a person: named is the one in which that is to be done."""
+    children = [firing for firing in view.firings if firing.trouble is not None]
+    if not children:
+        return "a child that has just told of it"
+    more = f" (and {len(children) - 1} more children)" if len(children) > 1 else ""
+    first = children[0]
+    while True:  # no recursion: calls nest as deep as they please
+        child = reader.instance(first.child)
+        if child is None:
+            return f"{first.child}, in another state, is {first.trouble}{more}"
+        below = [firing for firing in child.firings if firing.trouble is not None]
+        if child.incidents or not below:
+            break
+        first = below[0]
+    what = "retry it there" if child.incidents else "step in there"
+    return f"{explain(reader, first.child)}{more}; {what}"
+
+
+def _holds_the_end(reader: StateReader, view: InstanceView) -> str:
+    """Return what keeps an instance from its end, as far as a person can do something about it."""
+    if view.incidents:
+        return f", with {_incident(view)}; retry it, should the end wait for it"
+    if any(firing.trouble is not None for firing in view.firings):
+        return f", and waits: {_trouble_below(reader, view)}"
+    children = [firing.child for firing in view.firings if firing.child]
+    return f", and waits for {', '.join(children[:1])} to end" if children else ""
+
+
 def held_up_by(reader: StateReader, instance: str) -> list[Header]:
-    """Return the instances below one that keep it waiting, those in trouble first; none while anything moves by itself.
+    """Return the instances below one, and perhaps itself, that keep it waiting; none while anything moves by itself.
+
+    Those in trouble come first, and before those who have it from their children.
 
     No more than `MOST_FOLLOWED` are looked at: with more, something is taken to move.
     """
-    found: list[Header] = []
+    found: list[tuple[bool, bool, Header]] = []
     followed = [instance]
     for one in followed:
         header, firings = reader.standing(one, MOST_FOLLOWED)
@@ -51,11 +90,12 @@ def held_up_by(reader: StateReader, instance: str) -> list[Header]:
         if header.state not in (InstanceState.RUNNING, *STILL):  # it ends, or its answer is on its way
             return []
         if header.state in STILL:
-            found.append(header)
+            passed_up = any(firing.trouble is not None for firing in firings)
+            found.append((header.state not in TROUBLE, passed_up, header))
         elif not children:
             return []
         followed += children
-    return sorted(found, key=lambda header: header.state not in TROUBLE)
+    return [header for *_, header in sorted(found, key=lambda one: one[:2])]
 
 
 def _reasons(reader: StateReader, view: InstanceView) -> Iterator[str]:

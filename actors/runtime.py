@@ -4,10 +4,8 @@ import atexit
 import os
 import random
 import secrets
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -17,14 +15,13 @@ import msgspec
 from placet.actors.actor_handle import ActorHandle
 from placet.actors.answers import Answer, Receipt, RefusalCode, Refused, Spawned
 from placet.actors.arguments import check_state, check_text, chosen_id
-from placet.actors.catalog import Catalog, is_same
-from placet.actors.control.desk import ControlDesk
-from placet.actors.control.server import ControlServer
+from placet.actors.catalog import is_same
 from placet.actors.copies.backup import BackedUp, backup
 from placet.actors.copies.export import Exported
 from placet.actors.copies.import_request import import_message
 from placet.actors.effects import Progress
-from placet.actors.engine import Engine, Health
+from placet.actors.embedded_engine import EmbeddedEngine
+from placet.actors.engine import Health
 from placet.actors.engine_client import EngineClient
 from placet.actors.errors import (
     NotFound,
@@ -34,14 +31,10 @@ from placet.actors.errors import (
     no_instance,
 )
 from placet.actors.executors.hybrid import HybridExecutor
-from placet.actors.executors.portable import check_portable
-from placet.actors.executors.roster import Bounds, executors_for
+from placet.actors.executors.roster import Bounds
 from placet.actors.inputs import fingerprint
 from placet.actors.instance import Instance, InstanceSummary
 from placet.actors.lifecycle import InstanceState
-from placet.actors.loading import load_stored, record_options
-from placet.actors.loading_guard import LoadingGuard
-from placet.actors.marker_file import MarkerFile
 from placet.actors.messages import Spawn
 from placet.actors.own.actor import Actor
 from placet.actors.own.actor_instance import ActorInstance, find_actor
@@ -50,12 +43,8 @@ from placet.actors.spawning import Definable, Tokens, entry_values
 from placet.actors.task_request import Intervention
 from placet.actors.task_view import TaskView
 from placet.persistence.lmdb_store import LIMIT_BYTES
-from placet.persistence.state import open_state
-from placet.persistence.store import Store
 from placet.persistence.values import encode
-from placet.petri.behaviour import Definition
 from placet.petri.errors import DefinitionError
-from placet.petri.plan import Plan, make_plan
 
 if TYPE_CHECKING:
     from placet.actors.executors.base import RunningHandler
@@ -90,59 +79,14 @@ class Runtime:
         control: bool = True,
         check: bool = False,
     ) -> None:
-        if limit_bytes <= 0:
-            raise ValueError(f"limit_bytes must be > 0, got {limit_bytes}")
         bounds = Bounds(threads=threads, processes=processes, concurrency=concurrency)
         self.path = Path(path).absolute()  # wherever the process goes from here
-        self._grace_s = grace_s
-        self._pid = os.getpid()
-        self._closing = threading.Lock()
-        self._engine: Engine | None = None
-        self._catalog = Catalog()
-        self._digests: dict[str, bytes] = {}
-        self._plans: dict[str, Plan] = {}
-        for workflow in workflows:
-            definition = workflow.definition()
-            for one in (*definition.callees, definition):
-                self._register(one)
-        with ExitStack() as undo:
-            state = open_state(self.path, limit_bytes=limit_bytes, full=check)
-            undo.callback(self._let_go, state.close)
-            marker = MarkerFile(self.path)
-            undo.callback(self._let_go, marker.close)
-            record_options(state.store, self._catalog, self._digests.values())
-            self.unknown = load_stored(state.store, self._catalog, LoadingGuard(self.path))
-            engine = self._engine = self._make_engine(state.store, marker, bounds)
-            self._client = EngineClient(engine, state.store, self._catalog.definitions, self.unknown)
-            undo.callback(self._client.close)
-            self._control = ControlServer(self.path, ControlDesk(self._client).answer) if control else None
-            engine.start()
-            undo.callback(self._end_engine)
-            if self._control is not None:
-                self._control.start()
-                undo.callback(self._control.close)
-            self._undo = undo.pop_all()
+        self._embedded = EmbeddedEngine(
+            self.path, workflows, bounds, grace_s=grace_s, limit_bytes=limit_bytes, control=control, check=check
+        )
+        self._client = self._embedded.client
+        self.unknown = self._client.unknown
         atexit.register(self.close)  # a program that forgets to close must not look like one that crashed
-
-    def _make_engine(self, store: Store, marker: MarkerFile, bounds: Bounds) -> Engine:
-        engine = Engine(store, self._catalog, marker)
-        found = marker.found()
-        if found is not None:
-            suspects = engine.kernel.suspects
-            suspects.add(
-                found.instance, found.path, accompanied=found.accompanied
-            )  # the engine clears the mark once this is on disk
-        for executor in executors_for(self._catalog.definitions.values(), engine.post, bounds, engine.durations):
-            engine.add(executor)
-        return engine
-
-    def _register(self, definition: Definition) -> None:
-        known = self._catalog.definitions.get(definition.name)
-        if known is not None and not is_same(known, definition):
-            raise DefinitionError(f"there are two workflows called {definition.name}", "give one of them another name")
-        check_portable(definition)
-        self._digests[definition.name] = self._catalog.register(definition)
-        self._plans[definition.name] = make_plan(definition.net, definition.behaviours)
 
     # -- life ----------------------------------------------------------------------------------------------
 
@@ -158,22 +102,7 @@ class Runtime:
         """Stop cleanly: nothing is lost, and what runs on after the grace is run again at the next start."""
         self._client.engine.refuse_own_thread()
         atexit.unregister(self.close)
-        if os.getpid() == self._pid:  # a forked child has neither the engine's thread nor a right to its files
-            with self._closing:  # who comes second waits
-                self._undo.close()
-
-    def _end_engine(self) -> None:
-        """Stop the engine. The store is let go of after it, never beneath it: an interrupt only ends the grace."""
-        try:
-            self._client.engine.stop(self._grace_s)
-        except BaseException:  # Ctrl-C once more
-            self._client.engine.stop(0.0)
-            raise
-
-    def _let_go(self, close: Callable[[], None]) -> None:
-        """Close what the engine uses, unless it goes on: a second interrupt leaves it to the end of the process."""
-        if self._engine is None or self._engine.is_over:
-            close()
+        self._embedded.close()
 
     # -- spawning ------------------------------------------------------------------------------------------
 
@@ -203,20 +132,20 @@ class Runtime:
         """`spawn` without waiting."""
         given = None if isinstance(workflow, str) else workflow.definition()
         name = given.name if given is not None else str(workflow)
-        definition = self._catalog.definitions.get(name)
-        if definition is None or name not in self._digests:
+        definition = self._embedded.definitions.get(name)
+        if definition is None or name not in self._embedded.digests:
             raise UnknownWorkflow(name)
         if given is not None and not is_same(definition, given):
             raise DefinitionError(f"another workflow called {name} is registered", "pass this one to Runtime instead")
         instance = chosen_id(id, f"{name}-{secrets.token_hex(6)}")
-        values = entry_values(self._plans[name], definition, instance, tokens)
+        values = entry_values(self._embedded.plans[name], definition, instance, tokens)
         message = Spawn(
             instance=instance,
             workflow=definition.name,
             version=definition.version,
-            net=self._digests[name],
+            net=self._embedded.digests[name],
             tokens=tuple((place, encode(value)) for place, value in values),
-            inputs=fingerprint((self._plans[name].places[place].path, value) for place, value in values),
+            inputs=fingerprint((self._embedded.plans[name].places[place].path, value) for place, value in values),
             incarnation=_random.getrandbits(32),
         )
         return self._client.engine.ask(
@@ -380,6 +309,7 @@ class Runtime:
         self._client.engine.kernel.observed.add(instance)
 
         def stop() -> None:
+            """Call the listener no more."""
             undo()
             if not self._client.engine.steps.has(instance):
                 self._client.engine.kernel.observed.discard(instance)
@@ -399,7 +329,7 @@ class Runtime:
     @property
     def control_problem(self) -> str:
         """Why commands cannot reach it through `DIR/control.sock`; "" where they can, or need not."""
-        return self._control.problem if self._control is not None else ""
+        return self._embedded.control_problem
 
     def placements(self) -> "Sequence[Placement]":
         """Return where the handlers of transitions with run="hybrid" run now, and why; by path."""

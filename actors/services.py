@@ -27,8 +27,11 @@ class Services(Protocol):
     suspects: Suspects  # user code during which the process ended: twice, and it must not run again
     visiting: bool  # this process has no handlers, and an engine that has them comes later
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the entries below `prefix`: committed ones overlaid by those of this batch, but not of this turn."""
+    def scan(self, prefix: bytes, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the entries below `prefix`, from `start` on if given.
+
+        Committed ones are overlaid by those of this batch, but not of this turn.
+        """
         ...
 
     def get(self, key: bytes) -> bytes | None:

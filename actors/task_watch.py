@@ -29,14 +29,17 @@ def next_offered(engine: Engine, reader: StateReader, instance: str, transition:
     future: Future[int] = Future()
 
     def settle(number: int) -> None:
+        """Give the number of a task to who waits, once."""
         with suppress(InvalidStateError):  # the engine's thread and this one may both do so
             future.set_result(number)
 
     def step(progress: Progress) -> None:
+        """Take a task of the transition when it is offered."""
         if progress.kind is RecordKind.OFFERED and progress.transition == transition:
             settle(progress.number)
 
     def change(changed: StateChanged) -> None:
+        """Give up, with 0, where no task will come."""
         if InstanceState(changed.state) in HOPELESS:
             settle(0)
 

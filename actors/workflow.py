@@ -1,6 +1,6 @@
 """The workflow actor: one instance. It holds the header, and owns places and composites."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from itertools import chain, islice
 from typing import TypeAlias
@@ -47,7 +47,7 @@ from placet.petri.agenda import Agenda
 from placet.petri.matching import Matches
 from placet.petri.plan import Plan, TransitionPlan
 
-Scan: TypeAlias = Callable[[bytes], Iterable[tuple[bytes, bytes]]]
+Scan: TypeAlias = Callable[[bytes, bytes | None], Iterable[tuple[bytes, bytes]]]  # (prefix, where to begin)
 INCIDENT = int(Phase.INCIDENT)
 RUN, LIVE = Intent.RUN, InstanceState.RUNNING
 NONE_HELD: frozenset[int] = frozenset()
@@ -80,9 +80,11 @@ class WorkflowActor:
         "link",
         "mark",
         "matches",
+        "outer",
         "parked",
         "places",
         "plan",
+        "raised",
         "ready",
         "reserved",
         "root",
@@ -92,6 +94,7 @@ class WorkflowActor:
         "slice_end",
         "state",
         "tasks",
+        "troubled",
         "turn",
         "watchers",
     )
@@ -112,7 +115,9 @@ class WorkflowActor:
         self.ready: dict[str, dict[int, CompositeActor]] = {}  # firings to be started, by executor
         self.guard_incidents: dict[tuple[int, int], GuardIncident] = {}  # by (transition, token)
         self.parked: dict[int, Parked] = {}
+        self.raised: list[GuardIncident] | None = None  # while it is being read: not written yet
         self.inner = 0  # free tokens that are not in an exit
+        self.outer = 0  # those that are
         self.delays = Delays(root)
         self.matches: dict[int, Matches] = {}  # by transition with join keys
         self.reserved: dict[int, int] = {}  # tokens that firings will give to places with a capacity
@@ -120,6 +125,7 @@ class WorkflowActor:
         self.state = State(root)
         self.scheduled: dict[int, Scheduled] = {}  # tokens that are to come
         self.watchers: dict[int, Watcher] = {}  # who is to be told of its end
+        self.troubled = 0  # firings whose child needs a person
         self.held = held_transitions(plan, header.held) if header.held else NONE_HELD
         self.frozen = 0  # free tokens that nothing may take
         self.serial = header.serial
@@ -140,7 +146,8 @@ class WorkflowActor:
             if self._asleep and index in self._asleep:
                 self._asleep.discard(index)
                 entries = self.services.scan(self.root + (FIRST_PLACE + index).to_bytes(2, "big"))
-                self.load_place(place, ((*split_entry(key)[1:], value) for key, value in entries), self.services.scan)
+                found = ((*split_entry(key), value) for key, value in entries)
+                place.load_all(*self.with_frozen(place, found, self.services.scan))
         return place
 
     def occupied(self) -> Iterator[PlaceActor]:
@@ -149,18 +156,23 @@ class WorkflowActor:
             if place is not None or index in self._asleep:
                 yield self.place(index)
 
-    def load_place(self, place: PlaceActor, entries: Iterator[tuple[int, int, bytes]], scan: Scan) -> None:
-        """Fill a place from its entries, each (kind, token, value), in the order of keys, and so never all in memory.
+    def with_frozen(
+        self,
+        place: PlaceActor,
+        entries: Iterator[tuple[int, int, int, bytes]],
+        scan: Scan,
+        is_cut: Callable[[], bool] = bool,  # False
+    ) -> tuple[Iterator[tuple[int, int, int, bytes]], Set[int]]:
+        """Return the entries of a place, each (actor, kind, token, value), and which of its tokens are frozen.
 
-        Which tokens are frozen has to be known first, and stands behind them.
+        That has to be known first, and stands behind the tokens: of a large place, or where the entries are cut off,
+        it is read apart, so that never all of them are in memory.
         """
         few = self.services.room.values
         first = list(islice(entries, few))
-        if len(first) < few:
-            frozen = {token for kind, token, _ in first if kind == FROZEN}
-        else:
-            frozen = {split_entry(key)[2] for key, _ in scan(place.prefix_of(FROZEN))}
-        place.load_all(chain(first, entries), frozen)
+        if len(first) < few and not is_cut():
+            return iter(first), {token for _, kind, token, _ in first if kind == FROZEN}
+        return chain(first, entries), {split_entry(key)[2] for key, _ in scan(place.prefix_of(FROZEN), None)}
 
     def sleep_place(self, index: int) -> None:
         """Drop a place from memory; the next message to it, or look at it, wakes it."""
@@ -184,6 +196,8 @@ class WorkflowActor:
         self.dirty += plan.consumers
         if not plan.is_exit:
             self.inner += 1
+        else:
+            self.outer += 1
         return token
 
     def stored(self, turn: Turn, number: int, value: bytes) -> bytes:
@@ -216,6 +230,7 @@ class WorkflowActor:
         else:
             _, _, value = place.remove(turn, token)
         self.inner -= not place.plan.is_exit
+        self.outer -= place.plan.is_exit
         self.delays.forget(turn, token)
         if self.guard_incidents:
             forget_taken(self, turn, [(index, token, value)])

@@ -49,7 +49,7 @@ GROUPS: tuple[Group, ...] = (
     Group(names=("calls.rate", "calls.rate_thread"), measure=calls),
     Group(names=("nested.fused_s", "nested.called_s"), measure=nested),
     Group(
-        names=("million.fill_s", "million.wake_s", "million.anonymous_mb", "million.firing_us"),
+        names=("million.fill_s", "million.wake_s", "million.beside_ms", "million.anonymous_mb", "million.firing_us"),
         measure=million,
     ),
     Group(names=("values.large_s", "values.large_peak_mb"), measure=large_value),

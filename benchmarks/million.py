@@ -3,9 +3,11 @@
 import json
 import sys
 import time
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 from statistics import median
+from threading import Thread
 
 from benchmarks.awaken import anonymous_mb
 from benchmarks.figure import Figure
@@ -62,18 +64,24 @@ def settling() -> Workflow:
 
 def million(setting: Setting) -> list[Figure]:
     """Measure one instance: how it is filled here, and how it wakes in a fresh process over its state."""
-    state, count = setting.fresh(), setting.pick(1_000_000, 20_000)
+    state, tokens = setting.fresh(), setting.pick(1_000_000, 20_000)
     begin_s = time.perf_counter()
     with Runtime(state, [settling()]) as runtime:
-        instance = runtime.spawn("settling", {"chunks": list(range(count // CHUNK))}, id="settling")
+        instance = runtime.spawn("settling", {"chunks": list(range(tokens // CHUNK))}, id="settling")
         instance.wait_until([InstanceState.WAITING], PATIENCE_S)
     fill_s = time.perf_counter() - begin_s
-    empty, found = in_fresh_process(__name__, setting.fresh(), 0), in_fresh_process(__name__, state, count)
+    empty, found = in_fresh_process(__name__, setting.fresh(), 0), in_fresh_process(__name__, state, tokens)
     empty_mb = empty["anonymous_mb"]
-    note = f"{count} tokens with keys of their own"
+    note = f"{tokens} tokens with keys of their own"
     return [
         Figure(name="million.fill_s", value=fill_s, unit="s", note=f"{note}, {CHUNK} a firing"),
-        Figure(name="million.wake_s", value=found["wake_s"], unit="s", note="in one turn, with a token put"),
+        Figure(name="million.wake_s", value=found["wake_s"], unit="s", note="over many batches, with a token put"),
+        Figure(
+            name="million.beside_ms",
+            value=found["beside_s"] * 1e3,
+            unit="ms",
+            note="the slowest of the spawns that follow one another meanwhile",
+        ),
         Figure(
             name="million.anonymous_mb",
             value=max(0.001, found["anonymous_mb"] - empty_mb),
@@ -89,14 +97,16 @@ def million(setting: Setting) -> list[Figure]:
     ]
 
 
-def awake(state: Path, count: int) -> dict[str, float]:
+def awake(state: Path, tokens: int) -> dict[str, float]:
     """Open a state, wake the instance by a message, and settle some of its orders, and some of a small one's."""
     with Runtime(state, [settling()]) as runtime:
-        if not count:
+        if not tokens:
             return {"anonymous_mb": anonymous_mb()}
         instance = runtime.instance("settling")
         begin_s = time.perf_counter()
-        instance.put("bank", 0, timeout_s=PATIENCE_S)
+        waking = Thread(target=instance.put, args=("bank", 0), kwargs={"timeout_s": PATIENCE_S})
+        waking.start()
+        beside_s = _beside(runtime, waking)
         wake_s = time.perf_counter() - begin_s
         _settled.get(timeout=PATIENCE_S)
         held_mb = anonymous_mb()
@@ -104,7 +114,25 @@ def awake(state: Path, count: int) -> dict[str, float]:
         few.wait_until([InstanceState.WAITING], PATIENCE_S)
         costs_us: list[tuple[float, float]] = [(_settle(few, turn), _settle(instance, turn + 1)) for turn in range(4)]
         few_us, many_us = (median(costs) for costs in zip(*costs_us, strict=True))
-        return {"wake_s": wake_s, "anonymous_mb": held_mb, "firing_us": many_us, "few_us": few_us}
+        return {
+            "wake_s": wake_s,
+            "beside_s": beside_s,
+            "anonymous_mb": held_mb,
+            "firing_us": many_us,
+            "few_us": few_us,
+        }
+
+
+def _beside(runtime: Runtime, waking: Thread) -> float:
+    """Spawn small instances, one after the other, while another wakes; return how long one of them took at most."""
+    longest_s = 0.0
+    for number in count(1):
+        begin_s = time.perf_counter()
+        runtime.spawn("settling", {"chunks": []}, id=f"beside-{number}", timeout_s=PATIENCE_S)
+        longest_s = max(longest_s, time.perf_counter() - begin_s)
+        if not waking.is_alive():
+            break
+    return longest_s
 
 
 def _settle(instance: Instance, chunk: int) -> float:

@@ -142,6 +142,7 @@ def _when_done(
     """Reply once a future is done; `otherwise` where it was cancelled."""
 
     def answer(done: "Future[T]") -> None:
+        """Reply with what is done, or with why it is not."""
         if done.cancelled():
             reply(
                 encode_net_answer(otherwise)

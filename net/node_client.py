@@ -7,7 +7,9 @@ from placet.actors.answers import Receipt
 from placet.actors.arguments import check_text
 from placet.actors.control.request import PersonalRequests
 from placet.actors.errors import WaitTimeout
+from placet.actors.messages import Put
 from placet.actors.task_request import Intervention
+from placet.actors.verbs import Giving
 from placet.net.address import NetAddress
 from placet.net.answer import Done, decode_net_answer
 from placet.net.courier import Courier
@@ -27,9 +29,9 @@ class NodeClient:
         self._node = node
         self._courier = courier
 
-    def tell(self, address: str, message: Intervention, timeout_s: float | None) -> Receipt:
+    def tell(self, address: str, message: Intervention | Giving, timeout_s: float | None) -> Receipt:
         """Send an intervention to an instance; see `Client.tell`."""
-        if not message.by:
+        if not message.by and not isinstance(message, Put):
             raise ValueError("an intervention needs `by`: who does it")
         done = self.carry_out(to_request(check_text("an address", address), message), timeout_s)
         return Receipt(instance=done.id, at=done.at, already=done.already)

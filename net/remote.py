@@ -1,50 +1,35 @@
 """The handle of an instance on a node: the verbs of `Instance`, from another process."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
-
-from msgspec import UNSET
 
 from placet.actors.answers import Receipt
 from placet.actors.arguments import check_state
 from placet.actors.clock import monotonic_s
-from placet.actors.control.tokens import AboutTokens, EditTokenRequest, InjectRequest, PutRequest
 from placet.actors.errors import NotCompleted, WaitTimeout
 from placet.actors.instance import SETTLED
 from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import (
-    Cancel,
-    DropToken,
-    FailIncident,
-    FreezeToken,
-    MoveToken,
-    Pause,
-    Resume,
-    RetryIncident,
-    SkipIncident,
-    ThawToken,
-)
-from placet.actors.outputs import encoded_outputs
 from placet.actors.reader import InstanceView
-from placet.actors.task_request import Approve, Claim, Complete, Intervention, Reject, Unclaim
+from placet.actors.task_request import Intervention
 from placet.actors.task_view import TaskView
+from placet.actors.verbs import Giving, Verbs
 from placet.net.answer import Listed, NextOffer, Offers, Shown, StateSeen, Told
 from placet.net.node_client import NodeClient
 from placet.net.plain import plain
 from placet.net.request import HistoryRequest, ListRequest, OfferRequest, ShowRequest, TasksRequest, WaitRequest
-from placet.net.telling import known
 from placet.persistence.history import Record
-from placet.persistence.values import decode
-from placet.petri.expression import PlaceRef, place_name
+from placet.persistence.values import decode, encode
+from placet.petri.expression import PlaceRef
 
 T = TypeVar("T")
 ROUND_S = 20.0  # a wait is asked anew after so long
 
 
-class RemoteInstance:
+class RemoteInstance(Verbs):
     """One instance on a node, by its id. Cheap to make; safe to use from any thread.
 
-    Every method may raise `NotFound`, `WaitTimeout` and `NodeUnreachable`.
+    Every method may raise `NotFound`, `WaitTimeout` and `NodeUnreachable`; values that are given must be plain, as JSON
+    has them, else `ValueNotEncodable`. What is told has its effect once, however often it is sent.
     """
 
     def __init__(self, client: NodeClient, id: str) -> None:
@@ -164,208 +149,13 @@ class RemoteInstance:
             raise NotCompleted(self.id, shown.reason, shown.view.header.state.value)
         return None  # somebody has decided it meanwhile
 
-    def approve(
-        self,
-        task: str,
-        *,
-        by: str,
-        why: str = "",
-        value: object = UNSET,
-        roles: Sequence[str] = (),
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Say yes to the task with this id: see `Approve`. Raises as `tell` does."""
-        return self.tell(Approve(task, by=by, why=why, value=value, roles=roles, request_id=request_id), timeout_s)
+    # -- interventions, besides those of `Verbs` -------------------------------------------------------------------
 
-    def reject(
-        self,
-        task: str,
-        *,
-        by: str,
-        why: str = "",
-        value: object = UNSET,
-        roles: Sequence[str] = (),
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Say no to the task with this id: see `Reject`. Raises as `tell` does."""
-        return self.tell(Reject(task, by=by, why=why, value=value, roles=roles, request_id=request_id), timeout_s)
-
-    def complete(
-        self,
-        task: str,
-        outputs: object = UNSET,
-        *,
-        by: str,
-        output: PlaceRef | str = "",
-        why: str = "",
-        roles: Sequence[str] = (),
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Finish the task with this id: see `Complete`. Raises as `tell` does."""
-        told = Complete(task, by=by, outputs=outputs, output=output, why=why, roles=roles, request_id=request_id)
-        return self.tell(told, timeout_s)
-
-    def claim(
-        self,
-        task: str,
-        *,
-        by: str,
-        why: str = "",
-        roles: Sequence[str] = (),
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Keep a task for oneself: nobody else may decide it. Raises as `tell` does."""
-        return self.tell(Claim(task, by=by, why=why, roles=roles, request_id=request_id), timeout_s)
-
-    def unclaim(
-        self, task: str, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Give a claimed task back to everybody. Raises as `tell` does."""
-        return self.tell(Unclaim(task, by=by, why=why, request_id=request_id), timeout_s)
-
-    # -- tokens ----------------------------------------------------------------------------------------------------
-
-    def put(
-        self,
-        place: PlaceRef | str,
-        value: object,
-        *,
-        by: str = "",
-        why: str = "",
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Put a token into a place fed from outside; a program need not say who it is. Raises as `inject` does."""
-        path, given = place_name(place), plain(value)
-        told = PutRequest(instance=self.id, place=path, value=given, by=by, why=why, request_id=known(request_id))
-        return self._carry_out(told, timeout_s)
-
-    def inject(
-        self,
-        place: PlaceRef | str,
-        value: object,
-        *,
-        by: str,
-        why: str = "",
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Put a token into any place. Raises as `tell` does, `WrongType`, and `ValueNotEncodable`: values are plain."""
-        path, given = place_name(place), plain(value)
-        told = InjectRequest(instance=self.id, place=path, value=given, by=by, why=why, request_id=known(request_id))
-        return self._carry_out(told, timeout_s)
-
-    def edit_token(
-        self,
-        token: int,
-        value: object,
-        *,
-        by: str,
-        why: str = "",
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Give a free token another value; it keeps its age. Raises as `inject` does."""
-        given, id = plain(value), known(request_id)
-        told = EditTokenRequest(instance=self.id, token=token, value=given, by=by, why=why, request_id=id)
-        return self._carry_out(told, timeout_s)
-
-    def move_token(
-        self,
-        token: int,
-        place: PlaceRef | str,
-        *,
-        by: str,
-        why: str = "",
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Put a free token into another place; it keeps its age. Raises as `tell` does, and `WrongType`."""
-        told = MoveToken(token=token, place=place_name(place), by=by, why=why, request_id=request_id)
-        return self.tell(told, timeout_s)
-
-    def drop_token(
-        self, token: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Remove a free token for good. Raises as `tell` does."""
-        return self.tell(DropToken(token=token, by=by, why=why, request_id=request_id), timeout_s)
-
-    def freeze_token(
-        self, token: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Let nothing take a token until it is thawed. Raises as `tell` does."""
-        return self.tell(FreezeToken(token=token, by=by, why=why, request_id=request_id), timeout_s)
-
-    def thaw_token(
-        self, token: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Let a frozen token be taken again. Raises as `tell` does."""
-        return self.tell(ThawToken(token=token, by=by, why=why, request_id=request_id), timeout_s)
-
-    def _carry_out(self, request: AboutTokens, timeout_s: float | None) -> Receipt:
-        if not request.by and not isinstance(request, PutRequest):
-            raise ValueError("an intervention needs `by`: who does it")
-        done = self._client.carry_out(request, timeout_s)
-        return Receipt(instance=done.id, at=done.at, already=done.already)
-
-    # -- interventions ---------------------------------------------------------------------------------------------
-
-    def tell(self, message: Intervention, timeout_s: float | None = None) -> Receipt:
-        """Send an intervention and return its receipt once it is on disk; see `Client.tell`."""
+    def _tell(self, message: Intervention | Giving, timeout_s: float | None) -> Receipt:
         return self._client.tell(self.id, message, timeout_s)
 
-    def pause(
-        self, *, by: str, why: str = "", target: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Choose nothing new in it; results of what is in flight are counted. Raises as `tell` does.
-
-        `target` narrows it to a place, a transition, a composite, or `#tag`: all that carries this tag.
-        """
-        return self.tell(Pause(target=target, by=by, why=why, request_id=request_id), timeout_s)
-
-    def resume(
-        self, *, by: str, why: str = "", target: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Undo a pause of the same `target`. Raises as `tell` does."""
-        return self.tell(Resume(target=target, by=by, why=why, request_id=request_id), timeout_s)
-
-    def cancel(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
-        """End it once what is in flight has answered. Raises as `tell` does."""
-        return self.tell(Cancel(by=by, why=why, request_id=request_id), timeout_s)
-
-    def retry(
-        self, incident: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Try a failed firing again. Raises as `tell` does."""
-        return self.tell(RetryIncident(incident=incident, by=by, why=why, request_id=request_id), timeout_s)
-
-    def skip(
-        self,
-        incident: int,
-        outputs: object,
-        *,
-        by: str,
-        why: str = "",
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Count a failed firing as done. Raises as `tell` does, and `ValueNotEncodable` for values that are not plain.
-
-        `outputs` is the value of its only output, or `Outputs({place: [values]})`.
-        """
-        given = encoded_outputs(outputs)
-        message = SkipIncident(incident=incident, outputs=given, by=by, why=why, request_id=request_id)
-        return self.tell(message, timeout_s)
-
-    def fail(
-        self, incident: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Give up: the instance ends as `failed`. Raises as `tell` does."""
-        return self.tell(FailIncident(incident=incident, by=by, why=why, request_id=request_id), timeout_s)
+    def _encoded(self, target: PlaceRef | str | int, value: object) -> bytes:  # noqa: ARG002  the engine knows types
+        return encode(plain(value))
 
 
 def _values(view: InstanceView) -> dict[str, list[object]]:

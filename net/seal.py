@@ -90,9 +90,11 @@ class _Direction:
         return _nonce.pack(0, self._pieces)
 
     def seal(self, plain: bytes) -> bytes:
+        """Return the next piece, sealed."""
         return self._cipher.encrypt(self._next_nonce(), plain, MAGIC)
 
     def open(self, sealed: bytes) -> bytes:
+        """Return what the next piece seals. Raises `SealBroken`."""
         try:
             return self._cipher.decrypt(self._next_nonce(), sealed, MAGIC)
         except InvalidTag:

@@ -23,20 +23,27 @@ from placet.actors.control.tasks import (
     UnclaimRequest,
 )
 from placet.actors.control.tokens import (
+    AboutTokens,
     DropTokenRequest,
+    EditTokenRequest,
     FreezeTokenRequest,
+    InjectRequest,
     MoveTokenRequest,
+    PutRequest,
     ThawTokenRequest,
 )
 from placet.actors.errors import BadRequest
 from placet.actors.messages import (
     Cancel,
     DropToken,
+    EditToken,
     FailIncident,
     FreezeToken,
+    Inject,
     MoveToken,
     Pause,
     PlainMessage,
+    Put,
     Resume,
     RetryIncident,
     SkipIncident,
@@ -53,7 +60,8 @@ from placet.actors.task_request import (
     TaskRequests,
     Unclaim,
 )
-from placet.net.plain import check_plain
+from placet.actors.verbs import Giving
+from placet.net.plain import check_plain, plain
 from placet.persistence.values import decode
 from placet.petri.expression import place_name
 
@@ -63,17 +71,17 @@ def known(request_id: str) -> str:
     return request_id or secrets.token_hex(8)
 
 
-def to_request(instance: str, message: Intervention) -> PersonalRequests:
+def to_request(instance: str, message: Intervention | Giving) -> PersonalRequests:
     """Return the request for an intervention, with a `request_id` of its own where it has none.
 
     Raises `ValueNotEncodable` for values that are not plain.
     """
     if isinstance(message, TaskRequest):
         return _about_task(instance, message)
+    if isinstance(message, Giving):
+        return _giving(instance, message)
     if not isinstance(message, PlainMessage):  # pyright: ignore[reportUnnecessaryIsInstance] - a caller without types
-        raise BadRequest(
-            f"a {type(message).__name__} is nothing to tell", "use the methods `put`, `inject` and `edit_token`"
-        )
+        raise BadRequest(f"a {type(message).__name__} is nothing to tell", "use a message such as `Pause`, or a method")
     by, why, request_id = message.by, message.why, known(message.request_id)
     match message:
         case Pause():
@@ -98,6 +106,20 @@ def to_request(instance: str, message: Intervention) -> PersonalRequests:
             return FreezeTokenRequest(instance=instance, token=token, by=by, why=why, request_id=request_id)
         case ThawToken(token=token):
             return ThawTokenRequest(instance=instance, token=token, by=by, why=why, request_id=request_id)
+        case _:
+            assert_never(message)
+
+
+def _giving(instance: str, message: Giving) -> AboutTokens:
+    by, why, request_id = message.by, message.why, known(message.request_id)
+    value = plain(decode(message.value))
+    match message:
+        case Put(place=place):
+            return PutRequest(instance=instance, place=place, value=value, by=by, why=why, request_id=request_id)
+        case Inject(place=place):
+            return InjectRequest(instance=instance, place=place, value=value, by=by, why=why, request_id=request_id)
+        case EditToken(token=token):
+            return EditTokenRequest(instance=instance, token=token, value=value, by=by, why=why, request_id=request_id)
         case _:
             assert_never(message)
 

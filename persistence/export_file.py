@@ -126,6 +126,7 @@ class _Reader:
     _records: list[bytes] = field(default_factory=list[bytes])
 
     def read(self) -> Export:
+        """Return the whole export. Raises `BadCopy`."""
         for kind, content in self._frames(self._read_begin()):
             match kind:
                 case b"h":

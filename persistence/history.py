@@ -27,6 +27,7 @@ class RecordKind(StrEnum):
     ANSWERED = "answered"  # likewise: its answer is kept in the state
     FIRED = "fired"
     CALLED = "called"
+    TROUBLE = "trouble"
     ATTEMPT_FAILED = "attempt_failed"
     LOST = "lost"
     PUT_BACK = "put_back"

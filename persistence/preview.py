@@ -28,6 +28,7 @@ class _NotPlain(Exception):
 
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str, /) -> Never:
+        """Load no class at all: what is shown is plain."""
         raise _NotPlain(f"{module_name}.{global_name}")
 
 

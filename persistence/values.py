@@ -47,6 +47,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # pyright: ignore[re
     """Cloudpickle, but for the classes of the script that runs: these are stored by name too."""
 
     def reducer_override(self, obj: Any) -> Any:  # `Any`: as in pickle
+        """Return how to store a class of the script; all else is stored as cloudpickle has it."""
         if isinstance(obj, type) and obj.__module__ == "__main__" and _of_script(obj.__qualname__) is obj:
             stored: bytes = cloudpickle.dumps(obj, 5)  # pyright: ignore[reportUnknownMemberType] - no annotations
             return class_of_script, (_script(), obj.__qualname__, stored)

@@ -47,6 +47,7 @@ class Behaviour:
     retry: RetryPolicy | None = None
     timeout_s: float | None = None  # per attempt
     deadline_s: float | None = None  # for all attempts together, from the choice on
+    heartbeat_s: float | None = None  # longest time without a sign of life from the handler
     types: tuple[object, ...] = ()  # declared types of what each output takes, None for any; () is any for all
 
 

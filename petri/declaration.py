@@ -1,11 +1,13 @@
 """What a builder has been told so far: drafts of places, transitions and composites."""
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from placet.petri.behaviour import CALL, INLINE, PERSON, Behaviour, Guard, Handler, Key, RetryPolicy
 from placet.petri.expression import Flow, Owner, PlaceRef
 from placet.petri.location import Location, Site, identity_of
 from placet.petri.net import Arc, Called, Manual, Place, Scalar, Transition
+from placet.petri.validation import check_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +43,18 @@ class TransitionDraft:
     """A declared transition; decorating a function fills in handler and, where none was given, the name."""
 
     workflow: str
-    name: str  # "" until a function is decorated
+    name: str = ""  # "" until a function is decorated
     flow: Flow
     guards: tuple[Guard | None, ...]
     keys: tuple[Key | None, ...]
     run: str  # "" until it has a handler, where none was named
-    retry: RetryPolicy | None
-    timeout_s: float | None
-    deadline_s: float | None
-    delay_s: float
-    error: str  # name of the place for what failed for good; "" is none
-    priority: int
+    retry: RetryPolicy | None = None
+    timeout_s: float | None = None
+    deadline_s: float | None = None
+    heartbeat_s: float | None = None
+    delay_s: float = 0.0
+    error: str = ""  # name of the place for what failed for good; "" is none
+    priority: int = 0
     category: str
     properties: tuple[tuple[str, Scalar], ...]
     location: str
@@ -106,6 +109,7 @@ class TransitionDraft:
             retry=self.retry,
             timeout_s=self.timeout_s if self.handler or self.called else None,
             deadline_s=self.deadline_s if self.handler or self.called else None,
+            heartbeat_s=self.heartbeat_s if self.handler else None,
             types=types if any(declared is not None for declared in types) else (),
         )
 
@@ -146,3 +150,32 @@ class WorkflowDraft:
                 found[id(draft)] = draft
                 waiting.extend(composite.inner for composite in draft.composites)
         return found
+
+    def add(self, transition: TransitionDraft) -> None:
+        """Take in a transition: from now on it is declared."""
+        self.transitions.append(transition)
+        self.changes += 1
+
+    def claim(self, name: str, site: Site) -> None:
+        """Take `name` for a node: places, transitions and composites share their addresses.
+
+        Raises `DefinitionError` for a name that is none, or that is taken.
+        """
+        check_name(name, site)
+        if name in self.locations:
+            raise site.error(f"the name `{name}` is taken ({self.locations[name]})", "choose another name")
+        self.locations[name] = site.location
+        self.changes += 1
+
+    def own_place(self, place: PlaceRef | str, site: Site) -> str:
+        """Return the name of a place of this workflow. Raises `DefinitionError` if it is unknown or another's."""
+        if isinstance(place, PlaceRef):
+            if place.owner is not self.owner:
+                problem = f"place `{place}` belongs to another workflow, `{place.workflow}`"
+                raise site.error(problem, f"use a place of `{self.name}`; a composite shares places through its ports")
+            return place.name
+        if place not in self.places:
+            close = get_close_matches(str(place), self.places, n=1)
+            remedy = f"did you mean `{close[0]}`?" if close else f'declare it with `.places("{place}")`'
+            raise site.error(f"workflow `{self.name}` has no place `{place}`", remedy)
+        return place

@@ -110,6 +110,7 @@ class TransitionDocument(msgspec.Struct, frozen=True, kw_only=True, omit_default
     retry: RetryDocument | None = None
     timeout_s: Annotated[Seconds | None, Meta(description="For each attempt.")] = None
     deadline_s: Annotated[Seconds | None, Meta(description="For all attempts together.")] = None
+    heartbeat_s: Annotated[Seconds | None, Meta(description="The longest time without a sign of life.")] = None
     delay_s: Annotated[
         Seconds | None, Meta(description="How long a token waits in a place before this may take it.")
     ] = None

@@ -8,15 +8,15 @@ do not mix, and whatever holds of firings, such as retries, holds of each item b
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
-from placet.petri.behaviour import ASYNC, PARALLEL, PARALLEL_THREADS, Guard, Handler, RetryPolicy
+from placet.petri.behaviour import ASYNC, PARALLEL, PARALLEL_THREADS, Guard, Handler
 from placet.petri.errors import MapError
 from placet.petri.expression import Flow
 from placet.petri.location import Site, caller
-from placet.petri.net import Scalar
+from placet.petri.options import HandlerOptions, Tags, check_options
 from placet.petri.output import Branches
-from placet.petri.validation import check_flow, check_handler, check_name, chosen_executor
+from placet.petri.validation import check_flow, check_handler, check_heartbeat, check_name, chosen_executor
 
 if TYPE_CHECKING:
     from placet.petri.workflow import Workflow
@@ -112,36 +112,21 @@ def handler_of_pieces(each: object, run: str | None, site: Site) -> Each | Await
 # -- declaring -----------------------------------------------------------------------------------------------------
 
 
-class _Tags(TypedDict):
-    category: str
-    properties: Mapping[str, Scalar] | None
-
-
-class EachOptions(TypedDict, total=False):
-    """What may be said of the firings of a map, one an item; as in `Workflow.transition`."""
-
-    run: str | None
-    retry: RetryPolicy | None
-    timeout_s: float | None
-    deadline_s: float | None
-    priority: int
-    category: str
-    properties: Mapping[str, Scalar] | None
-
-
 def declare_map(
-    workflow: "Workflow", name: str, flow: Flow, each: Handler, guard: Guard | None, options: EachOptions
+    workflow: "Workflow", name: str, flow: Flow, each: Handler, guard: Guard | None, options: HandlerOptions
 ) -> None:
     """Declare the places and transitions of a map. Raises `DefinitionError` for what is no map."""
     site = Site(workflow=workflow.name, node=f"map `{name}`", location=str(caller()))
     check_name(name, site)
+    check_options(options, HandlerOptions.__optional_keys__, site)
     check_flow(flow, site)
     terms = (*flow.inputs, *flow.outputs)
     if len(flow.inputs) != 1 or len(flow.outputs) != 1 or any(term.weight != 1 for term in terms):
         raise site.error(f"`{flow}` is no map", "a map goes from one place to another: write `a >> b`")
     handler = handler_of_pieces(each, options.get("run"), site)
+    check_heartbeat(options.get("heartbeat_s"), handler.takes_context, site)
     todo, done, groups = (workflow.place(f"{name}_{part}") for part in ("items", "results", "groups"))
-    tags = _Tags(category=options.get("category", ""), properties=options.get("properties"))
+    tags = Tags(category=options.get("category", ""), properties=options.get("properties"))
     source, target = flow.inputs[0].place, flow.outputs[0].place
     workflow.transition(source >> (todo.many() & groups), f"{name}_spread", handler=spread, guard=guard, **tags)
     workflow.transition(todo >> done, name, handler=handler, **options)

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, cast
 from placet.petri.net import MANY, MOST_TOKENS
 
 JoinKey: TypeAlias = Hashable  # text, a number, bytes, None or a tuple of such: see `checked_key`
-_Queue: TypeAlias = "int | OrderedDict[int, None] | None"  # tokens of one key, oldest first; a lone one; none
+_Queue: TypeAlias = int | OrderedDict[int, None]  # tokens of one key, oldest first; or a lone one
 _EMPTY: OrderedDict[int, None] = OrderedDict()
 _NO_TOKEN: Final = 1 << 64  # no token is as young
 _SIMPLE = (str, int, float, bytes, bool, type(None))
@@ -48,7 +48,8 @@ def count_of(key: JoinKey) -> int:
 class Matches:
     """The candidates of one transition, by join key and keyed input.
 
-    There may be a million keys with one token each: a lone token stands for itself, without a queue around it.
+    There may be a million keys with one token each: a lone token stands for itself, without a queue around it, and no
+    key has an object of its own.
     """
 
     __slots__ = ("_complete", "_counted", "_heap", "_numbers", "_queues", "_weights")
@@ -56,36 +57,31 @@ class Matches:
     def __init__(self, weights: Sequence[int]) -> None:
         self._weights = tuple(weights)  # of the keyed inputs, in written order
         self._counted = MANY in self._weights
-        self._queues: dict[JoinKey, list[_Queue]] = {}  # an input each
+        self._queues: tuple[dict[JoinKey, _Queue], ...] = tuple({} for _ in weights)  # an input each
         self._complete: dict[JoinKey, int] = {}  # -> its oldest token, as the heap has it
         self._heap: list[tuple[int, int, JoinKey]] = []  # may hold outdated entries
         self._numbers = count()  # keys of different types cannot be compared
 
     def add(self, position: int, key: JoinKey, token: int) -> None:
         """Consider a token of the keyed input at `position`."""
-        queues = self._queues.get(key)
-        if queues is None:
-            queues = self._queues[key] = [None] * len(self._weights)
-        queue = queues[position]
-        if queue is None:
-            queues[position] = token
-        else:
-            queues[position] = _with(queue, token)
-        self._judge(key, queues)
+        queues = self._queues[position]
+        queue = queues.get(key)
+        queues[key] = token if queue is None else _with(queue, token)
+        if not self._counted:
+            for others in self._queues:
+                if key not in others:
+                    return  # it has no partner yet, as most have that are read back with a large place
+        self._judge(key)
 
     def remove(self, position: int, key: JoinKey, token: int) -> None:
         """Forget a token, if it is there."""
-        queues = self._queues.get(key)
-        if queues is None:
-            return
-        queue = queues[position]
+        queues = self._queues[position]
+        queue = queues.get(key)
         if isinstance(queue, OrderedDict):
             queue.pop(token, None)
         if queue in (token, _EMPTY):
-            queues[position] = None
-        if all(queue is None for queue in queues):
-            del self._queues[key]
-        self._judge(key, queues)
+            del queues[key]
+        self._judge(key)
 
     def oldest(self) -> int | None:
         """Return the oldest token of the match that comes first, or None without one."""
@@ -101,15 +97,16 @@ class Matches:
         if self.oldest() is None:
             return None
         key = self._heap[0][2]
-        pairs = zip(self._queues[key], self._needed(key), strict=True)
-        return [_first(queue, weight) for queue, weight in pairs]
+        pairs = zip(self._queues, self._needed(key), strict=True)
+        return [_first(queues.get(key), weight) for queues, weight in pairs]
 
     def _needed(self, key: JoinKey) -> Sequence[int]:
         return [weight or count_of(key) for weight in self._weights] if self._counted else self._weights
 
-    def _judge(self, key: JoinKey, queues: list[_Queue]) -> None:
+    def _judge(self, key: JoinKey) -> None:
         oldest = _NO_TOKEN
-        for queue, weight in zip(queues, self._needed(key), strict=True):
+        for queues, weight in zip(self._queues, self._needed(key), strict=True):
+            queue = queues.get(key)
             if queue is None:
                 held, first = 0, _NO_TOKEN
             elif isinstance(queue, int):
@@ -136,7 +133,7 @@ def _with(queue: int | OrderedDict[int, None], token: int) -> OrderedDict[int, N
     return queue
 
 
-def _first(queue: _Queue, count: int) -> list[int]:
+def _first(queue: _Queue | None, count: int) -> list[int]:
     """Return the `count` oldest tokens of a queue."""
     if isinstance(queue, int):
         return [queue][:count]

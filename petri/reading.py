@@ -24,7 +24,8 @@ from placet.petri.mapping import handler_of_pieces
 from placet.petri.net import CONSUME, MANY, READ, Scalar
 from placet.petri.workflow import Workflow
 
-_OF_HANDLERS = ("handler", "each", "call", "run", "retry", "timeout_s", "deadline_s", "delay_s", "error", "priority")
+_TIMES = ("timeout_s", "deadline_s", "heartbeat_s")
+_OF_HANDLERS = ("handler", "each", "call", "run", "retry", *_TIMES, "delay_s", "error", "priority")
 MakeRetry: TypeAlias = Callable[[RetryDocument], RetryPolicy]  # raises `LookupError` and `ValueError`
 
 
@@ -185,12 +186,13 @@ class _Reader:
                 handler = handler_of_pieces(handler, transition.run, site)
         else:
             site = self._site(workflow, node, path)
-            _refuse_idle(transition, site, "it has no handler", ("each", "run", "retry", "timeout_s", "deadline_s"))
+            _refuse_idle(transition, site, "it has no handler", ("each", "run", "retry", *_TIMES))
         workflow.transition(
             flow,
             transition.name,
             handler=handler,
             run=transition.run,
+            heartbeat_s=transition.heartbeat_s,
             **options,
         )
 
@@ -199,7 +201,8 @@ class _Reader:
     ) -> None:
         call, node = transition.call, f"transition `{transition.name}`"
         assert call is not None, transition.name
-        _refuse_idle(transition, self._site(workflow, node, path), "it calls a workflow", ("handler", "each", "run"))
+        idle = ("handler", "each", "run", "heartbeat_s")
+        _refuse_idle(transition, self._site(workflow, node, path), "it calls a workflow", idle)
         callee: Workflow | str = call.workflow
         if call.path is not None:
             site = self._site(workflow, node, f"{path}.call.path")

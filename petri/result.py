@@ -75,6 +75,7 @@ def _checking(transition: TransitionPlan, to_deposits: ToDeposits) -> ToDeposits
     types = transition.behaviour.types if transition.behaviour else ()
 
     def checked(returned: object) -> Deposits:
+        """Return the deposits of what a handler returned, each of the type of its place. Raises `OutputError`."""
         deposits = to_deposits(returned)
         for position, value in deposits:
             if not accepts(types[position], value):
@@ -112,22 +113,26 @@ class _Shape:
         self._expected = self._describe(transition.choice)
 
     def of_single(self, returned: object) -> Deposits:
+        """Return the deposit of a value for the only output, of one token."""
         kind = type(returned)
         if kind is not Output and kind is not tuple and kind is not list:
             return [(0, returned)]
         return self.of_weighted(returned)
 
     def of_weighted(self, returned: object) -> Deposits:
+        """Return the deposits of a value for the only output, of several tokens."""
         if type(returned) is Output:
             return self._tokens(self._position(returned), returned.value)
         return self._tokens(0, returned)
 
     def of_choice(self, returned: object) -> Deposits:
+        """Return the deposits of a value that says which of the outputs it is for."""
         if type(returned) is not Output:
             self._refuse(f"returned {_shown(returned)}, which does not say which output it is for")
         return self._tokens(self._position(returned), returned.value)
 
     def of_fork(self, returned: object) -> Deposits:
+        """Return the deposits of values for all outputs, or of one value for each."""
         if type(returned) is Branches and len(returned.values) == len(self._names):
             pairs = enumerate(returned.values)
             return [token for position, value in pairs for token in self._tokens(position, value)]

@@ -186,14 +186,16 @@ def check_capacity(capacity: object, site: Site) -> None:
         raise site.error(f"capacity={capacity!r}", "give a whole number from 1 on, or None for no limit")
 
 
-def check_times(run: object, timeout_s: object, deadline_s: object, delay_s: object, site: Site) -> None:
-    """Raise unless timeout, deadline and delay (seconds) are usable with the executor."""
-    for name, value in (("timeout_s", timeout_s), ("deadline_s", deadline_s)):
+def check_times(
+    run: object, timeout_s: object, deadline_s: object, heartbeat_s: object, delay_s: object, site: Site
+) -> None:
+    """Raise unless timeout, deadline, heartbeat and delay (seconds) are usable with the executor."""
+    for name, value in (("timeout_s", timeout_s), ("deadline_s", deadline_s), ("heartbeat_s", heartbeat_s)):
         if value is not None and not _is_time(value):
             remedy = "give a number of seconds above 0 and up to a hundred years, or None for no limit"
             raise site.error(f"{name}={value!r}", remedy)
         if value is not None and run == INLINE:
-            what = "timeout" if name == "timeout_s" else "deadline"
+            what = name.removesuffix("_s")
             raise site.error(f"an inline handler has no {what}", f"leave {name} out, or use run='thread'")
     if delay_s != 0 and not _is_time(delay_s):
         raise site.error(f"delay_s={delay_s!r}", "give a number of seconds from 0 on and up to a hundred years")
@@ -207,6 +209,13 @@ def check_policies(run: object, retry: object, priority: object, site: Site) -> 
         raise site.error(f"retry={retry!r} is no retry policy", "write retry=Retry(attempts=5)")
     if not isinstance(priority, int) or isinstance(priority, bool) or not is_storable(priority):
         raise site.error(f"priority={priority!r}", "give a whole number of up to 64 bits; higher goes first")
+
+
+def check_heartbeat(heartbeat_s: object, takes_context: bool, site: Site) -> None:
+    """Raise where signs of life are wanted of a handler that has nothing to give them with."""
+    if heartbeat_s is not None and not takes_context:
+        problem = f"heartbeat_s={heartbeat_s!r} wants signs of life, and the handler has no parameter named `context`"
+        raise site.error(problem, "add it, and call `context.heartbeat()` now and then; or leave heartbeat_s out")
 
 
 def _is_time(number: object) -> bool:

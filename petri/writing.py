@@ -110,6 +110,7 @@ class _Writer:
             retry=self._retry(draft) if handler or draft.called else None,
             timeout_s=draft.timeout_s if handler or draft.called else None,
             deadline_s=draft.deadline_s if handler or draft.called else None,
+            heartbeat_s=draft.heartbeat_s if handler else None,
             delay_s=draft.delay_s or None,
             error=draft.error,
             priority=draft.priority,

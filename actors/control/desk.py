@@ -82,6 +82,7 @@ class ControlDesk:
                 kind = Restart
 
         def make(reply: int) -> ClientMessage:
+            """Return what the kernel is told."""
             return kind(instance=request.instance, path=request.path, reply=reply)
 
         answer = self._client.ask(make, ANSWER_S)

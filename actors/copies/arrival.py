@@ -48,7 +48,9 @@ def bring_in(root: bytes, message: Import, turn: Turn, services: Waking) -> Work
     return workflow
 
 
-def _below(entries: Sequence[tuple[bytes, bytes]], prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _below(
+    entries: Sequence[tuple[bytes, bytes]], prefix: bytes, _start: bytes | None
+) -> Iterator[tuple[bytes, bytes]]:
     return (entry for entry in entries if entry[0].startswith(prefix))
 
 

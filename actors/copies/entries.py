@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from placet.actors.answers import Receipt, decode_answer, encode_answer
-from placet.actors.messages import Recover, RootMessage, decode_message, encode_message
+from placet.actors.messages import Recover, Return, RootMessage, Trouble, decode_message, encode_message
 from placet.actors.records import (
     Failure,
     decode_delay,
@@ -78,7 +78,9 @@ def _as_it_is(_copy: Copy, value: bytes) -> bytes:
 def _header(copy: Copy, value: bytes) -> bytes:
     header = decode_header(value)
     header.instance, header.incarnation, header.link = copy.instance, copy.incarnation, copy.link
+    header.told = None
     header.caller = None  # which has, or waits for, the original
+    header.cause = _failure(copy, header.cause) if header.cause is not None else None
     header.spawned_at, header.changed_at = copy.past(header.spawned_at), copy.past(header.changed_at)
     return encode(header)
 
@@ -86,9 +88,12 @@ def _header(copy: Copy, value: bytes) -> bytes:
 def _firing(copy: Copy, value: bytes) -> bytes:
     firing = decode_firing(value)
     firing.link = 0  # the header has it
+    firing.child = None  # which is that of the original
     firing.failures = tuple(_failure(copy, failure) for failure in firing.failures)
     firing.since, firing.due = copy.past(firing.since), copy.to_come(firing.due)
     firing.chosen = copy.past(firing.chosen) if firing.chosen else 0.0
+    if firing.beat is not None:
+        firing.beat = msgspec.structs.replace(firing.beat, at=copy.past(firing.beat.at))
     return encode(firing)
 
 
@@ -115,10 +120,13 @@ def _request(copy: Copy, value: bytes) -> bytes | None:
 
 
 def _parked(copy: Copy, value: bytes) -> bytes | None:
-    """Return a message that was set aside, for the copy; that its engine had started again does not concern it."""
+    """Return a message that was set aside, for the copy.
+
+    That the engine of the original had started again does not concern it, nor does what children said to the original.
+    """
     parked = decode_parked(value)
     message = decode_message(parked.message)
-    if isinstance(message, Recover):
+    if isinstance(message, Recover | Return | Trouble):
         return None
     if isinstance(message, RootMessage):
         message = msgspec.structs.replace(message, root=copy.root)

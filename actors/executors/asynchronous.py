@@ -8,11 +8,12 @@ from functools import partial
 
 from placet.actors.clock import monotonic_s
 from placet.actors.durations import Durations
-from placet.actors.effects import Expire, Start
+from placet.actors.effects import Expire, ExpireReason, Start
 from placet.actors.executors.answer import awaited, failed, timed_out, withdrawn
 from placet.actors.executors.base import Load, Post, RunningHandler
 from placet.actors.executors.event_loop import EventLoop
-from placet.actors.executors.thread import Key, is_overdue
+from placet.actors.executors.pulse import Pulse, is_overdue, pulse_of
+from placet.actors.executors.thread import CLOSED, Key
 from placet.actors.messages import Done, Failed
 from placet.actors.usercode import failure_of
 from placet.petri.behaviour import ASYNC
@@ -29,6 +30,7 @@ class _Call:
     at: float
     task: "asyncio.Task[Done | Failed]"
     loop: EventLoop
+    pulse: Pulse
 
 
 class AsyncExecutor:
@@ -106,9 +108,10 @@ class AsyncExecutor:
                 return
             waiting, self._waiting = self._waiting, {}
             for key, start in waiting.items():
-                task = asyncio.get_running_loop().create_task(awaited(start))
+                pulse = pulse_of(start, self._post)
+                task = asyncio.get_running_loop().create_task(awaited(start, pulse.beat))
                 task.add_done_callback(partial(self._ended, key))
-                self._begun[key] = _Call(start=start, at=monotonic_s(), task=task, loop=loop)
+                self._begun[key] = _Call(start=start, at=monotonic_s(), task=task, loop=loop, pulse=pulse)
 
     def _ended(self, key: Key, task: "asyncio.Task[Done | Failed]") -> None:
         with self._lock:
@@ -117,24 +120,32 @@ class AsyncExecutor:
                 self._abandoned -= 1
                 return
         self._durations.note(call.start.transition.path, monotonic_s() - call.at)
-        if task.cancelled():  # before its first step, by a handler that cancels all tasks there are
-            self._post(failed(call.start, failure_of(asyncio.CancelledError(), call.start.attempt)))
-        else:
-            self._post(task.result())
+        answer = task.result() if not task.cancelled() else None
+        if not isinstance(answer, Done):
+            call.pulse.flush()  # for the next attempt
+        if answer is None:  # cancelled before its first step, by a handler that cancels all tasks there are
+            answer = failed(call.start, failure_of(asyncio.CancelledError(), call.start.attempt))
+        self._post(answer)
 
     def expire(self, expire: Expire) -> None:
         """Answer for a firing past its deadline, and cancel its handler if it runs."""
         key = (expire.root, expire.number, expire.attempt)
         with self._lock:
             call = self._begun.get(key)
-            if call is not None and not is_overdue(call.start, call.at):
-                return  # it waited for the loop at first: the engine asks again
+            if expire.reason is ExpireReason.CANCELLED:
+                if call is not None:
+                    call.pulse.end(expire.reason.value)
+                return
+            if call is not None and not is_overdue(expire, call.start, call.at, call.pulse):
+                return  # it waited for the loop at first, or has given a sign of life: the engine asks again
             call = self._begun.pop(key, None)
             self._abandoned += call is not None
-            waiting = self._waiting.pop(key, None)
+            waiting = self._waiting.pop(key, None) if expire.reason is ExpireReason.TIME else None
         if call is not None:
+            call.pulse.end(expire.reason.value)
             call.loop.call(call.task.cancel)
-            self._post(timed_out(call.start, monotonic_s() - call.at))
+            call.pulse.flush()
+            self._post(timed_out(call.start, monotonic_s() - call.at, expire.reason))
         elif waiting is not None:
             self._post(withdrawn(waiting))
 
@@ -158,6 +169,8 @@ class AsyncExecutor:
     def close(self) -> int:
         """Cancel what runs, without waiting; return how many handlers still run at first."""
         self.drain()
+        for call in tuple(self._begun.values()):
+            call.pulse.end(CLOSED)
         for loop in self._loops:
             loop.stop()
         return len(self._begun) + self._abandoned

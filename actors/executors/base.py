@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from placet.actors.effects import Expire, Start
-from placet.actors.messages import ExecutorMessage
+from placet.actors.executors.pulse import Pulse
+from placet.actors.messages import Beat, ExecutorMessage
 
-Post: TypeAlias = Callable[[ExecutorMessage], object]  # hands an answer to the engine; safe from any thread
+Post: TypeAlias = Callable[[ExecutorMessage | Beat], object]  # hands an answer to the engine; safe from any thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,11 @@ class Workplace(Protocol):
         """Get ready, if it is not; called before each firing is taken. Must not raise."""
         ...
 
-    def answer(self, start: Start) -> ExecutorMessage:
-        """Run the handler of a firing to its end, and return the answer. Must not raise."""
+    def answer(self, start: Start, pulse: Pulse | None) -> ExecutorMessage:
+        """Run the handler of a firing to its end, and return the answer. Must not raise.
+
+        `pulse` takes its signs of life, if the handler takes a context.
+        """
         ...
 
     def stop(self) -> None:
@@ -77,7 +81,11 @@ class Executor(Protocol):
         ...
 
     def expire(self, expire: Expire) -> None:
-        """A firing is past its deadline: answer `Failed` if its handler runs, `Withdrawn` if it has not begun."""
+        """A firing is past its deadline: answer `Failed` if its handler runs, `Withdrawn` if it has not begun.
+
+        One that the executor knows to have time left is not answered: the engine asks again. A firing that is not
+        wanted any more, `CANCELLED`, is not answered either: its handler is told when it gives a sign of life.
+        """
         ...
 
     def tend(self) -> None:

@@ -21,8 +21,10 @@ from placet.actors.executors.placement import (
     observed,
 )
 from placet.actors.executors.portable import NotPortable, packed
+from placet.actors.executors.pulse import Pulse
 from placet.actors.executors.thread import ThreadExecutor
 from placet.actors.messages import ExecutorMessage
+from placet.actors.notes import unheard
 from placet.petri.behaviour import HYBRID
 from placet.petri.plan import TransitionPlan
 
@@ -48,10 +50,10 @@ class _Measured:
     def open(self) -> None:
         """There is nothing to get ready."""
 
-    def answer(self, start: Start) -> ExecutorMessage:
+    def answer(self, start: Start, pulse: Pulse | None) -> ExecutorMessage:
         """Call the handler, and measure it."""
         begin_s, cpu_s, all_cpu_s, queued_s = monotonic_s(), thread_cpu_s(), process_cpu_s(), thread_queued_s()
-        answer = answered(start)
+        answer = answered(start, unheard if pulse is None else pulse.beat)
         call = call_of(
             took_s=monotonic_s() - begin_s,
             cpu_s=thread_cpu_s() - cpu_s,

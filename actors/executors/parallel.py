@@ -18,11 +18,13 @@ import msgspec
 from placet.actors.context import Context
 from placet.actors.durations import Durations
 from placet.actors.effects import Expire, Start
+from placet.actors.errors import AttemptOver
 from placet.actors.executors.answer import done, failed, withdrawn
 from placet.actors.executors.base import Load, Post, RunningHandler
 from placet.actors.executors.perform import Result, settled
+from placet.actors.executors.pulse import Pulse
 from placet.actors.executors.thread import ThreadExecutor
-from placet.actors.messages import Done, ExecutorMessage, Failed, StatePut
+from placet.actors.messages import Beat, Done, ExecutorMessage, Failed, StatePut
 from placet.actors.notes import merged
 from placet.actors.records import STATE_CONFLICT, Failure
 from placet.actors.usercode import decoded_arguments, encoded_outputs, failure_of
@@ -35,6 +37,7 @@ FIRINGS: Final = 16  # at once; each waits for its pieces most of the time
 PIECES_A_WORKER: Final = 8  # of a long list: enough for workers to end at about the same time
 LOOK_S: Final = 0.005  # silence, with pieces queued, after which the pool is looked after
 OF_A_PIECE: Final = b"piece"  # how the roots of pieces begin, and no instance's does
+EVERY: Final = 0.0  # as the `heartbeat_s` of pieces: all their signs of life are passed on, to that of their firing
 INDEX_BYTES: Final = 4  # which piece of its firing, at the end of its root
 NOT_A_LIST: Final = "takes a list as its first argument, since it runs once an item"
 
@@ -132,6 +135,7 @@ def of_pieces(transition: TransitionPlan) -> TransitionPlan:
                 transition=transition.path, handler=behaviour.handler, takes_context=behaviour.takes_context
             ),
             takes_context=True,
+            heartbeat_s=EVERY,
         ),
         tags=transition.tags,
         workflows=transition.workflows,
@@ -185,22 +189,31 @@ class Pieces:
     def __init__(self, post: Post, make_pool: Callable[[Post], ThreadExecutor]) -> None:
         self._post = post
         self._numbers = count(1)
-        self._open: dict[bytes, SimpleQueue[ExecutorMessage]] = {}  # by what the roots of a firing's pieces begin with
+        # by what the roots of a firing's pieces begin with
+        self._open: dict[bytes, tuple[SimpleQueue[ExecutorMessage], Pulse | None]] = {}
         self.pool = make_pool(self._take)
 
-    def _take(self, message: ExecutorMessage) -> None:
+    def _take(self, message: ExecutorMessage | Beat) -> None:
+        """Take an answer or a sign of life. Raises `AttemptOver` for one that is not wanted any more."""
         if not message.root.startswith(OF_A_PIECE):
             self._post(message)
             return
-        waiting = self._open.get(message.root[:-INDEX_BYTES])
-        if waiting is not None:
-            waiting.put(message)
+        waiting, pulse = self._open.get(message.root[:-INDEX_BYTES], (None, None))
+        if not isinstance(message, Beat):
+            if waiting is not None:
+                waiting.put(message)
+        elif pulse is not None:
+            pulse.beat(message.progress)
+        elif waiting is None:
+            raise AttemptOver("another item of its list has ended it")
 
     def new_root(self) -> bytes:
         """Return what the roots of one firing's pieces begin with."""
         return OF_A_PIECE + next(self._numbers).to_bytes(8, "big")
 
-    def run(self, starts: Sequence[Start], is_stopped: Callable[[], bool]) -> list[ExecutorMessage]:
+    def run(
+        self, starts: Sequence[Start], is_stopped: Callable[[], bool], pulse: Pulse | None
+    ) -> list[ExecutorMessage]:
         """Run the pieces of a firing and return their answers in order: fewer of them when it is stopped.
 
         After a failure no more of them begin.
@@ -209,7 +222,8 @@ class Pieces:
             return []
         answers: dict[bytes, ExecutorMessage] = {}
         root = starts[0].root[:-INDEX_BYTES]
-        queue = self._open[root] = SimpleQueue()
+        queue: SimpleQueue[ExecutorMessage] = SimpleQueue()
+        self._open[root] = queue, pulse
         self.pool.submit(starts)
         while len(answers) < len(starts):
             try:
@@ -247,7 +261,7 @@ class Foreman:
     def open(self) -> None:
         """There is nothing to get ready."""
 
-    def answer(self, start: Start) -> ExecutorMessage:
+    def answer(self, start: Start, pulse: Pulse | None) -> ExecutorMessage:
         """Run the pieces of a firing, and answer for all of them."""
         transition = start.transition
         try:
@@ -255,7 +269,7 @@ class Foreman:
             starts = pieces_of(start, plan, self._width * PIECES_A_WORKER, self._pieces.new_root())
         except BaseException as error:  # decoding and encoding run the code of users' types
             return failed(start, failure_of(error, start.attempt))
-        answers = self._pieces.run(starts, lambda: self._stopped)
+        answers = self._pieces.run(starts, lambda: self._stopped, pulse)
         return withdrawn(start) if len(answers) < len(starts) else joined(start, answers)
 
     def stop(self) -> None:

@@ -8,18 +8,24 @@ what dies or is killed there is one firing, and nobody has to find out which.
 import atexit
 import os
 import re
+import socket
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from placet.actors.durations import Durations
 from placet.actors.effects import Start
+from placet.actors.errors import AttemptOver
 from placet.actors.executors.answer import done, failed, withdrawn
 from placet.actors.executors.base import Post
-from placet.actors.executors.errand import Errand, Outcome, begin, carry_out, warm_up
+from placet.actors.executors.errand import Outcome, begin, carry_out, warm_up
+from placet.actors.executors.line import Signal, new_pair, received, send
+from placet.actors.executors.perform import errand_of
 from placet.actors.executors.portable import Code, NotPortable, packed
+from placet.actors.executors.pulse import Pulse
 from placet.actors.executors.thread import ThreadExecutor
 from placet.actors.messages import ExecutorMessage
 from placet.actors.records import Failure
@@ -32,6 +38,7 @@ USUAL_S: Final = 0.02  # taken for how long handlers take until they have shown 
 IDLE_S: Final = 60.0  # a worker without work ends after that
 END_S: Final = 5.0  # within which workers that are killed should be gone
 START_S: Final = 60.0  # within which a new worker must answer
+LISTEN_S: Final = 0.1  # how often a thread listens for its worker's signs of life while it waits for a result
 EXIT_CODES: Final = re.compile(r"\{(.+)\}")  # as loky words them: {EXIT(3)} or {SIGSEGV(-11)}
 
 Note: TypeAlias = Callable[[Start, Outcome], object]  # is told what each handler took
@@ -65,6 +72,7 @@ class WorkerProcess:
         self._note = note
         self._lock = threading.Lock()
         self._executor: Any = None  # `Any`: loky has no annotations; its executor, while there is a worker
+        self._line: tuple[socket.socket, socket.socket] | None = None  # our end, and the worker's, as long as it lives
         self._ending: threading.Thread | None = None  # kills the worker
         self._known: set[bytes] = set()  # digests of the code the worker has
         self._stopped = False
@@ -83,9 +91,10 @@ class WorkerProcess:
             self._problem = str(error)
             return
         self._known.clear()
-        executor: Any = ProcessPoolExecutor(max_workers=1, initializer=begin, initargs=(os.getpid(),))
+        line = new_pair()
+        executor: Any = ProcessPoolExecutor(max_workers=1, initializer=begin, initargs=(os.getpid(), line[1]))
         with self._lock:
-            self._executor = executor
+            self._executor, self._line = executor, line
             if self._stopped:  # meanwhile
                 self._executor = None
                 return
@@ -96,7 +105,7 @@ class WorkerProcess:
             self.close()
         _close_before_loky()
 
-    def answer(self, start: Start) -> ExecutorMessage:
+    def answer(self, start: Start, pulse: Pulse | None) -> ExecutorMessage:
         """Run the handler of a firing in the worker."""
         self.open()
         executor = self._executor
@@ -107,7 +116,7 @@ class WorkerProcess:
         except NotPortable as error:
             return failed(start, failure_of(error))
         try:
-            outcome = self._sent(executor, start, code)
+            outcome = self._sent(executor, start, code, pulse)
         except Exception as error:  # whatever loky raises, this worker is of no use any more
             self.close()
             if self._stopped:
@@ -119,23 +128,42 @@ class WorkerProcess:
             return failed(start, outcome.result)
         return done(start, outcome.result)
 
-    def _sent(self, executor: Any, start: Start, code: Code) -> Outcome:  # `Any`: as above
-        errand: Errand = (
-            start.tokens,
-            start.instance,
-            start.incarnation,
-            start.number,
-            start.attempt,
-            start.state,
-        )
+    def _sent(self, executor: Any, start: Start, code: Code, pulse: Pulse | None) -> Outcome:  # `Any`: as above
+        errand = errand_of(start)
+        if pulse is not None:
+            pulse.put_off()  # the worker may have to import the handler first
         outcome: Outcome | None = None
         if code.digest in self._known:
-            outcome = executor.submit(carry_out, code.digest, None, errand).result()
+            outcome = self._awaited(executor.submit(carry_out, code.digest, None, errand), start, pulse)
         if outcome is None:  # it has not been sent yet, or loky has replaced a worker that had grown too large
-            outcome = executor.submit(carry_out, code.digest, code.data, errand).result()
+            outcome = self._awaited(executor.submit(carry_out, code.digest, code.data, errand), start, pulse)
             self._known.add(code.digest)
         assert outcome is not None, start.transition.path
         return outcome
+
+    def _awaited(self, future: "Future[Outcome | None]", start: Start, pulse: Pulse | None) -> Outcome | None:
+        """Wait for a handler, and meanwhile pass its signs of life on."""
+        while pulse is not None and not future.done():
+            wait((future,), LISTEN_S)
+            self._listen(start, pulse)
+        return future.result()
+
+    def _listen(self, start: Start, pulse: Pulse) -> None:
+        """Pass on the signs of life that have come; the worker is told if nobody wants them."""
+        line = self._line
+        if line is None:  # it is being killed
+            return
+        for heard in received(line[0]):
+            if (heard.instance, heard.number, heard.attempt) != (start.instance, start.number, start.attempt):
+                continue
+            if heard.begins:
+                pulse.begin()
+                continue
+            try:
+                pulse.beat(heard.progress)
+            except AttemptOver as error:
+                over = Signal(instance=heard.instance, number=heard.number, attempt=heard.attempt, over=error.reason)
+                send(line[0], over)
 
     def stop(self) -> None:
         """Kill the worker, and what it has started; does not wait."""
@@ -155,17 +183,20 @@ class WorkerProcess:
             executor, self._executor = self._executor, None
             if executor is None:
                 return
-            ending = threading.Thread(target=_kill, args=(executor,), name="placet-worker-end", daemon=True)
+            line, self._line = self._line or (), None
+            ending = threading.Thread(target=_kill, args=(executor, line), name="placet-worker-end", daemon=True)
             try:
                 ending.start()
             except RuntimeError:  # the system gives no more threads, or the interpreter is about to end
-                _kill(executor)
+                _kill(executor, line)
             else:
                 self._ending = ending
 
 
-def _kill(executor: Any) -> None:  # `Any`: as above
+def _kill(executor: Any, line: Iterable[socket.socket]) -> None:  # `Any`: as above
     executor.shutdown(wait=True, kill_workers=True)
+    for end in line:
+        end.close()
 
 
 def _refused(start: Start, kind: str, reason: str) -> ExecutorMessage:

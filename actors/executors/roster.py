@@ -71,12 +71,15 @@ class _Roster:
         self._hybrid: HybridExecutor | None = None
 
     def threads(self) -> ThreadExecutor:
+        """Return the pool of threads."""
         return ThreadExecutor(self._post, threads=self._bounds.threads, durations=self._durations)
 
     def asynchronous(self) -> Executor:
+        """Return the event loop for coroutines."""
         return AsyncExecutor(self._post, concurrency=self._bounds.concurrency, durations=self._durations)
 
     def processes(self) -> ThreadExecutor:
+        """Return the pool of worker processes, the one that all share."""
         return self._workers().pool
 
     def _workers(self) -> Pieces:
@@ -91,14 +94,17 @@ class _Roster:
             self._hybrid.note_outcome(start, outcome)
 
     def parallel(self) -> Executor:
+        """Return what spreads a list over the worker processes."""
         return ParallelExecutor(self._post, self._workers(), width=self._bounds.workers, durations=self._durations)
 
     def parallel_threads(self) -> Executor:
+        """Return what spreads a list over threads of its own."""
         threads = self._bounds.threads
         pieces = Pieces(self._post, partial(ThreadExecutor, threads=threads, name="items"))
         return ParallelExecutor(self._post, pieces, width=threads, durations=self._durations, name=PARALLEL_THREADS)
 
     def hybrid(self) -> Executor:
+        """Return what moves handlers between threads and worker processes."""
         self._hybrid = HybridExecutor(
             self._post, self.processes, threads=self._bounds.threads, durations=self._durations
         )

@@ -14,10 +14,12 @@ from typing import TypeAlias
 
 from placet.actors.clock import monotonic_s
 from placet.actors.durations import Durations
-from placet.actors.effects import Expire, Start
+from placet.actors.effects import Expire, ExpireReason, Start
 from placet.actors.executors.answer import answered, timed_out, withdrawn
 from placet.actors.executors.base import Load, Post, RunningHandler, Workplace
-from placet.actors.messages import ExecutorMessage
+from placet.actors.executors.pulse import Pulse, is_overdue, pulse_of
+from placet.actors.messages import ExecutorMessage, Failed
+from placet.actors.notes import unheard
 from placet.petri.behaviour import THREAD
 
 Key: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
@@ -27,6 +29,7 @@ MOST_AHEAD = 2_000
 SLOW_S = 0.001  # handlers that take longer get a thread each
 LEAST_S = 1e-6  # no handler is taken to be quicker
 IDLE_S = 10.0  # a thread without work ends after that
+CLOSED = "its engine has ended"
 
 
 class InThread:
@@ -35,9 +38,9 @@ class InThread:
     def open(self) -> None:
         """There is nothing to get ready."""
 
-    def answer(self, start: Start) -> ExecutorMessage:
+    def answer(self, start: Start, pulse: Pulse | None) -> ExecutorMessage:
         """Call the handler."""
-        return answered(start)
+        return answered(start, unheard if pulse is None else pulse.beat)
 
     def stop(self) -> None:
         """Nothing can stop a function of this process."""
@@ -80,7 +83,7 @@ class ThreadExecutor:
         self._threads = threads
         self._queue: SimpleQueue[Start | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._begun: dict[Key, tuple[Start, float, Workplace]] = {}
+        self._begun: dict[Key, tuple[Start, float, Workplace, Pulse | None]] = {}
         self._abandoned = 0
         self._alive = 0
         self._opening = 0  # of those alive: threads whose workplace is not ready yet
@@ -126,7 +129,7 @@ class ThreadExecutor:
                 attempt=start.attempt,
                 since_s=now - at,
             )
-            for start, at, _ in sorted(begun, key=lambda entry: entry[1])
+            for start, at, *_ in sorted(begun, key=lambda entry: entry[1])
             if start.transition.executor == executor
         ]
 
@@ -145,22 +148,30 @@ class ThreadExecutor:
         key = (expire.root, expire.number, expire.attempt)
         with self._lock:
             begun = self._begun.get(key)
-            if begun is not None and not is_overdue(begun[0], begun[1]):
-                return  # it waited for a thread at first: the engine asks again
+            if expire.reason is ExpireReason.CANCELLED:
+                _end(begun, expire.reason.value)
+                return
+            if begun is not None and not is_overdue(expire, begun[0], begun[1], begun[3]):
+                return  # it waited for a thread at first, or has given a sign of life: the engine asks again
             begun = self._begun.pop(key, None)
             if begun is not None:
                 self._abandoned += 1
                 self._alive -= 1
         if begun is not None:
-            self._answer_late(*begun)
-        else:
+            _end(begun, expire.reason.value)
+            self._answer_late(*begun, expire.reason)
+        elif expire.reason is ExpireReason.TIME:  # who waits for a thread is not silent
             self.withdraw(key)
 
-    def _answer_late(self, start: Start, at: float, workplace: Workplace) -> None:
+    def _answer_late(
+        self, start: Start, at: float, workplace: Workplace, pulse: Pulse | None, reason: ExpireReason
+    ) -> None:
         workplace.stop()
         if self._abandoned <= self._threads:
             self._grow(1)
-        self._post(timed_out(start, monotonic_s() - at))
+        if pulse is not None:
+            pulse.flush()
+        self._post(timed_out(start, monotonic_s() - at, reason))
 
     def withdraw(self, key: Key) -> None:
         """Take a firing out of the queue and answer `Withdrawn`, if it is there: it has not begun."""
@@ -226,10 +237,12 @@ class ThreadExecutor:
                 return
             at = monotonic_s()
             key = (start.root, start.number, start.attempt)
-            begun[key] = (start, at, workplace)
+            behaviour = start.transition.behaviour
+            pulse = pulse_of(start, self._post) if behaviour is not None and behaviour.takes_context else None
+            begun[key] = (start, at, workplace, pulse)
             if self._usual_s > SLOW_S and queue.qsize():
                 self._grow(1)
-            answer = workplace.answer(start)
+            answer = workplace.answer(start, pulse)
             if os.getpid() != self._pid:
                 os._exit(0)  # a child that the handler forked, and that came back from it: it has no business here
             took_s, usual_s = monotonic_s() - at, self._usual_s
@@ -239,6 +252,8 @@ class ThreadExecutor:
                     self._abandoned -= 1
                 return
             self._usual_s = min(took_s, usual_s * 2) if took_s > usual_s else max(took_s, usual_s * 0.9, LEAST_S)
+            if pulse is not None and isinstance(answer, Failed):
+                pulse.flush()  # for the next attempt
             self._post(answer)
 
     def _retire(self) -> bool:
@@ -274,16 +289,16 @@ class ThreadExecutor:
             self._queue.put(None)
         with self._lock:
             begun = list(self._begun.values())
-        for _, _, workplace in begun:
-            workplace.stop()
+        for start_of_it in begun:
+            _end(start_of_it, CLOSED)
+            start_of_it[2].stop()
         end_s = monotonic_s() + self._end_s
         for member in tuple(self._members) if self._end_s else ():
             member.join(max(0.0, end_s - monotonic_s()))
         return len(begun) + self._abandoned
 
 
-def is_overdue(start: Start, at: float) -> bool:
-    """Return whether a handler that began at `at`, monotonic, has had the time it may take."""
-    behaviour = start.transition.behaviour
-    timeout_s = behaviour.timeout_s if behaviour else None
-    return timeout_s is None or monotonic_s() - at >= timeout_s
+def _end(begun: tuple[Start, float, Workplace, Pulse | None] | None, reason: str) -> None:
+    """Have the next sign of life of a handler raise, if it runs."""
+    if begun is not None and begun[3] is not None:
+        begun[3].end(reason)

@@ -24,19 +24,23 @@ def next_answer(engine: Engine, reader: StateReader, actor: str, request: str) -
     future: Future[bytes | None] = Future()
 
     def settle(answer: bytes | None) -> None:
+        """Give the answer to who waits, once."""
         with suppress(InvalidStateError):  # the engine's thread and this one may both do so
             future.set_result(answer)
 
     def look() -> None:
+        """Give the answer if it is on disk."""
         answer = reader.kept(actor, ANSWER + request)
         if answer is not None:
             settle(answer)
 
     def step(progress: Progress) -> None:
+        """Look when some message has been answered."""
         if progress.kind is RecordKind.ANSWERED:
             look()
 
     def change(changed: StateChanged) -> None:
+        """Give up where the actor answers nothing any more."""
         if InstanceState(changed.state) in HOPELESS:
             look()  # its last message may be this one
             settle(None)

@@ -71,6 +71,7 @@ def _location(kind: "type[Actor[Any]]") -> Location:
 
 def _check(kind: "type[Actor[Any]]", base: "type[Actor[Any]]", location: str) -> None:
     def wrong(problem: str, remedy: str) -> DefinitionError:
+        """Return the error that names the class."""
         return DefinitionError(problem, remedy, f"actor `{kind.__name__}`", location)
 
     if kind.receive is base.receive:

@@ -21,6 +21,7 @@ from placet.actors.copies.export import Exported
 from placet.actors.effects import Progress
 from placet.actors.engine import Health
 from placet.actors.errors import (
+    AttemptOver,
     BadRequest,
     Busy,
     DeclaredPure,
@@ -59,7 +60,7 @@ from placet.actors.own.actor_instance import ActorInstance
 from placet.actors.own.errors import NotAnswered, StateTooNew
 from placet.actors.own.letter import Answered
 from placet.actors.reader import FiringView, Incident, IncidentKind, InstanceView
-from placet.actors.records import Caller, Failure, Header, Phase
+from placet.actors.records import Caller, Condition, Failure, Header, Phase
 from placet.actors.runtime import Runtime
 from placet.actors.spawning import Definable
 from placet.actors.task_request import Approve, Claim, Complete, Reject, Unclaim
@@ -83,11 +84,12 @@ from placet.persistence.errors import (
 )
 from placet.persistence.history import Record, RecordKind
 from placet.petri.behaviour import Behaviour, Definition, RetryPolicy, Source
+from placet.petri.decorator import TransitionDecorator
 from placet.petri.drawing import to_dot, to_mermaid, to_text
 from placet.petri.errors import DefinitionError, OutputError, PlacetError, WrongType
 from placet.petri.expression import Bundle, Flow, PlaceRef
 from placet.petri.net import Arc, Called, Composite, Manual, Net, Place, Transition
-from placet.petri.workflow import TransitionDecorator, Workflow
+from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ __all__ = [
     "Answered",
     "Approve",
     "Arc",
+    "AttemptOver",
     "BackedUp",
     "BadAddress",
     "BadCopy",
@@ -120,6 +123,7 @@ __all__ = [
     "Client",
     "Complete",
     "Composite",
+    "Condition",
     "Context",
     "CopyExists",
     "CopyFailed",

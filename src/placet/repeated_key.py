@@ -37,6 +37,7 @@ def load_json(text: str, parse_constant: Callable[[str], object]) -> object:
     """Return the value of a JSON text. Raises `KeyRepeated`, and what `json.loads` raises."""
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        """Return an object all of whose keys differ."""
         made = dict(pairs)
         if len(made) < len(pairs):
             raise _Repeated

@@ -8,7 +8,7 @@ from placet import DefinitionError, Retry, Workflow
 from placet.actors import calls
 from placet.actors.calls import CHILD_CANCELLED, CHILD_FAILED, NOT_CALLED, WRONG_RESULT
 from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import Cancel, Decide, FailIncident, Inspect, Pause, Resume
+from placet.actors.messages import Cancel, Decide, FailIncident, Inspect, Pause, Resume, RetryIncident
 from placet.actors.reader import StateReader
 from placet.actors.records import TIMED_OUT, Phase
 from placet.actors.task_id import TaskId
@@ -91,7 +91,7 @@ def test_a_child_that_is_failed_fails_the_attempt() -> None:
     child.transition(child.place("items") >> child.place("packed"), "pack", handler=raises)
     driver = called(orders(child))
     driver.finish_all()
-    assert (driver.state(CHILD), driver.state()) == (S.INCIDENT, S.RUNNING)
+    assert (driver.state(CHILD), driver.state()) == (S.INCIDENT, S.INCIDENT)
     driver.receipt(FailIncident(instance=CHILD, by="eva", incident=2))
     assert (driver.state(CHILD), driver.state(), only_type(driver)) == (S.FAILED, S.INCIDENT, CHILD_FAILED)
 
@@ -171,6 +171,85 @@ def test_a_child_that_cannot_begin_fails_the_attempt_with_the_reason() -> None:
     assert (driver.state(), only_type(driver)) == (S.INCIDENT, NOT_CALLED)
     assert "fulfil has no entry place 'itmes'" in driver.firing().failures[0].message
     assert not list(driver.store.scan(OUTBOX))
+
+
+class Loud:
+    """A value whose loading tells who is named meanwhile as what may end the process."""
+
+    def __setstate__(self, _state: object) -> None:
+        LOADED.append(NAMED[-1] if NAMED else ("nobody", ""))
+
+    def __getstate__(self) -> object:
+        return "something"
+
+    def __repr__(self) -> str:
+        raise ValueError("shows nothing")
+
+
+LOADED: list[tuple[str, str]] = []
+NAMED: list[tuple[str, str]] = []
+
+
+class Recorder:
+    """A marker that tells whom it names."""
+
+    def enter(self, mark: bytes, path: str, accompanied: bool) -> None:  # noqa: ARG002  the kernel gives it
+        NAMED.append((mark.decode(), path))
+
+    def leave(self) -> None:
+        NAMED.clear()
+
+
+def loud(_value: object) -> Loud:
+    return Loud()
+
+
+def typed(failure: str) -> Workflow:
+    """A parent and a child between which a value meets a place of another type, and the call fails as `failure`."""
+    child, workflow = Workflow("fulfil"), Workflow("orders")
+    items = child.place("items", type=int if failure == NOT_CALLED else None)
+    child.transition(items >> child.place("packed"), "pack", handler=loud)
+    filled = workflow.place("filled", type=int if failure == WRONG_RESULT else None)
+    workflow.call(workflow.place("received") >> filled, "fulfil", child)
+    return workflow
+
+
+def load_in_kernel(driver: Driver) -> None:
+    """Let handlers run, and forget what they load: their arguments are none of the kernel's."""
+    while driver.started:
+        driver.answer_all()
+        LOADED.clear()
+        driver.rest()
+
+
+@pytest.mark.parametrize("failure", [NOT_CALLED, WRONG_RESULT])
+def test_a_value_that_is_loaded_for_its_type_is_loaded_on_behalf_of_the_firing_that_calls(failure: str) -> None:
+    driver = Driver(typed(failure))
+    driver.kernel.marker = Recorder()
+    LOADED.clear()
+    driver.spawn(driver.workflows[0], {"received": [Loud()]})
+    load_in_kernel(driver)
+    assert only_type(driver) == failure
+    assert "a value of type Loud, which is no int, for" in driver.firing().failures[0].message
+    assert set(LOADED) == {("one\0", "fulfil")}
+    assert not NAMED
+
+
+@pytest.mark.parametrize("failure", [NOT_CALLED, WRONG_RESULT])
+def test_a_value_that_ended_the_process_twice_when_it_was_loaded_is_not_loaded_again(failure: str) -> None:
+    driver = Driver(typed(failure))
+    for _ in range(2):
+        driver.kernel.suspects.add("one", "fulfil")
+    LOADED.clear()
+    driver.spawn(driver.workflows[0], {"received": [Loud()]})
+    load_in_kernel(driver)
+    assert (only_type(driver), LOADED) == (failure, [])
+    assert "the process ended twice" in driver.firing().failures[0].message
+    assert driver.kernel.suspects.is_guilty("one", "fulfil")
+    driver.receipt(RetryIncident(instance="one", incident=driver.firing().number, by="eva"))
+    load_in_kernel(driver)
+    assert (only_type(driver), len(LOADED)) == (failure, 1)
+    assert driver.kernel.suspects.known == {}
 
 
 def test_types_and_capacities_hold_on_both_sides_of_a_call() -> None:

@@ -34,6 +34,7 @@ UNITS = {
     "nested.called_s": "s",
     "million.fill_s": "s",
     "million.wake_s": "s",
+    "million.beside_ms": "ms",
     "million.anonymous_mb": "MB",
     "million.firing_us": "us",
     "values.large_s": "s",

@@ -1,6 +1,13 @@
 """Handlers that use all of their context; worker processes import them."""
 
-from placet import Context, Inject, Put
+import asyncio
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from placet import AttemptOver, Context, Inject, Put
 
 
 def all_verbs(value: int, context: Context) -> dict[str, object]:
@@ -74,3 +81,77 @@ def count_up(value: object, context: Context) -> object:
 
 async def count_up_async(value: object, context: Context) -> object:
     return count_up(value, context)
+
+
+def beat_then_hang(path: str, context: Context) -> object:
+    """Tell two steps of progress and hang, in the first attempt; in the next, return what was told."""
+    if context.attempt > 1:
+        return context.progress
+    context.heartbeat({"done": 1})
+    context.heartbeat({"done": 2})  # too soon after the first one to be passed on at once
+    Path(path).touch()
+    threading.Event().wait()
+    return None
+
+
+async def beat_then_hang_async(path: str, context: Context) -> object:
+    if context.attempt > 1:
+        return context.progress
+    context.heartbeat({"done": 1})
+    context.heartbeat({"done": 2})
+    await asyncio.Event().wait()
+    return None
+
+
+def beat_items_then_hang(item: object, context: Context) -> object:
+    return beat_then_hang(f"{item}", context)
+
+
+def beat_on(seconds: float, context: Context) -> int:
+    """Give signs of life for so long, and count them."""
+    begin = time.monotonic()
+    count = 0
+    while time.monotonic() - begin < seconds:
+        context.heartbeat(count)
+        count += 1
+        threading.Event().wait(0.01)
+    return count
+
+
+async def beat_on_async(seconds: float, context: Context) -> int:
+    begin = time.monotonic()
+    count = 0
+    while time.monotonic() - begin < seconds:
+        context.heartbeat(count)
+        count += 1
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+    return count
+
+
+def beat_until_over(path: str, context: Context) -> None:
+    """Give signs of life until somebody says that there is no need, and write down how that was said."""
+    while True:
+        try:
+            context.heartbeat("on")
+        except AttemptOver as over:
+            written = Path(path).with_suffix(".part")
+            written.write_text(over.reason, encoding="utf-8")
+            written.rename(path)
+            raise
+        threading.Event().wait(0.01)
+
+
+def beat_and_die(_value: object, context: Context) -> object:
+    """Tell of progress, and take the process along; the next attempt returns what it was given."""
+    if context.attempt > 1:
+        return context.progress
+    context.heartbeat("first")
+    context.heartbeat("last")
+    threading.Event().wait(0.3)  # the second one goes with the next, which never comes
+    context.heartbeat()
+    os._exit(9)
+
+
+def beat_wrongly(value: object, context: Context) -> None:
+    context.heartbeat(value)

@@ -13,6 +13,7 @@ import pytest
 from placet import DefinitionError, Retry, Runtime, Workflow
 from placet.actors.executors import process
 from placet.actors.executors.errand import carry_out
+from placet.actors.executors.perform import Errand
 from placet.actors.executors.process import WorkerProcess
 from placet.actors.runtime import client_of
 from tests.endtoend.processes import finished, started, until
@@ -245,7 +246,7 @@ def test_what_cannot_be_sent_back_is_a_failure(tmp_path: Path) -> None:
 def test_a_worker_that_cannot_start_fails_the_firing_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_engine: int) -> None:
+    def refuse(_engine: int, _line: object) -> None:
         os._exit(5)
 
     workflow = one_step(echo, "process")
@@ -255,7 +256,8 @@ def test_a_worker_that_cannot_start_fails_the_firing_with_the_reason(
 
 
 def test_code_a_worker_does_not_have_is_asked_for() -> None:
-    assert carry_out(b"unknown", None, ((), "i", 1, 1, 1, ())) is None
+    errand = Errand(tokens=(), instance="i", incarnation=1, number=1, attempt=1, state=(), progress=None)
+    assert carry_out(b"unknown", None, errand) is None
 
 
 def test_a_worker_that_was_stopped_while_it_started_is_not_used() -> None:

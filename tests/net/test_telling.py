@@ -22,13 +22,14 @@ from placet.actors.control.request import decode_request
 from placet.actors.control.tasks import AboutTask, to_task_request
 from placet.actors.control.tokens import AboutTokens, to_token_message
 from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import Inject
+from placet.actors.messages import Decide, EditToken, Inject, Put
 from placet.actors.reader import StateReader
 from placet.actors.records import Header
 from placet.actors.task_request import TaskRequests
 from placet.net.request import encode_net_request
 from placet.net.telling import to_request
 from placet.persistence.memory_store import MemoryStore
+from placet.persistence.values import encode
 from placet.petri.plan import make_plan
 from placet.petri.workflow import Workflow
 
@@ -97,6 +98,19 @@ def test_what_is_done_to_a_token_comes_out_as_it_went_in(
     assert to_token_message(received, addressee(), StateReader(MemoryStore())) == message
 
 
+@pytest.mark.parametrize("kind", [Put, Inject])
+def test_a_given_value_comes_out_as_it_went_in(kind: type[Put | Inject]) -> None:
+    message = kind(place="left", value=encode({"total": [1, 2.5, None]}), by="eva", why="late", request_id="r")
+    received = decode_request(encode_net_request(to_request("i", message)))
+    assert isinstance(received, AboutTokens)
+    assert to_token_message(received, addressee(), StateReader(MemoryStore())) == message
+
+
+def test_a_given_value_that_json_would_change_is_refused() -> None:
+    with pytest.raises(ValueNotEncodable):
+        to_request("i", EditToken(token=4, value=encode((1, 2)), by="eva"))
+
+
 def test_what_has_no_id_gets_one_so_that_it_may_be_sent_again() -> None:
     first, second = (to_request("i", DropToken(token=4, by="eva")).request_id for _ in range(2))
     assert first
@@ -104,6 +118,5 @@ def test_what_has_no_id_gets_one_so_that_it_may_be_sent_again() -> None:
 
 
 def test_what_is_nothing_to_tell_is_refused() -> None:
-    message = Inject(place="left", value=b"", by="eva")
-    with pytest.raises(BadRequest, match="a Inject is nothing to tell; use the methods `put`"):
-        to_request("i", message)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - as a user may
+    with pytest.raises(BadRequest, match="a Decide is nothing to tell; use a message such as `Pause`, or a method"):
+        to_request("i", Decide(task=4, by="eva"))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - as a user may

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from placet import Workflow
+from placet import Context, Workflow
 
 
 class Unlucky(Exception):
@@ -22,6 +22,11 @@ def step(value: object) -> object:
 
 
 async def wait(value: object) -> object:
+    return value
+
+
+def watched(value: object, context: Context) -> object:
+    context.heartbeat()
     return value
 
 

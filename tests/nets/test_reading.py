@@ -94,6 +94,21 @@ MISTAKES: dict[str, tuple[Damage, str, str]] = {
     "place and transition": (lambda d: d["places"].append("two"), "`two` is taken", "$.transitions[1]"),
     "no type": (lambda d: d["places"][1].update(type="integer"), "no built-in type", "$.places[1].type"),
     "idle": (lambda d: d["transitions"][1].update(timeout_s=3), "`timeout_s` is of no use", "$.transitions[1]"),
+    "idle heartbeat": (
+        lambda d: d["transitions"][1].update(heartbeat_s=3),
+        "`heartbeat_s` is of no use",
+        "$.transitions[1]",
+    ),
+    "heartbeat of a call": (
+        lambda d: d["transitions"][1].update(heartbeat_s=3, call={"workflow": "other"}),
+        "`heartbeat_s` is of no use: it calls a workflow",
+        "$.transitions[1]",
+    ),
+    "heartbeat without a context": (
+        lambda d: one(d).update(heartbeat_s=3),
+        "no parameter named `context`",
+        "$.transitions[0]",
+    ),
     "retry": (
         lambda d: one(d).update(retry={"only": ["Nonsense"]}),
         "no class of exceptions",

@@ -113,6 +113,8 @@ def everything() -> Workflow:
     workflow.call(d >> e, "nine", "everything", entries=["a"], exits=["f"], timeout_s=1.0)
     workflow.map("eleven", d >> f, handlers.step, run="process", retry=Retry(attempts=2), category="mapped")
     workflow.map("twelve", d >> f, handlers.wait, guard=handlers.passes)
+    workflow.map("thirteen", d >> f, handlers.watched, heartbeat_s=2.0)
+    workflow.transition(d >> f, "fourteen", handler=handlers.watched, heartbeat_s=7.5)
     workflow.transition(e.consumed(), "ten", handler=handlers.Holder.inside)
     return workflow
 

@@ -105,6 +105,13 @@ CALLS = {
     "w.place('e', properties={'k': float('nan')})": ("property 'k' is nan", "a finite number"),
     "w.place('e', properties={'k': '\\ud800'})": ("which is no text", "half a character"),
     "w.place('e', properties={'\\ud800': 1})": ("which is no text", "half a character"),
+    # options
+    "w.transition(a >> b, 'x', retrys=3)": ("no option `retrys` here", "did you mean `retry`?"),
+    "w.call(a >> b, 'x', 'other', run='thread')": ("no option `run` here", "use any of category, deadline_s"),
+    "w.map('x', a >> b, one, delay_s=1)": ("no option `delay_s` here", "use any of category, deadline_s"),
+    "w.task(a >> b, 'x', role=['boss'])": ("no option `role` here", "did you mean `roles`?"),
+    "w.approval('x', a, approve=b, reject=c, role=[])": ("no option `role` here", "did you mean `roles`?"),
+    "Workflow.sequence('s', [one], runs='inline')": ("no option `runs` here", "did you mean `run`?"),
     # versions
     "Workflow('w', '\\ud800')": ("version=", "up to 200 characters"),
     "Workflow('w', 'x' * 201)": ("version=", "up to 200 characters"),
@@ -145,6 +152,13 @@ CALLS = {
     "w.transition(a >> b, timeout_s=float('nan'))": ("timeout_s=nan", "above 0"),
     "w.transition(a >> b, timeout_s='1')": ("timeout_s='1'", "above 0"),
     "w.transition(a >> b, timeout_s=1, run='inline')": ("an inline handler has no timeout", "run='thread'"),
+    "w.transition(a >> b, heartbeat_s=0)": ("heartbeat_s=0", "above 0"),
+    "w.transition(a >> b, heartbeat_s=-1.5)": ("heartbeat_s=-1.5", "above 0"),
+    "w.transition(a >> b, heartbeat_s=1, run='inline')": ("an inline handler has no heartbeat", "run='thread'"),
+    "@w.transition(a >> b, heartbeat_s=1)\ndef h(v): ...": ("no parameter named `context`", "context.heartbeat()"),
+    "w.map('m', a >> b, lambda v: v, heartbeat_s=1)": ("no parameter named `context`", "context.heartbeat()"),
+    "w.task(a >> b, 'ask', heartbeat_s=1)": ("there is no option `heartbeat_s` here", "use any of"),
+    "w.call(a >> b, 'c', 'other', heartbeat_s=1)": ("there is no option `heartbeat_s` here", "use any of"),
     "w.transition(a >> b, priority='high')": ("priority='high'", "whole number"),
     # composites
     "w.composite('x', w, {})": ("would contain itself", "loop with arcs"),

@@ -2,13 +2,16 @@
 
 import functools
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 from placet.petri.behaviour import INLINE, THREAD, Source
 from placet.petri.errors import DefinitionError
 from placet.petri.net import Arc, decode_net, encode_net
+from placet.petri.options import HandlerOptions, TaskOptions, TransitionOptions
 from placet.petri.output import Output
 from placet.petri.plan import make_plan
 from placet.petri.workflow import Workflow
@@ -243,3 +246,17 @@ def test_steps_named_like_a_place_get_a_name_of_their_own() -> None:
 
     assert set(Workflow.sequence("s", [start, join]).definition().behaviours) == {"start_1", "join_2"}
     assert {"start_1", "join_2"} < set(Workflow.parallel("p", [start, join]).definition().behaviours)
+
+
+@pytest.mark.parametrize(
+    ("declare", "options"),
+    [
+        (Workflow.transition, TransitionOptions),
+        (Workflow.map, HandlerOptions),
+        (Workflow.task, TaskOptions),
+        (Workflow.approval, TaskOptions),
+    ],
+)
+def test_every_keyword_that_is_taken_as_a_whole_is_explained(declare: Callable[..., object], options: type) -> None:
+    explained = declare.__doc__ or ""
+    assert [name for name in get_type_hints(options) if f"`{name}`" not in explained] == []

@@ -81,4 +81,57 @@ LATER_PLANTS: tuple[Plant, ...] = (
         ),
         about=10,
     ),
+    plant(
+        "trouble not taken back",
+        "a parent is not told that its child needs nobody any more",
+        (
+            "actors/troubles.py",
+            "    if caller is None or state is (told.state if told is not None else None):\n",
+            "    if caller is None or state is None or (told is not None and told.state is state):\n",
+        ),
+        about=5,
+    ),
+    plant(
+        "trouble forgotten at waking",
+        "a parent that comes into memory again no longer counts its children in trouble",
+        (
+            "actors/waking.py",
+            "        workflow.troubled += is_in_trouble(firing)\n",
+            "        workflow.troubled += 0 * is_in_trouble(firing)\n",
+        ),
+        about=5,
+    ),
+    plant(
+        "a broken child untold",
+        "nobody is told of a child whose actors cannot be brought back",
+        ("actors/faults.py", "        tell_caller(header, turn)\n", ""),
+        about=90,
+    ),
+    plant(
+        "portion begun late",
+        "of an instance that is read in portions, each portion but the first leaves out one entry",
+        (
+            "actors/waking.py",
+            "                self._start = key\n",
+            '                self._start = key + b"\\0"\n',
+        ),
+        about=1,
+    ),
+    plant(
+        "loss hidden by a stop",
+        "a clean stop while an instance is being read makes the losses of the crash before it uncounted",
+        ("actors/kernel.py", "isinstance(message, Recover)]:", "isinstance(message, Recover) and not message.root]:"),
+        about=100,
+    ),
+    plant(
+        "sign of life of another attempt",
+        "what an attempt that is over tells late is taken for a sign of life of the one that runs now",
+        (
+            "actors/receive.py",
+            "    if firing is not None and firing.attempt == message.attempt and firing.phase is Phase.RUNNING:\n"
+            "        composite.beat(",
+            "    if firing is not None and firing.phase is Phase.RUNNING:\n        composite.beat(",
+        ),
+        about=50,
+    ),
 )

@@ -38,8 +38,8 @@ PLANTS: tuple[Plant, ...] = (
         "a batch that ends out of budget lets its effects go, and is written with the next one",
         (
             "actors/kernel.py",
-            "        self._memory.put_to_sleep()\n",
-            "        self._memory.put_to_sleep()\n"
+            "        self._memory.put_to_sleep(self._now)\n",
+            "        self._memory.put_to_sleep(self._now)\n"
             "        if spent >= budget and self._mail.ready and not self._held:\n"
             "            self._held = self._pending\n"
             "            return batch\n",
@@ -74,8 +74,8 @@ PLANTS: tuple[Plant, ...] = (
         "an instance stays in memory as it is when the turn of a timer raised",
         (
             "actors/kernel.py",
-            "        self._memory.forget(root)\n        remedy = ",
-            "        if not isinstance(message, Due):\n            self._memory.forget(root)\n        remedy = ",
+            "        self._memory.forget(root)\n        self._awakenings",
+            "        if not isinstance(message, Due):\n            self._memory.forget(root)\n        self._awakenings",
         ),
         about=31,
         is_silent=True,
@@ -143,13 +143,9 @@ PLANTS: tuple[Plant, ...] = (
         "tokens read back from disk pass every guard",
         (
             "actors/place.py",
-            '        """Hold a token that is in the store; tokens come in the order of age."""\n'
-            "        self._hold(self.tokens, token, value)\n"
-            "        if self.queues and self._workflow.header.state not in TERMINAL:",
-            '        """Hold a token that is in the store; tokens come in the order of age."""\n'
-            "        self._hold(self.tokens, token, value)\n"
-            "        for queue in self.queues:\n            queue[token] = None\n"
-            "        if not self.plan:",
+            "                if asks:\n",
+            "                for queue in self.queues:\n                    queue[token] = None\n"
+            "                if not self.plan:\n",
         ),
         about=4,
     ),

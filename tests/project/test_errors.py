@@ -71,6 +71,7 @@ EXAMPLES: dict[PlacetError, int] = {
     engine.WaitsForItself(): USAGE,
     engine.DeclaredPure(): USAGE,
     engine.HandlerReturned(): USAGE,
+    engine.AttemptOver("it has had its time"): USAGE,
     engine.InvalidId("a/b", "'/' separates an instance from the actors in it"): USAGE,
     engine.UnknownWorkflow("orders"): USAGE,
     engine.BadRequest("an id must be a text"): USAGE,

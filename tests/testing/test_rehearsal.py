@@ -1,5 +1,6 @@
 """Rehearsals: what users of Placet build their own tests on."""
 
+import inspect
 import pickle
 import subprocess
 import sys
@@ -10,20 +11,24 @@ from threading import Event
 import pytest
 
 from placet import (
+    Instance,
     InvalidId,
     NotCompleted,
     NotFound,
     Outputs,
+    RemoteInstance,
     RequestRefused,
     Retry,
     SpawnConflict,
     UnknownWorkflow,
     WaitTimeout,
     Workflow,
+    WrongType,
 )
 from placet.actors.effects import Expire, Start
 from placet.actors.executors.thread import ThreadExecutor
 from placet.actors.messages import Failed, KernelMessage, Pause
+from placet.actors.verbs import Verbs
 from placet.persistence.values import encode
 from placet.petri.behaviour import THREAD
 from placet.petri.errors import PlacetError
@@ -454,3 +459,36 @@ def test_tasks_are_offered_decided_and_escalated_in_virtual_time() -> None:
     assert [instance.result() for instance in instances] == [{"yes": [0]}, {"no": ["no"]}, {"late": [2]}]
     with pytest.raises(RequestRefused, match="its token went another way"):
         instances[2].approve(third, by="eva", roles=["boss"])
+
+
+def test_tasks_are_claimed_and_tokens_handled_as_those_of_an_instance() -> None:
+    workflow = approving()
+    rehearsal = Rehearsal(workflow)
+    instance = rehearsal.spawn(workflow, {"asked": [1]})
+    (task,) = instance.tasks()
+    assert task.token is not None
+    instance.claim(task.id, by="eva", roles=["boss"])
+    with pytest.raises(RequestRefused):
+        instance.approve(task.id, by="ben", roles=["boss"])
+    instance.unclaim(task.id, by="eva")
+    with pytest.raises(WrongType):
+        instance.edit_token(task.token, "two", by="eva")
+    assert not instance.edit_token(task.token, 2, by="eva", request_id="once").already
+    assert instance.edit_token(task.token, 3, by="eva", request_id="once").already
+    instance.freeze_token(task.token, by="eva")
+    assert not instance.tasks()
+    instance.thaw_token(task.token, by="eva")
+    instance.inject("no", "text", by="eva")
+    (injected,) = instance.tokens()["no"]
+    with pytest.raises(WrongType):
+        instance.move_token(injected, "asked", by="eva")
+    instance.drop_token(injected, by="eva")
+    instance.move_token(task.token, "yes", by="eva")
+    assert instance.result() == {"yes": [2]}
+
+
+def test_an_instance_has_the_same_verbs_wherever_it_is() -> None:
+    told = {name for name, verb in vars(Verbs).items() if inspect.isfunction(verb) and name[0] != "_"}
+    assert {"approve", "put", "pause", "retry", "tell"} <= told
+    own = {kind.__name__: told & set(vars(kind)) for kind in (Instance, RemoteInstance, RehearsedInstance)}
+    assert own == {"Instance": set(), "RemoteInstance": set(), "RehearsedInstance": {"tell"}}

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.options import STATE, By, Id, Json, RequestId, State, Why
+from placet.cli.options import STATE, Id, Json, State
 from placet.cli.task_commands import tasks_app
 from placet.cli.token_commands import put_app, token_app
 from placet.cli.where import Where, anywhere
+from placet.cli.who import By, Who, Why, signed
 
 app = typer.Typer(
     name="placet",
@@ -154,117 +155,85 @@ def top(
 
 @app.command()
 @anywhere
-def pause(
-    id: Id,
-    where: Where,
-    target: Target = "",
-    by: By = "",
-    why: Why = "",
-    request_id: RequestId = "",
-    is_json: Json = False,
-) -> int:
+@signed
+def pause(id: Id, where: Where, who: Who, target: Target = "", is_json: Json = False) -> int:
     """Choose nothing new in an instance, or in a part of it; results of what runs are counted."""
     from placet.actors.control.request import PauseRequest
-    from placet.cli import intervene as step
+    from placet.cli.intervene import intervene
 
-    who = step.identity(by, request_id)
-    request = PauseRequest(instance=id, target=target, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(where, request, is_json=is_json)
+    request = PauseRequest(instance=id, target=target, by=who.by, why=who.why, request_id=who.request_id)
+    return intervene(where, request, is_json=is_json)
 
 
 @app.command()
 @anywhere
-def resume(
-    id: Id,
-    where: Where,
-    target: Target = "",
-    by: By = "",
-    why: Why = "",
-    request_id: RequestId = "",
-    is_json: Json = False,
-) -> int:
+@signed
+def resume(id: Id, where: Where, who: Who, target: Target = "", is_json: Json = False) -> int:
     """Undo a pause of the same target."""
     from placet.actors.control.request import ResumeRequest
-    from placet.cli import intervene as step
+    from placet.cli.intervene import intervene
 
-    who = step.identity(by, request_id)
-    request = ResumeRequest(instance=id, target=target, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(where, request, is_json=is_json)
+    request = ResumeRequest(instance=id, target=target, by=who.by, why=who.why, request_id=who.request_id)
+    return intervene(where, request, is_json=is_json)
 
 
 @app.command()
 @anywhere
-def cancel(id: Id, where: Where, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False) -> int:
+@signed
+def cancel(id: Id, where: Where, who: Who, is_json: Json = False) -> int:
     """End an instance, and all that it has called, once what runs has answered."""
     from placet.actors.control.request import CancelRequest
-    from placet.cli import intervene as step
+    from placet.cli.intervene import intervene
 
-    who = step.identity(by, request_id)
-    request = CancelRequest(instance=id, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(where, request, is_json=is_json)
+    request = CancelRequest(instance=id, by=who.by, why=who.why, request_id=who.request_id)
+    return intervene(where, request, is_json=is_json)
 
 
 @app.command()
 @anywhere
-def retry(
-    id: Id,
-    incident: Number,
-    where: Where,
-    by: By = "",
-    why: Why = "",
-    request_id: RequestId = "",
-    is_json: Json = False,
-) -> int:
+@signed
+def retry(id: Id, incident: Number, where: Where, who: Who, is_json: Json = False) -> int:
     """Try a failed firing again."""
     from placet.actors.control.request import RetryRequest
-    from placet.cli import intervene as step
+    from placet.cli.intervene import intervene
 
-    who = step.identity(by, request_id)
-    request = RetryRequest(instance=id, incident=incident, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(where, request, is_json=is_json)
+    request = RetryRequest(instance=id, incident=incident, by=who.by, why=who.why, request_id=who.request_id)
+    return intervene(where, request, is_json=is_json)
 
 
 @app.command()
 @anywhere
+@signed
 def skip(
     id: Id,
     incident: Number,
     output: Annotated[str, typer.Option(help="JSON: the value of its output, or {place: [values]}; or @FILE.")],
     where: Where,
-    by: By = "",
-    why: Why = "",
-    request_id: RequestId = "",
+    who: Who,
     is_json: Json = False,
 ) -> int:
     """Count a failed firing as done with the output given."""
     from placet.actors.control.request import SkipRequest
-    from placet.cli import intervene as step
+    from placet.cli.intervene import intervene
     from placet.cli.json_input import given_json
 
-    who = step.identity(by, request_id)
     value = given_json("--output", output)
-    request = SkipRequest(instance=id, incident=incident, output=value, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(where, request, is_json=is_json)
+    request = SkipRequest(
+        instance=id, incident=incident, output=value, by=who.by, why=who.why, request_id=who.request_id
+    )
+    return intervene(where, request, is_json=is_json)
 
 
 @app.command()
 @anywhere
-def fail(
-    id: Id,
-    incident: Number,
-    where: Where,
-    by: By = "",
-    why: Why = "",
-    request_id: RequestId = "",
-    is_json: Json = False,
-) -> int:
+@signed
+def fail(id: Id, incident: Number, where: Where, who: Who, is_json: Json = False) -> int:
     """Give up on an incident: its instance ends as failed."""
     from placet.actors.control.request import FailRequest
-    from placet.cli import intervene as step
+    from placet.cli.intervene import intervene
 
-    who = step.identity(by, request_id)
-    request = FailRequest(instance=id, incident=incident, by=who.by, why=why, request_id=who.request_id)
-    return step.intervene(where, request, is_json=is_json)
+    request = FailRequest(instance=id, incident=incident, by=who.by, why=who.why, request_id=who.request_id)
+    return intervene(where, request, is_json=is_json)
 
 
 @app.command()
@@ -293,9 +262,9 @@ def import_instance(
 ) -> int:
     """Make a paused instance out of a file."""
     from placet.cli import export as module
-    from placet.cli import intervene as step
+    from placet.cli.who import who
 
-    return module.import_instance(state, file, id, step.identity(by, "").by, why, is_json=is_json)
+    return module.import_instance(state, file, id, who(by).by, why, is_json=is_json)
 
 
 @app.command()

@@ -43,7 +43,8 @@ def _findings(view: InstanceView, reader: StateReader, now: float) -> Iterator[t
     """Yield how transitions stand, one entry a firing, the oldest first."""
     for firing in sorted(view.firings, key=lambda firing: firing.number):
         if firing.phase is not Phase.INCIDENT:
-            yield firing.transition, _STANDINGS[firing.phase], _told(firing, now)
+            standing = _STANDINGS[firing.phase] if firing.trouble is None else Standing.INCIDENT
+            yield firing.transition, standing, _told(firing, now)
     for incident in view.incidents:
         last = incident.failures[-1] if incident.failures else None
         error = f", {last.type}: {last.message}" if last else ""
@@ -61,7 +62,8 @@ def _findings(view: InstanceView, reader: StateReader, now: float) -> Iterator[t
 
 def _told(firing: FiringView, now: float) -> str:
     due = f", next in {duration(firing.due - now)}" if firing.phase is Phase.BACKOFF else ""
-    child = f", child {firing.child}" if firing.child else ""
+    trouble = f" ({firing.trouble})" if firing.trouble is not None else ""
+    child = f", child {firing.child}{trouble}" if firing.child else ""
     return f"attempt {firing.attempt}, for {duration(now - firing.since)}{due}{child}"
 
 

@@ -82,7 +82,11 @@ def token_faces(view: InstanceView) -> list[Face]:
 
 
 def firing_face(header: Header, firing: FiringView) -> Face:
-    """Return a firing: where it stands, for how long, and when its time comes."""
+    """Return a firing: where it stands, for how long, and when its time comes.
+
+    `progress` is a preview of what its handler has told of itself, as those of tokens are.
+    """
+    encoded = firing.encoded_progress
     return {
         "firing": firing_id(header.instance, header.incarnation, firing.number),
         "transition": firing.transition,
@@ -92,6 +96,9 @@ def firing_face(header: Header, firing: FiringView) -> Face:
         "since": firing.since,
         "due": firing.due or None,
         "child": firing.child or None,
+        "trouble": firing.trouble,
+        "beat_at": firing.beat_at or None,
+        "progress": None if encoded is None else to_json(encoded),
     }
 
 
@@ -106,6 +113,7 @@ def incident_face(header: Header, incident: Incident, *, with_traceback: bool) -
         "number": incident.number,
         "kind": incident.kind,
         "transition": incident.transition,
+        "about": incident.about,
         "firing": firing_id(header.instance, header.incarnation, incident.number) if is_firing else None,
         "error": {"type": last.type, "message": last.message},
         "inputs": inputs,

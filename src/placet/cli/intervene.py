@@ -1,9 +1,5 @@
 """What a person asks of an instance, such as `placet pause` or `placet approve`: carried out, and recorded."""
 
-import getpass
-import os
-import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 from placet.actors.control.client import carry_out
@@ -17,26 +13,6 @@ from placet.cli.output import say, say_json
 from placet.cli.where import Where
 from placet.persistence.directory import is_initialised
 from placet.persistence.errors import StateMissing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who asks, and under which id: sent twice, a request has its effect once."""
-
-    by: str
-    request_id: str
-
-
-def identity(by: str, request_id: str) -> Identity:
-    """Return what was given, and for what was not the user's name and a new id."""
-    return Identity(by=by or _user(), request_id=request_id or uuid.uuid4().hex)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without an entry in the user database
-        return f"user {os.getuid()}"
 
 
 def intervene(where: Where, request: PersonalRequests, *, is_json: bool) -> int:

@@ -177,7 +177,8 @@ def helpful_commands(
         commands.append(shlex.join(["placet", "retry", *about]))
         if incident.kind is IncidentKind.FIRING:
             commands.append(shlex.join(["placet", "skip", *about, "--output"]) + " JSON")
-        commands.append(shlex.join(["placet", "fail", *about]))
+        if header.state is not InstanceState.CANCELLING:
+            commands.append(shlex.join(["placet", "fail", *about]))
     if reader is not None:
         plan, offered = reader.plan(header), view.tasks[:SHOWN_TASKS]
         commands += [shlex.join(["placet", verb, task.id, *place]) for task in offered for verb in _verbs(task, plan)]
@@ -247,9 +248,13 @@ def _firings(view: InstanceView, now: float) -> list[str]:
             continue
         due = f", next in {duration(firing.due - now)}" if firing.phase is Phase.BACKOFF else ""
         since = duration(now - firing.since)
-        child = f", child {firing.child}" if firing.child else ""
+        trouble = f" ({firing.trouble})" if firing.trouble is not None else ""
+        child = f", child {firing.child}{trouble}" if firing.child else ""
         phase = firing.phase.name.lower()
-        lines.append(f"{phase}: {firing.transition}, attempt {firing.attempt}, for {since}{due}{child}")
+        beat = f", last heard {duration(now - firing.beat_at)} ago" if firing.beat_at else ""
+        lines.append(f"{phase}: {firing.transition}, attempt {firing.attempt}, for {since}{due}{child}{beat}")
+        if firing.encoded_progress is not None:
+            lines.append(f"  progress: {shown(to_json(firing.encoded_progress))}")
     return lines
 
 
@@ -259,7 +264,7 @@ def _incidents(view: InstanceView, with_traceback: bool) -> list[str]:
 
 def _incident(incident: Incident, with_traceback: bool) -> list[str]:
     last = incident.failures[-1] if incident.failures else None
-    where = incident.transition or incident.kind
+    where = incident.transition or incident.about
     times = len(incident.failures)
     lines = [f"incident {incident.number}: {where}, {times} attempt{'s' if times != 1 else ''} failed"]
     if last is not None:

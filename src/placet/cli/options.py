@@ -18,7 +18,4 @@ def _of_text(path: Path) -> Path:
 State = Annotated[Path, typer.Option(envvar="PLACET_STATE", callback=_of_text, help="The state directory.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 Id = Annotated[str, typer.Argument(help="The instance's id.")]
-By = Annotated[str, typer.Option(help="Who does it; by default the user's name.", show_default=False)]
-Why = Annotated[str, typer.Option(help="Why: recorded in the history.", show_default=False)]
-RequestId = Annotated[str, typer.Option(help="The same again has its effect once.", show_default=False)]
 STATE = Path("state")

@@ -73,6 +73,8 @@ def _advised(ended: Ended, command: str) -> str:
     """Return why it has not completed, and what to do."""
     if ended.view.incidents:
         return f"{ended.reason}; placet retry, skip or fail it, then go on with: {command}"
+    if ended.view.header.state is InstanceState.INCIDENT:
+        return f"{ended.reason}, then go on with: {command}"
     return f"{ended.reason}; placet show has the details"
 
 

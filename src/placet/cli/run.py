@@ -14,10 +14,10 @@ from placet.actors.errors import EngineStopped, SpawnConflict, WaitTimeout, no_i
 from placet.actors.given import by_place
 from placet.actors.inputs import fingerprint
 from placet.actors.instance import Instance
-from placet.actors.lifecycle import TERMINAL, InstanceState
+from placet.actors.lifecycle import TERMINAL, TROUBLE, InstanceState
 from placet.actors.reader import InstanceView
 from placet.actors.records import Header, Phase
-from placet.actors.report import TROUBLE, held_up_by
+from placet.actors.report import held_up_by
 from placet.actors.runtime import Runtime, client_of
 from placet.cli.errors import WrongUsage
 from placet.cli.json_input import given_json
@@ -179,12 +179,16 @@ class _Run:
 
     def _held_up(self) -> InstanceView | None:
         """Return it where nothing of it moves, since what it has called needs a person; say so where they only wait."""
-        below = held_up_by(self._client.reader, self._id)
-        if below and all(header.state in TROUBLE for header in below):
+        if self._needs_people():
             return self._client.reader.instance(self._id)
-        if below:
+        if held_up_by(self._client.reader, self._id):
             self._tell(self._runtime.explain(self._id))
         return None
+
+    def _needs_people(self) -> bool:
+        """Return whether nothing moves in what it has called, nor will without a person who settles an incident."""
+        below = held_up_by(self._client.reader, self._id)
+        return bool(below) and all(header.state in TROUBLE for header in below)
 
     def _settled(self) -> InstanceView | None:
         view = self._client.reader.instance(self._id)
@@ -203,6 +207,8 @@ class _Run:
     def _may_move(self, view: InstanceView) -> bool:
         """Return whether something other than a timer can move it on."""
         if any(firing.phase in (Phase.RUNNING, Phase.SUSPECT) for firing in view.firings):
+            return True
+        if any(firing.child for firing in view.firings) and not self._needs_people():
             return True
         known = self._loaded.workflow.definition().behaviours
         transitions = self._client.reader.plan(view.header).transitions

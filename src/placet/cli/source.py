@@ -153,6 +153,7 @@ def know_files() -> None:
     from placet.petri.behaviour import Definition, Source
 
     def load_definition(source: Source) -> Definition:
+        """Return the workflow of a file: a net in JSON, or a trace."""
         if source.file.endswith(NET_SUFFIX):
             from placet.nets.reader import load_definition  # only nets in JSON need it
 

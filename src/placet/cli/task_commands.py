@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.options import By, Json, RequestId, Why
+from placet.cli.options import Json
 from placet.cli.where import Where, anywhere
+from placet.cli.who import Who, signed
 
 tasks_app = typer.Typer(rich_markup_mode=None)
 
@@ -37,89 +38,64 @@ def tasks(
 
 @tasks_app.command()
 @anywhere
-def approve(
-    task: Task,
-    where: Where,
-    by: By = "",
-    why: Why = "",
-    output: Value = None,
-    role: Roles = None,
-    request_id: RequestId = "",
-    is_json: Json = False,
-) -> int:
+@signed
+def approve(task: Task, where: Where, who: Who, output: Value = None, role: Roles = None, is_json: Json = False) -> int:
     """Say yes to a task."""
     from placet.cli import tasks as step
 
-    person = step.Person(by=by, why=why, roles=tuple(role or ()), request_id=request_id)
+    person = step.Person(who=who, roles=tuple(role or ()))
     return step.approve(where, task, person, output, is_json=is_json)
 
 
 @tasks_app.command()
 @anywhere
-def reject(
-    task: Task,
-    where: Where,
-    by: By = "",
-    why: Why = "",
-    output: Value = None,
-    role: Roles = None,
-    request_id: RequestId = "",
-    is_json: Json = False,
-) -> int:
+@signed
+def reject(task: Task, where: Where, who: Who, output: Value = None, role: Roles = None, is_json: Json = False) -> int:
     """Say no to a task."""
     from placet.cli import tasks as step
 
-    person = step.Person(by=by, why=why, roles=tuple(role or ()), request_id=request_id)
+    person = step.Person(who=who, roles=tuple(role or ()))
     return step.reject(where, task, person, output, is_json=is_json)
 
 
 @tasks_app.command()
 @anywhere
+@signed
 def complete(
     task: Task,
     where: Where,
-    by: By = "",
-    why: Why = "",
+    who: Who,
     output: Annotated[
         str | None,
         typer.Option(help="JSON: the value of its output, or {place: [value]}; or @FILE.", show_default=False),
     ] = None,
     to: Annotated[str, typer.Option(help="The place to give to, where there is a choice.", show_default=False)] = "",
     role: Roles = None,
-    request_id: RequestId = "",
     is_json: Json = False,
 ) -> int:
     """Finish a task, with the token's own value or another one."""
     from placet.cli import tasks as step
 
-    person = step.Person(by=by, why=why, roles=tuple(role or ()), request_id=request_id)
+    person = step.Person(who=who, roles=tuple(role or ()))
     return step.complete(where, task, person, output, to, is_json=is_json)
 
 
 @tasks_app.command()
 @anywhere
-def claim(
-    task: Task,
-    where: Where,
-    by: By = "",
-    why: Why = "",
-    role: Roles = None,
-    request_id: RequestId = "",
-    is_json: Json = False,
-) -> int:
+@signed
+def claim(task: Task, where: Where, who: Who, role: Roles = None, is_json: Json = False) -> int:
     """Keep a task for oneself: nobody else may decide it."""
     from placet.cli import tasks as step
 
-    person = step.Person(by=by, why=why, roles=tuple(role or ()), request_id=request_id)
+    person = step.Person(who=who, roles=tuple(role or ()))
     return step.claim(where, task, person, is_json=is_json)
 
 
 @tasks_app.command()
 @anywhere
-def unclaim(
-    task: Task, where: Where, by: By = "", why: Why = "", request_id: RequestId = "", is_json: Json = False
-) -> int:
+@signed
+def unclaim(task: Task, where: Where, who: Who, is_json: Json = False) -> int:
     """Give a claimed task back to everybody."""
     from placet.cli import tasks as step
 
-    return step.unclaim(where, task, step.Person(by=by, why=why, request_id=request_id), is_json=is_json)
+    return step.unclaim(where, task, step.Person(who=who), is_json=is_json)

@@ -20,12 +20,13 @@ from placet.actors.task_id import TaskId
 from placet.actors.task_view import TaskView
 from placet.cli.errors import COMPLETED
 from placet.cli.faces import task_face
-from placet.cli.intervene import identity, intervene
+from placet.cli.intervene import intervene
 from placet.cli.json_input import given_json
 from placet.cli.opened import opened
 from placet.cli.output import say, say_json, shown
 from placet.cli.text import columns, moment
 from placet.cli.where import Where
+from placet.cli.who import Who
 from placet.persistence.preview import to_json
 
 SHOWN_CHARACTERS = 60  # of a value in the list
@@ -43,12 +44,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who says something to a task, and why."""
+    """Who says something to a task, and as what."""
 
-    by: str
-    why: str
+    who: Who
     roles: tuple[str, ...] = ()
-    request_id: str
 
 
 def list_tasks(where: Where, wanted: Wanted, *, is_json: bool) -> int:
@@ -121,9 +120,8 @@ def _given(text: str | None) -> object:
 
 def _say(where: Where, request: AboutTasks, person: Person, *, is_json: bool) -> int:
     """Fill in of which instance the task is and who speaks, and carry the request out."""
-    who = identity(person.by, person.request_id)
-    instance = TaskId.parse(request.task).instance
+    who, instance = person.who, TaskId.parse(request.task).instance
     said = msgspec.structs.replace(
-        request, instance=instance, by=who.by, why=person.why, roles=person.roles, request_id=who.request_id
+        request, instance=instance, by=who.by, why=who.why, roles=person.roles, request_id=who.request_id
     )
     return intervene(where, said, is_json=is_json)

@@ -1,15 +1,14 @@
 """Where a command looks and acts: a state directory on this host, or the engine of a node over the network."""
 
-import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from placet.cli.bundle import in_place_of
 from placet.cli.options import STATE, State
 
 if TYPE_CHECKING:
@@ -55,30 +54,13 @@ _KeyFile = Annotated[
     Path | None,
     typer.Option(envvar="PLACET_KEY_FILE", help="The node's key file, or a copy.", show_default="DIR/.node.key"),
 ]
-_OPTIONS: tuple[tuple[str, object, object], ...] = (
-    ("state", State, STATE),
-    ("connect", _Connect, ""),
-    ("key_file", _KeyFile, None),
+
+
+def _where(state: Path, connect: str, key_file: Path | None) -> Where:
+    return Where(state=state, node=connect, key_file=key_file)
+
+
+# Gives a command, in place of its parameter `where`, the options that say where.
+anywhere = in_place_of(
+    "where", (("state", State, STATE), ("connect", _Connect, ""), ("key_file", _KeyFile, None)), _where
 )
-
-
-def anywhere(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command, in place of its parameter `where`, the options that say where."""
-
-    @wraps(command)
-    def told(*args: Any, state: Path, connect: str, key_file: Path | None, **kwargs: Any) -> int:
-        # `Any`: whatever options the command has besides.
-        return command(*args, where=Where(state=state, node=connect, key_file=key_file), **kwargs)
-
-    signature = inspect.signature(command)
-    parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        if parameter.name == "where":
-            kind = parameter.kind
-            parameters += [inspect.Parameter(name, kind, default=unset, annotation=of) for name, of, unset in _OPTIONS]
-        else:
-            parameters.append(parameter)
-    annotations = {name: kind for name, kind in command.__annotations__.items() if name != "where"}
-    told.__annotations__ = annotations | {name: kind for name, kind, _ in _OPTIONS}
-    setattr(told, "__signature__", signature.replace(parameters=parameters))  # noqa: B010 - no type checker knows it
-    return told

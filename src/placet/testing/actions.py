@@ -68,7 +68,8 @@ class Actions:
         """Return how much likelier a crash is now: rare messages shall meet it too."""
         if engine.stage is Stage.IDLE:
             return 1.0
-        return 8.0 if any(type(message) in _RARE for message in engine.kernel.handled) else 1.0
+        handled = {type(message) for message in engine.kernel.handled}
+        return 24.0 if Withdrawn in handled else 8.0 if handled.intersection(_RARE) else 1.0
 
     def _ends_at(self, message: KernelMessage) -> bool:
         peril = 4.0 if type(message) in _RARE else 0.1
@@ -169,6 +170,7 @@ class Actions:
         self.setting.say(f"visit {named(message)}")
         self.setting.checks.know({}, visiting=True)
         kernel = ProbedKernel(self.setting.store, Catalog(), visiting=True, shards=self.setting.shards)
+        kernel.portion = self.setting.portion
         kernel.begin_batch()
         kernel.deliver(message)
         while True:
@@ -268,7 +270,7 @@ class Actions:
         while True:
             if not self.whole_cycle(engine):
                 return
-            if not engine.kernel.handled:
+            if not engine.batch.turns:  # what is still being read is not waited for
                 break
         engine.stop()
         self.finish_batch(engine)

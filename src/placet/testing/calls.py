@@ -1,22 +1,43 @@
 """Parents and called children: whichever engine each lives in, none forgets the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from placet.actors.calls import child_id
 from placet.actors.lifecycle import ENDING, InstanceState
-from placet.actors.messages import Call, Cancel, Delivery, Return, Sent, decode_delivery, decode_message, decode_parcel
-from placet.actors.records import Caller, Firing, Phase
+from placet.actors.messages import (
+    Call,
+    Cancel,
+    Delivery,
+    KernelMessage,
+    Return,
+    Sent,
+    Trouble,
+    decode_delivery,
+    decode_message,
+    decode_parcel,
+)
+from placet.actors.records import Caller, Condition, Firing, Phase
 from placet.persistence.history import Record
 from placet.persistence.keys import CHANNEL, OUTBOX, address_key, split_channel
 from placet.petri.calling import entries_of
 from placet.petri.plan import Plan, TransitionPlan
 from placet.testing.errors import require
-from placet.testing.image import Image, value_of
+from placet.testing.image import Image, told, value_of
 
 if TYPE_CHECKING:
     from placet.testing.checks import Checks
+
+
+def trouble(image: Image) -> InstanceState | None:
+    """Return why an instance needs a person: its state, as it is shown."""
+    state = image.header.state
+    return state if state in (InstanceState.INCIDENT, InstanceState.STUCK) else None
+
+
+def _parked(image: Image) -> list[KernelMessage]:
+    return [decode_message(one.message) for one in image.parked]
 
 
 @dataclass(slots=True)
@@ -71,6 +92,8 @@ class Calls:
         require(waits or image.is_over, "a parent waits for its child", f"{image.header.instance} has {waiting}")
         if waiting is not None and waits and image.is_over:
             self._check_waits(found[1], waiting)
+        elif waiting is not None and waits:
+            self._check_trouble(found[1], waiting, image)
         if waiting is not None and waits and is_new:
             self._check_values(image, found, waiting)
 
@@ -79,11 +102,43 @@ class Calls:
         child = self._child(parent, firing)
         found = self.find(child)
         if found is not None and not found[1].is_over:
+            self._check_trouble(parent, firing, found[1])
             return
         there = self._is_answered(parent, firing) or any(
             isinstance(one, Call) and one.instance == child for one in self.under_way()
         )
         require(there, "a call is answered", f"{parent.header.instance} waits for {child}, which does not exist")
+
+    def _check_trouble(self, parent: Image, firing: Firing, child: Image) -> None:
+        """A parent knows whether its child needs a person, or what tells it so is on its way."""
+        if told(firing) is trouble(child):
+            return
+        on_the_way = [*self._tidings(parent, firing, self.under_way()), *self._tidings(parent, firing, _parked(parent))]
+        last = max(on_the_way, key=lambda one: one.order, default=None)
+        seen = firing.child.order if firing.child is not None else 0
+        there = last is not None and last.order > seen and last.state is trouble(child)
+        what = f"{parent.header.instance} {firing.child}, {child.header.instance} is {child.header.state}"
+        require(there, "a parent knows of its child's trouble", f"{what}: {on_the_way}")
+
+    def _tidings(self, parent: Image, firing: Firing, messages: Iterable[object]) -> Iterator[Condition]:
+        """Yield what some messages say to a firing of its child."""
+        key = (parent.header.instance, firing.number, firing.attempt)
+        for one in messages:
+            if isinstance(one, Trouble) and (one.instance, one.number, one.attempt) == key:
+                yield one.condition
+
+    def check_rest(self, deaf: Set[bytes]) -> None:
+        """At rest a parent's view of its children is true; `deaf` are those that cannot be told."""
+        for checks in self.engines:
+            for image in checks.images.values():
+                for firing in image.phases(Phase.CALLED):
+                    found = self.find(self._child(image, firing))
+                    is_deaf = image.root in deaf or any(self._tidings(image, firing, _parked(image)))
+                    if found is None or found[1].is_over or is_deaf:
+                        continue
+                    what = f"{image.header.instance} {firing.child}, {found[1].header.instance}"
+                    same = told(firing) is trouble(found[1])
+                    require(same, "at rest a parent's view of its child is true", f"{what} is {found[1].header.state}")
 
     def is_called_off(self, parent: Image, firing: Firing) -> bool:
         """Return whether a called child is to end, has, or will be told to."""
@@ -100,10 +155,9 @@ class Calls:
     def _is_answered(self, parent: Image, firing: Firing) -> bool:
         """Return whether the answer to a call is on its way, or has been set aside."""
         key = (parent.header.instance, firing.number, firing.attempt)
-        parked = [decode_message(one.message) for one in parent.parked if one.kind == "Return"]
         return any(
             isinstance(one, Return) and (one.instance, one.number, one.attempt) == key
-            for one in (*self.under_way(), *parked)
+            for one in (*self.under_way(), *_parked(parent))
         )
 
     def _check_values(self, child: Image, parent: "tuple[Checks, Image]", firing: Firing) -> None:

@@ -20,6 +20,7 @@ from placet.petri.mapping import gather, spread
 from placet.petri.matching import count_of
 from placet.petri.net import MANY
 from placet.petri.plan import Plan, TransitionPlan, forget_callees, make_plan, shares
+from placet.testing.beats import Beats
 from placet.testing.calls import Calls
 from placet.testing.copies import Copies, ends_of_copied
 from placet.testing.errors import require
@@ -56,6 +57,7 @@ class Checks:
     fired: int = 0
     copies: Copies = field(default_factory=Copies)
     calls: Calls = field(default_factory=Calls)
+    beats: Beats = field(default_factory=Beats)
     broken: set[bytes] = field(default_factory=set[bytes])  # instances that were past help in some engine
     set_aside: set[str] = field(default_factory=set[str])  # targets and reasons of messages people see parked
     _plans: dict[bytes, Plan] = field(default_factory=dict[bytes, Plan])
@@ -153,6 +155,8 @@ class Checks:
             require(key in self.doomed, "P2: only what a crash interrupted is lost", record)
             self.doomed.discard(key)
         elif record.kind == "incident" and record.firing in image.firings:
+            if any(parked.firing == record.firing for parked in image.parked):
+                self.doomed.discard(key)  # its result came before its loss was known, and could not be counted
             self._check_gave_up(image.firings[record.firing], ledger, plan)
 
     def _check_ran(self, record: Record, image: Image, plan: Plan, ledger: InstanceLedger) -> None:
@@ -205,6 +209,7 @@ class Checks:
         require(image.chunks == chunks, "large values are whole, and leave nothing behind", image.header.instance)
         for firing in image.firings.values():
             self._check_firing(image, firing, ledger, plan)
+        self.beats.check(image, before, plan)
         if before is not None and before.is_over:
             require(image.places == before.places, "what has ended stays as it is", image.header.instance)
         self._check_places(image, plan)
@@ -388,6 +393,7 @@ _OF_ACTORS = {"placet.testing.probes.ActorFault"}
 _OF_HANDLERS = {
     qualified_name(MapError),  # people put tokens where maps have pieces
     "TimedOut",
+    "HeartbeatLost",
     "DeadlinePassed",
     "StateConflict",
     NOT_CALLED,

@@ -21,7 +21,7 @@ class Ending:
 
     def finish(self) -> None:
         """Let faults stop, and drive everything to where nothing moves any more."""
-        self._setting.world.calm = True
+        self._setting.world.calm = self._setting.checks.beats.is_calm = True
         self._setting.network.mend()
         for actions in self._engines:
             actions.capacity = max(1, actions.capacity)
@@ -29,6 +29,8 @@ class Ending:
             self._settle_down(actions)
         for turn in range(_MOST_ROUNDS):
             self._drive()
+            deaf = {root for actions in self._engines for root in actions.up.kernel.broken()}
+            self._setting.checks.calls.check_rest(deaf)
             helped = [self._help(actions, turn) for actions in self._engines]  # each of them, before the question
             if not any(helped):
                 break

@@ -28,6 +28,7 @@ class SimulatedEngine:
     def __init__(self, catalog: Catalog, setting: Setting, capacity: int) -> None:
         self._setting = setting
         self.kernel = ProbedKernel(setting.store, catalog, shards=setting.shards)
+        self.kernel.portion = setting.portion
         self.kernel.begin_batch()
         self.found = self.kernel.recover()
         self.stage = Stage.IDLE

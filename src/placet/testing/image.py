@@ -106,6 +106,11 @@ class Image:
         return found + [parked.number for parked in self.parked]
 
 
+def told(firing: Firing) -> InstanceState | None:
+    """Return what a firing knows of the trouble of its child."""
+    return firing.child.state if firing.child is not None else None
+
+
 def read_image(view: View, root: bytes) -> Image | None:
     """Return what the store holds of an instance, or None if it has no header."""
     image: Image | None = None
@@ -203,7 +208,7 @@ class Outlook:
                 return InstanceState.PAUSED
             case Intent.RUN:
                 pass
-        if image.incidents:
+        if image.incidents or any(told(firing) for firing in image.phases(Phase.CALLED)):
             return InstanceState.INCIDENT
         if busy or self.ready or self.suspects or self.enabled:
             return InstanceState.RUNNING

@@ -10,6 +10,7 @@ from placet.actors.turn import Turn
 from placet.actors.waking import wake
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import address_key
+from placet.testing.beats import has_time
 from placet.testing.engine import SimulatedEngine
 from placet.testing.errors import require
 from placet.testing.image import Image, unoffered
@@ -32,7 +33,8 @@ class Liveness:
         else:
             self._setting.releases.granted(engine.kernel.granted)
         granted = {one.root for one in engine.kernel.waiting_messages() if isinstance(one, Grant)}  # once more
-        self._setting.releases.wants(hungry - granted, self._setting.clock.now())
+        waking = set(engine.kernel.being_read())  # these wait for nothing but themselves
+        self._setting.releases.wants(hungry - granted - waking, self._setting.clock.now())
         if engine.kernel.has_work or engine.kernel.draining:
             return
         self._check_forgotten(engine, hungry, inbox)
@@ -74,13 +76,14 @@ class Liveness:
 
     def _check_timers(self, engine: SimulatedEngine) -> None:
         now = engine.batch_at
-        for root, number, attempt in self._setting.executor.live:
-            firing = self._setting.checks.images[root].firings.get(number)
+        for (root, number, attempt), job in self._setting.executor.live.items():
+            image = self._setting.checks.images[root]
+            firing = image.firings.get(number)
             mine = firing is not None and firing.attempt == attempt and root not in engine.kernel.broken()
             if firing is not None and mine and firing.phase is Phase.RUNNING and firing.due:
-                require(
-                    firing.due >= now or self._deaf(root), "deadlines are kept", f"{number} was due at {firing.due}"
-                )
+                behaviour = self._setting.checks.plan(image).transitions[firing.transition].behaviour
+                in_time = firing.due >= now or (behaviour is not None and has_time(firing, behaviour, job.last_s, now))
+                require(in_time or self._deaf(root), "deadlines are kept", f"{number} was due at {firing.due}")
         for root, image in self._setting.checks.images.items():
             for backing_off in image.phases(Phase.BACKOFF):
                 late = backing_off.due < now and not self._deaf(root)
@@ -103,7 +106,8 @@ class Liveness:
         """What an engine holds in memory is what a fresh one would read."""
         for root, workflow in engine.kernel.in_memory().items():
             turn = Turn(root, self._setting.clock.now(), 0, False)
-            twin = wake(root, self._setting.store.scan, turn, engine.kernel)
+            with self._setting.probe.quiet():
+                twin = wake(root, self._setting.store.scan, turn, engine.kernel)
             twin.offer_dirty()
             require(not turn.born and not turn.changed, "waking changes nothing", workflow.header.instance)
             for name, ours, fresh in _aspects(workflow, twin, turn):
@@ -136,7 +140,7 @@ class Liveness:
 
 def _aspects(ours: WorkflowActor, fresh: WorkflowActor, turn: Turn) -> list[tuple[str, object, object]]:
     pairs: list[tuple[str, object, object]] = []
-    for name in ("serial", "link", "fired", "inner", "counts"):
+    for name in ("serial", "link", "fired", "inner", "outer", "counts", "troubled"):
         pairs.append((name, getattr(ours, name), getattr(fresh, name)))
     pairs.append(("delays", _sorted(ours.delays.held), _sorted(fresh.delays.held)))
     pairs.append(("scheduled", _sorted(ours.scheduled), _sorted(fresh.scheduled)))
@@ -146,7 +150,7 @@ def _aspects(ours: WorkflowActor, fresh: WorkflowActor, turn: Turn) -> list[tupl
     pairs.append(("reserved", ours.reserved, fresh.reserved))
     asleep = {index for index, place in enumerate(ours.places) if place is None}
     pairs.append(("matches", _matches(ours, asleep), _matches(fresh, asleep)))
-    for name in ("state", "intent", "awake", "instance", "net"):
+    for name in ("state", "intent", "awake", "instance", "net", "told", "cause"):
         pairs.append((name, getattr(ours.header, name), getattr(fresh.header, name)))
     for mine, theirs in zip(ours.composites, fresh.composites, strict=True):
         pairs.append(("firings", _encoded(mine.firings), _encoded(theirs.firings)))

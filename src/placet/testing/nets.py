@@ -45,12 +45,14 @@ class Taste:
     manual: float  # decided by people
     called: float  # that call other workflows
     fed: float  # places fed from outside
+    beating: float = 0.0  # whose handlers give signs of life; most of them must
 
     @staticmethod
     def draw(random: Random) -> "Taste":
         """Return a taste; extremes are common, since they find what the middle hides."""
 
         def draw() -> float:
+            """Return a probability."""
             return random.choice((0.0, 0.1, 0.3, 0.6, 1.0))
 
         return Taste(
@@ -113,6 +115,7 @@ class _Maker:
         self._looping = random.random() < 0.3
 
     def workflow(self, name: str, depth: int) -> Workflow:
+        """Return a workflow with composites up to so deep inside it."""
         random = self._random
         workflow = Workflow(name, source=Source(module=__name__, name=name))
         count = random.randint(2, 3) if depth else random.randint(2, 6)
@@ -224,6 +227,7 @@ class _Maker:
             run=INLINE if inline else THREAD,
             retry=self._retry() if random.random() < taste.retried else None,
             timeout_s=random.choice((2.0, 8.0, 30.0)) if not inline and random.random() < taste.timed else None,
+            heartbeat_s=None if inline else self._heartbeat_s(step.name),
             priority=random.choice((0, 0, 1)),
         )
 
@@ -305,10 +309,16 @@ class _Maker:
             retry=self._retry() if random.random() < taste.retried else None,
             timeout_s=random.choice((2.0, 8.0, 30.0)) if not inline and random.random() < taste.timed else None,
             deadline_s=random.choice((1.0, 4.0, 20.0)) if not inline and random.random() < taste.limited else None,
+            heartbeat_s=None if inline else self._heartbeat_s(step.name),
             delay_s=delay_s,
             error=error,
             priority=priority,
         )
+
+    def _heartbeat_s(self, name: str) -> float | None:
+        """Return how long a handler may be silent: drawn so that nets without signs of life stay what they are."""
+        roll = self._world.roll("heartbeat", name)
+        return (1.0, 4.0, 15.0)[roll % 3] if roll < self._taste.beating * 800 else None
 
     def _guard(self) -> TagGuard:
         random = self._random

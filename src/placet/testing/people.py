@@ -6,7 +6,6 @@ from random import Random
 
 import msgspec
 
-from placet.actors.answers import Entries, Receipt, RefusalCode, Refused, Spawned
 from placet.actors.effects import Reply
 from placet.actors.messages import (
     Cancel,
@@ -16,11 +15,9 @@ from placet.actors.messages import (
     DropToken,
     EditToken,
     FailIncident,
-    FirstMessage,
     FreezeToken,
     Inject,
     Inspect,
-    InterventionMessage,
     MoveToken,
     Pause,
     Put,
@@ -35,16 +32,15 @@ from placet.actors.messages import (
     Unclaim,
 )
 from placet.persistence.history import walk
-from placet.persistence.keys import TOKEN, address_key, shard_of
+from placet.persistence.keys import shard_of
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
 from placet.petri.plan import Plan, make_plan
+from placet.testing.answers import check_answer, image_of
 from placet.testing.checks import Checks
 from placet.testing.errors import require
 from placet.testing.functions import BULK_BYTES, FUEL, TAGS
 from placet.testing.image import Image
-
-Interventions = InterventionMessage
 
 
 @dataclass(slots=True)
@@ -363,8 +359,7 @@ class People:
 
     def image(self, instance: str) -> Image | None:
         """Return what the store holds of an instance."""
-        root = self.checks.view.get(address_key(instance))
-        return self.checks.images.get(root) if root else None
+        return image_of(self.checks, instance)
 
     # -- being answered ------------------------------------------------------------------------------------
 
@@ -372,66 +367,5 @@ class People:
         """Check one answer; `alone`: its batch did nothing else."""
         message = self.requests.pop(reply.reply, None)
         require(message is not None, "a request is answered once", reply)
-        if message is None:
-            return
-        answer = reply.answer
-        require(answer.instance == message.instance, "an answer is for its request", f"{message} {answer}")
-        match answer:
-            case Spawned():
-                self._check_spawned(message, answer)
-            case Receipt():
-                self._check_receipt(message, answer)
-            case Entries():
-                self._check_entries(message, answer, alone)
-            case Refused():
-                self._check_refused(message, answer)
-
-    def _check_spawned(self, message: ClientMessage, answer: Spawned) -> None:
-        image = self.image(message.instance)
-        require(isinstance(message, FirstMessage) and image is not None, "spawned is true", message)
-        if isinstance(message, FirstMessage) and image is not None:
-            require(image.root == answer.root, "spawned is true", answer)
-            mine = image.header.incarnation == message.incarnation
-            if isinstance(message, Spawn):
-                require(image.header.inputs == message.inputs, "the same id is the same inputs", message)
-                require(mine or answer.already, "spawned once", message)
-            else:
-                require(mine, "a copy is imported once", message)
-
-    def _check_receipt(self, message: ClientMessage, answer: Receipt) -> None:
-        if not isinstance(message, Interventions):
-            return
-        image = self.image(message.instance)
-        require(image is not None, "a receipt is true", message)
-        if image is None:
-            return
-        count = self.checks.ledgers[image.root].accepted[message.why]
-        require(count or answer.already, "a receipt is true", f"{message} is not in the history")
-        require(count <= 1 or not message.request_id, "a request id counts once", message)
-
-    def _check_refused(self, message: ClientMessage, answer: Refused) -> None:
-        image = self.image(message.instance)
-        if answer.code == RefusalCode.CONFLICT:
-            require(image is not None, "a conflict is true", message)
-        if answer.code == RefusalCode.ENDED:
-            require(image is not None and image.is_over, "ended is true", message)
-        if isinstance(message, Interventions) and message.request_id and image is not None and answer.code != "fault":
-            count = self.checks.ledgers[image.root].accepted[message.why]
-            require(not count, "the recorded answer is repeated", f"{message}: {answer}")
-
-    def _check_entries(self, message: ClientMessage, answer: Entries, alone: bool) -> None:
-        image = self.image(message.instance)
-        if image is None or not isinstance(message, Inspect) or not alone:
-            return
-        place = self.checks.plan(image).place_index.get(message.path)
-        if place is not None:
-            expected = image.places.get(place, {})
-            found = {number: value for kind, number, value in answer.entries if kind == TOKEN}
-            require(found == expected, "an actor shows its entries", message)
-        elif self.checks.plan(image).composite_index.get(message.path) == 0:
-            counted = sum(1 for kind, _, _ in answer.entries if kind == 1)
-            composite = [one for one in image.firings.values() if self._is_roots(image, one.transition)]
-            require(counted == len(composite), "an actor shows its entries", message)
-
-    def _is_roots(self, image: Image, transition: int) -> bool:
-        return self.checks.plan(image).transitions[transition].composite == 0
+        if message is not None:
+            check_answer(self.checks, message, reply.answer, alone=alone)

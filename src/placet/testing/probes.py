@@ -1,6 +1,6 @@
 """Where a simulation reaches into a kernel: to see what it handles, to crash it there, to make its actors raise."""
 
-from collections.abc import Callable, Generator, Mapping, Set
+from collections.abc import Callable, Collection, Generator, Mapping, Set
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
@@ -32,6 +32,7 @@ _PROBED: tuple[tuple[type, str], ...] = (
     (WorkflowActor, "deposit"),
     (WorkflowActor, "record"),
     (WorkflowActor, "settle"),
+    (PlaceActor, "load_all"),
 )
 
 
@@ -47,6 +48,16 @@ class Probe:
         self._period = 1
         self._faults_left = 0
         self.raised = 0
+        self._is_quiet = False
+
+    @contextmanager
+    def quiet(self) -> Generator[None]:
+        """Let nothing raise meanwhile, nor count: whoever checks is not the one that is checked."""
+        self._is_quiet = True
+        try:
+            yield
+        finally:
+            self._is_quiet = False
 
     def arm(self, *, after_calls: int, faults: int, period: int = 1) -> None:
         """Let the call after the next `after_calls` raise, and every `period`-th one from there, `faults` in all."""
@@ -58,7 +69,7 @@ class Probe:
 
     def call(self) -> None:
         """Be told of one call. Raises `ActorFault` when it is that call's turn."""
-        if self._calls_left < 0:
+        if self._calls_left < 0 or self._is_quiet:
             return
         if self._calls_left:
             self._calls_left -= 1
@@ -87,10 +98,12 @@ def probed(probe: Probe) -> Generator[None]:
 
 def _wrapped(original: Callable[P, T], probe: Probe, *, after: bool) -> Callable[P, T]:
     def before_call(*args: P.args, **kwargs: P.kwargs) -> T:
+        """Probe, then call."""
         probe.call()
         return original(*args, **kwargs)
 
     def after_call(*args: P.args, **kwargs: P.kwargs) -> T:
+        """Call, then probe."""
         result = original(*args, **kwargs)
         probe.call()
         return result
@@ -126,6 +139,10 @@ class ProbedKernel(Kernel):
         if self.ends_at is not None and self.ends_at(message):
             raise Crashed("between two messages")
         return message
+
+    def being_read(self) -> Collection[bytes]:
+        """Return the instances that are on their way into memory."""
+        return self._awakenings.roots
 
     def in_memory(self) -> Mapping[bytes, WorkflowActor]:
         """Return the instances that are awake."""

@@ -20,7 +20,7 @@ from placet.actors.effects import Batch
 from placet.actors.errors import NotFound, RequestRefused, SpawnConflict, WaitsForItself, no_instance
 from placet.actors.inputs import fingerprint
 from placet.actors.kernel import Kernel
-from placet.actors.messages import ClientMessage, InterventionMessage, Put, Spawn
+from placet.actors.messages import ClientMessage, InterventionMessage, MoveToken, Put, Spawn
 from placet.actors.own.actor import Actor
 from placet.actors.own.actor_instance import check_actor
 from placet.actors.own.definition import BORN
@@ -136,7 +136,8 @@ class Rehearsal:
         """Let the handler of a transition take `seconds` from its next call on.
 
         It is called when it begins, and its result counts when its time is over; with a `timeout_s` below
-        that, it times out. `transition` is a path such as `ship` or `fulfil/pack`. Raises `UnknownTransition`.
+        that, it times out. What it gives to `context.heartbeat` is spread evenly over its time. `transition` is a
+        path such as `ship` or `fulfil/pack`. Raises `UnknownTransition`.
         """
         known = {one.path for plan in self._plans.values() for one in plan.transitions}
         if transition not in known:
@@ -266,12 +267,14 @@ class Rehearsal:
     def tell(self, id: str, message: InterventionMessage | TaskRequests) -> Receipt:
         """Send an intervention to an instance; what follows from it happens in the next `run`.
 
-        Raises `NotFound`, and `RequestRefused` with the reason when it does not apply.
+        Raises `NotFound`, `WrongType`, and `RequestRefused` with the reason when it does not apply.
         """
         if not message.by and not isinstance(message, Put):
             raise ValueError("an intervention needs `by`: who does it")
         if isinstance(message, TaskRequest):
             message = to_task_message(message, id, self.addressee(id), StateReader(self.store))
+        elif isinstance(message, MoveToken):
+            self.addressee(id).check_move(message, StateReader(self.store))
         answer = self._ask(msgspec.structs.replace(message, instance=id))
         if isinstance(answer, Refused):
             if answer.code == RefusalCode.NOT_FOUND:

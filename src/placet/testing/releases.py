@@ -3,10 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from placet.actors.effects import Expire, Start, StateChanged
+from placet.actors.effects import Expire, ExpireReason, Start, StateChanged
+from placet.actors.lifecycle import ENDING
 from placet.actors.records import Firing, Phase
 from placet.actors.slots import SLICE_S
 from placet.petri.plan import shares
+from placet.testing.beats import check_given, end_of
 from placet.testing.checks import Checks
 from placet.testing.errors import require
 from placet.testing.executor import SimulatedExecutor
@@ -53,13 +55,7 @@ class Releases:
         given = [value_of(self.checks.view, start.root, stored) for _, _, stored in start.tokens]
         require(values == given, "a handler is given the tokens taken", what)
         require(len(self.executor.live) < capacity, "a firing is chosen for a free slot", f"{what}: {capacity} slots")
-        behaviour = start.transition.behaviour
-        timeout_s = behaviour.timeout_s if behaviour else None
-        dues = [firing.since + timeout_s] if timeout_s else []
-        if behaviour and behaviour.deadline_s:
-            dues.append(firing.chosen + behaviour.deadline_s)
-        due = min(dues, default=0.0)
-        require(abs(firing.due - due) < FORGIVEN_S, "deadlines are kept", f"{what}: {firing.due}, not {due}")
+        check_given(start, firing, what)
         self._check_attempt(start, firing, now, what)
         self._check_alone(firing, what)
         self._check_fair(start, now)
@@ -94,8 +90,18 @@ class Releases:
         """A deadline is enforced when it has passed, not before."""
         image = self.checks.images.get(expire.root)
         firing = image.firings.get(expire.number) if image else None
-        if firing is not None and firing.attempt == expire.attempt and firing.phase is Phase.RUNNING:
-            require(0.0 < firing.due <= now + FORGIVEN_S, "deadlines are kept", f"{firing.due} is not over at {now}")
+        if image is None or firing is None or firing.attempt != expire.attempt or firing.phase is not Phase.RUNNING:
+            return
+        if expire.reason is ExpireReason.CANCELLED:
+            what = f"{image.header.instance} {firing.number}"
+            require(image.header.intent in ENDING, "only what is cancelled is told so", what)
+            return
+        behaviour = self.checks.plan(image).transitions[firing.transition].behaviour
+        assert behaviour is not None, firing
+        silence_s = behaviour.heartbeat_s if expire.reason is ExpireReason.SILENCE else None
+        # A sign of life may have been counted in the same batch, a little later: then the executor knows of it too.
+        due = end_of(firing, behaviour) if silence_s is None else firing.since + silence_s
+        require(0.0 < due <= now + FORGIVEN_S, "deadlines are kept", f"{due} is not over at {now}")
 
     def changed(self, changes: list[StateChanged]) -> None:
         """What is told last about an instance is what its store says."""

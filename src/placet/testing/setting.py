@@ -1,11 +1,12 @@
 """What outlives every engine of a simulation: the store, the clock, the executor, people, and those who check."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from placet.actors.catalog import Catalog
 from placet.petri.behaviour import Definition
+from placet.testing.beats import Beats
 from placet.testing.calls import Calls
 from placet.testing.checks import Checks
 from placet.testing.clock import ManualClock
@@ -19,6 +20,8 @@ from placet.testing.people import People
 from placet.testing.probes import Probe
 from placet.testing.releases import Releases
 from placet.testing.store import FaultyStore
+
+PORTIONS = (2, 1, 3, 2_000, 2, 5)  # mostly such that instances wake over several batches, and crash meanwhile
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Setting:
     number: int  # of this engine, where there are several
     shards: frozenset[int] | None  # those it owns; None: all
     danger: float  # how often engines crash, in percent of their steps
+    portion: int  # entries of a sleeping instance that are read at a time
 
     def say(self, line: str) -> None:
         """Add a line to the trace."""
@@ -54,7 +58,7 @@ def draw_settings(seed: int) -> list[Setting]:
     """
     random = Random(seed)
     world = World(seed, failures_permille=random.choice((0, 50, 200, 500, 900)))
-    taste = Taste.draw(random)
+    taste = replace(Taste.draw(random), beating=Random(f"beating {seed}").choice((0.0, 0.0, 0.0, 0.4, 1.0)))
     names = ("red", "blue", "green")[: random.choice((1, 1, 2, 3))]
     known = callable_definitions(random, world, taste)
     for name in names:
@@ -66,15 +70,17 @@ def draw_settings(seed: int) -> list[Setting]:
     slow_s, most_live = random.choice((0.5, 5.0, 20.0)), random.choice((1, 3, 8, 24))
     danger = random.choice((0.0, 0.1, 0.3, 0.6, 1.0, 3.0))
     engines = random.choice((1, 1, 1, 2, 3, 5))
+    portion = PORTIONS[seed % len(PORTIONS)]
     badness = random.choice((0.0, 0.1, 0.4))
     network = Network(random, engines, dropped=badness, doubled=random.choice((0.0, 0.3)))
     outcome, clock, probe = Outcome(seed), ManualClock(), Probe()
+    beats = Beats(Random(f"beats {seed}"), taste.beating)
     settings: list[Setting] = []
     for number in range(engines):
         shards = frozenset(shard for shard in range(256) if owner_of(shard, engines) == number)
         store = FaultyStore()
-        executor = SimulatedExecutor(random, slow_s=slow_s, also=letters.also)
-        checks = Checks(store, world, definitions, letters, inputs=letters.inputs, calls=calls)
+        executor = SimulatedExecutor(random, slow_s=slow_s, also=letters.also, beats=beats)
+        checks = Checks(store, world, definitions, letters, inputs=letters.inputs, calls=calls, beats=beats)
         store.committed = checks.committed
         settings.append(
             Setting(
@@ -93,6 +99,7 @@ def draw_settings(seed: int) -> list[Setting]:
                 number=number,
                 shards=shards if engines > 1 else None,
                 danger=danger,
+                portion=portion,
             )
         )
     return settings

@@ -53,6 +53,7 @@ def _places(trace: Trace, workflow: Workflow) -> tuple[dict[str, list[PlaceRef]]
     outputs: dict[str, list[PlaceRef]] = {task.id: [] for task in trace.tasks}
 
     def place(name: str) -> PlaceRef:
+        """Declare a place for an edge, under a name that no task has."""
         while name in taken:  # another task may be called so
             name += "~"
         taken.add(name)

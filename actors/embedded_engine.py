@@ -1,0 +1,122 @@
+"""An engine within this process, over a state directory: opened, with all it needs, and stopped cleanly."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from placet.actors.catalog import Catalog, is_same
+from placet.actors.control.desk import ControlDesk
+from placet.actors.control.server import ControlServer
+from placet.actors.engine import Engine
+from placet.actors.engine_client import EngineClient
+from placet.actors.executors.portable import check_portable
+from placet.actors.executors.roster import Bounds, executors_for
+from placet.actors.loading import load_stored, record_options
+from placet.actors.loading_guard import LoadingGuard
+from placet.actors.marker_file import MarkerFile
+from placet.actors.spawning import Definable
+from placet.persistence.state import open_state
+from placet.persistence.store import Store
+from placet.petri.behaviour import Definition
+from placet.petri.errors import DefinitionError
+from placet.petri.plan import Plan, make_plan
+
+
+class EmbeddedEngine:
+    """Runs from the moment it is made until `close`; whoever asks it for something does so through `client`.
+
+    `digests` and `plans` are those of the workflows it was given, by name. Raises as `Runtime` does.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        workflows: Iterable[Definable],
+        bounds: Bounds,
+        *,
+        grace_s: float,
+        limit_bytes: int,
+        control: bool,
+        check: bool,
+    ) -> None:
+        if limit_bytes <= 0:
+            raise ValueError(f"limit_bytes must be > 0, got {limit_bytes}")
+        self._grace_s = grace_s
+        self._pid = os.getpid()
+        self._closing = threading.Lock()
+        self._engine: Engine | None = None
+        self._catalog = Catalog()
+        self.digests: dict[str, bytes] = {}
+        self.plans: dict[str, Plan] = {}
+        for workflow in workflows:
+            definition = workflow.definition()
+            for one in (*definition.callees, definition):
+                self._register(one)
+        with ExitStack() as undo:
+            state = open_state(path, limit_bytes=limit_bytes, full=check)
+            undo.callback(self._let_go, state.close)
+            marker = MarkerFile(path)
+            undo.callback(self._let_go, marker.close)
+            record_options(state.store, self._catalog, self.digests.values())
+            unknown = load_stored(state.store, self._catalog, LoadingGuard(path))
+            engine = self._engine = self._make_engine(state.store, marker, bounds)
+            self.client = EngineClient(engine, state.store, self._catalog.definitions, unknown)
+            undo.callback(self.client.close)
+            self._control = ControlServer(path, ControlDesk(self.client).answer) if control else None
+            engine.start()
+            undo.callback(self._end_engine)
+            if self._control is not None:
+                self._control.start()
+                undo.callback(self._control.close)
+            self._undo = undo.pop_all()
+
+    @property
+    def definitions(self) -> Mapping[str, Definition]:
+        """All workflows that are known here: those it was given, and those of stored instances."""
+        return self._catalog.definitions
+
+    @property
+    def control_problem(self) -> str:
+        """Why commands cannot reach it; "" where they can, or need not."""
+        return self._control.problem if self._control is not None else ""
+
+    def close(self) -> None:
+        """Stop cleanly. Closing twice is harmless; who comes second waits."""
+        if os.getpid() == self._pid:  # a forked child has neither the engine's thread nor a right to its files
+            with self._closing:
+                self._undo.close()
+
+    def _make_engine(self, store: Store, marker: MarkerFile, bounds: Bounds) -> Engine:
+        engine = Engine(store, self._catalog, marker)
+        found = marker.found()
+        if found is not None:
+            suspects = engine.kernel.suspects
+            suspects.add(
+                found.instance, found.path, accompanied=found.accompanied
+            )  # the engine clears the mark once this is on disk
+        for executor in executors_for(self._catalog.definitions.values(), engine.post, bounds, engine.durations):
+            engine.add(executor)
+        return engine
+
+    def _register(self, definition: Definition) -> None:
+        known = self._catalog.definitions.get(definition.name)
+        if known is not None and not is_same(known, definition):
+            raise DefinitionError(f"there are two workflows called {definition.name}", "give one of them another name")
+        check_portable(definition)
+        self.digests[definition.name] = self._catalog.register(definition)
+        self.plans[definition.name] = make_plan(definition.net, definition.behaviours)
+
+    def _end_engine(self) -> None:
+        """Stop the engine. The store is let go of after it, never beneath it: an interrupt only ends the grace."""
+        try:
+            self.client.engine.stop(self._grace_s)
+        except BaseException:  # Ctrl-C once more
+            self.client.engine.stop(0.0)
+            raise
+
+    def _let_go(self, close: Callable[[], None]) -> None:
+        """Close what the engine uses, unless it goes on: a second interrupt leaves it to the end of the process."""
+        if self._engine is None or self._engine.is_over:
+            close()

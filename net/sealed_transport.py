@@ -1,0 +1,209 @@
+"""Thespian's TCP transport, sealed: it listens where it is told to, and opens nothing that comes without a known key.
+
+Everything of Thespian's is `Any` here, as in `thespian_adapter.py`, and its classes are subclassed as they come. What
+is overridden is pinned by tests/net/test_thespian.py; why is told in docs/decisions, at "first node".
+"""
+# pyright: basic, reportMissingTypeStubs=false, reportAttributeAccessIssue=false
+# Strict would report every single use of a package that has no types. `Any` below stands for what is Thespian's.
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from thespian.actors import ActorAddress  # type: ignore[import-untyped]  # it has no types
+from thespian.system.timing import ExpirationTimer  # type: ignore[import-untyped]  # it has no types
+from thespian.system.transport import SendStatus  # type: ignore[import-untyped]  # it has no types
+from thespian.system.transport.IPBase import TCPv4ActorAddress  # type: ignore[import-untyped]  # it has no types
+from thespian.system.transport.streamBuffer import (  # type: ignore[import-untyped]  # it has no types
+    ackDataErrMsg,
+    ackMsg,
+)
+from thespian.system.transport.TCPTransport import (  # type: ignore[import-untyped]  # it has no types
+    TCPEndpoint,
+    TCPTransport,
+)
+
+from placet.net.address import NetAddress
+from placet.net.keyring import Keyring
+from placet.net.sealed_socket import SealedSocket
+
+MOST_STRANGERS: Final = 64  # connections that have not shown a key, in one process
+MOST_STRANGERS_A_HOST: Final = 32
+STRANGER_S: Final = 5  # a connection has so long to show a key
+MESSAGE_S: Final = 60  # and a peer has so long for one message
+RETRY_S: Final = 1.0  # between attempts to send; Thespian itself waits 35 s, then 70, …
+MOST_SENDING: Final = 2_000  # messages of one process under way; Thespian itself stops at 20, whoever they are for
+_ACKNOWLEDGEMENTS = frozenset({ackMsg, ackDataErrMsg})
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+
+
+class BoundAddress(TCPv4ActorAddress):  # type: ignore[misc]  # its base is of no known type
+    """An address to listen at, and nowhere else: Thespian's own listen on every interface."""
+
+    @property
+    def bindArgs(self) -> tuple[Any]:  # noqa: N802 - Thespian's name
+        """What `bind` is called with."""
+        return (self.sockname,)
+
+
+class SealedEndpoint(TCPEndpoint):  # type: ignore[misc]  # its base is of no known type
+    """What a transport starts from, sent to a child process through the pipe that starts it."""
+
+    def __init__(self, number: int | None, parent: Any, admin: Any, at: NetAddress, keyring: Keyring) -> None:
+        super().__init__(number, None, parent, admin, False, False)
+        self.at = at
+        self.keyring = keyring
+        self.parent_pid = 0 if parent is None else os.getpid()
+
+
+class SealedTransport(TCPTransport):  # type: ignore[misc]  # its base is of no known type
+    """TCP on one address, in which nothing is unpickled that does not come sealed with a known key."""
+
+    def __init__(self, endpoint: SealedEndpoint, *_args: Any) -> None:
+        if endpoint.parent_pid:
+            die_with_parent(endpoint.parent_pid)
+        self.keyring = endpoint.keyring
+        self.at = endpoint.at
+        number, _, parent, admin, *_ = endpoint.args
+        bound = ActorAddress(BoundAddress(self.at.host, self.at.port, external=True))
+        super().__init__(TCPEndpoint(number, bound, parent, admin or bound, False, False))
+        self._aTB_interrupted = True  # who sends is the thread that runs it: nobody needs to be interrupted
+
+    @property
+    def listens_at(self) -> NetAddress:
+        """The address it got."""
+        host, port = self.socket.getsockname()
+        return NetAddress(host=host, port=port)
+
+    @property
+    def strangers(self) -> int:
+        """How many connections have not shown a key yet."""
+        return sum(1 for one in self._incomingSockets.values() if not one.socket.is_authenticated)
+
+    def run_for(self, timeout_s: float) -> Any:
+        """Work until a message has come, which is returned in its envelope, or for a time."""
+        return self.run(None, timedelta(seconds=timeout_s))
+
+    def prepEndpoint(self, assignedLocalAddr: Any, capabilities: Any) -> SealedEndpoint:  # noqa: N802, N803
+        """Return what a child process starts its transport from."""
+        del capabilities
+        number = assignedLocalAddr.addressDetails.addressInstanceNum
+        at = NetAddress(host=self.at.host, port=0)
+        return SealedEndpoint(number, self.myAddress, self._adminAddr, at, self.keyring)
+
+    def childResetFileNumList(self) -> list[int]:  # noqa: N802
+        """Name no descriptor to close: a spawned process has none of its parent's."""
+        return []
+
+    def external_transport_clone(self) -> "SealedTransport":
+        """Return another transport to the same admin; the inherited one would not be sealed."""
+        return SealedTransport(SealedEndpoint(None, None, self._adminAddr, self.at, self.keyring))
+
+    def close(self) -> None:
+        """Close every socket now, idle ones too, and not once it is collected as garbage."""
+        idle = getattr(self, "_openSockets", {}).values()
+        incoming = getattr(self, "_incomingSockets", {}).values()
+        outgoing = getattr(self, "_transmitIntents", {}).values()
+        for owner in [*idle, *incoming, *outgoing]:
+            if getattr(owner, "socket", None) is not None:
+                owner.socket.close()
+        if hasattr(self, "socket"):
+            self.socket.close()
+        super().close()
+
+    def _canSendNow(self) -> bool:  # noqa: N802
+        return bool(self._aTB_numPendingTransmits < MOST_SENDING)
+
+    # -- sockets ---------------------------------------------------------------------------------------------------
+
+    def new_socket(self, op: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+        """Make or accept a socket, and let it seal."""
+        made = super().new_socket(op, *args, **kw)
+        if isinstance(made, tuple):
+            raw, address = made
+            return SealedSocket.accepted(raw, address[0], self.keyring, _ACKNOWLEDGEMENTS), address
+        return SealedSocket.connecting(made, self.keyring, _ACKNOWLEDGEMENTS)
+
+    def _acceptNewIncoming(self) -> None:  # noqa: N802
+        """Accept one; it has a few seconds to show a key, and where there are too many like it, the oldest goes."""
+        before = set(self._incomingSockets)
+        super()._acceptNewIncoming()
+        for number in set(self._incomingSockets) - before:
+            self._incomingSockets[number]._expires = ExpirationTimer(timedelta(seconds=STRANGER_S))
+            self._limit_strangers(self._incomingSockets[number].socket.peer)
+
+    def _limit_strangers(self, host: str) -> None:
+        strangers = [(n, one) for n, one in self._incomingSockets.items() if not one.socket.is_authenticated]
+        of_host = [(n, one) for n, one in strangers if one.socket.peer == host]
+        too_many = of_host[:-MOST_STRANGERS_A_HOST] or strangers[:-MOST_STRANGERS]
+        for number, one in too_many:
+            one.close()
+            del self._incomingSockets[number]
+
+    def _handlePossibleIncoming(  # noqa: N802
+        self,
+        incomingSocket: Any,  # noqa: N803
+        fileno: int,
+        closed: bool = False,
+        has_exclusive_flag: bool = False,
+    ) -> Any:
+        """Close what took too long: Thespian itself would go on reading."""
+        if closed or fileno != -1:
+            return super()._handlePossibleIncoming(incomingSocket, fileno, closed, has_exclusive_flag)
+        if not incomingSocket._expires.view().expired():
+            return incomingSocket
+        incomingSocket.close()
+        return None
+
+    def _handleReadableIncoming(self, inc: Any, has_exclusive_flag: bool = False) -> Any:  # noqa: N802
+        """Go on once a whole message is there, opened."""
+        was_stranger = not inc.socket.is_authenticated
+        if inc.socket.fill():
+            return super()._handleReadableIncoming(inc, has_exclusive_flag)
+        if was_stranger and inc.socket.is_authenticated:
+            inc._expires = ExpirationTimer(timedelta(seconds=MESSAGE_S))
+        return inc
+
+    # -- sending: one method a stage -------------------------------------------------------------------------------
+
+    def _next_XMIT_1(self, intent: Any) -> Any:  # noqa: N802
+        """Connect; then wait for the greeting, in the stage that waits for something to read."""
+        goes_on = super()._next_XMIT_1(intent)
+        connecting = goes_on and intent.stage == self._XMITStepSendData and hasattr(intent, "socket")
+        if connecting and intent.socket.awaits_greeting:
+            intent.stage = self._XMITStepWaitForAck
+        return goes_on
+
+    def _next_XMIT_4(self, intent: Any) -> Any:  # noqa: N802
+        """Read the greeting, or a whole acknowledgement."""
+        came = intent.socket.fill()
+        is_greeted = not intent.socket.awaits_greeting and not intent.socket.has_failed
+        if is_greeted and not hasattr(intent, "ackbuf"):
+            intent.stage = self._XMITStepSendData
+            return self._nextTransmitStep(intent)
+        if not came:
+            return True
+        if intent.socket.was_refused:
+            dead: Any = SendStatus.DeadTarget
+            return self._finishIntent(intent, dead)
+        if not hasattr(intent, "ackbuf"):  # it hung up before it greeted
+            intent.stage = self._XMITStepRetry
+            return self._nextTransmitStep(intent)
+        return super()._next_XMIT_4(intent)
+
+    def _next_XMIT_6(self, intent: Any) -> Any:  # noqa: N802
+        """Try again soon: Thespian's pause grows with each attempt."""
+        intent.transmit_retry_period = timedelta(seconds=RETRY_S) / (intent._attempts + 1)
+        return super()._next_XMIT_6(intent)
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Let the system kill this process when its parent ends, however that ends. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent_pid:  # it was quicker
+        os._exit(1)
