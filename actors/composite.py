@@ -116,7 +116,7 @@ class CompositeActor:
         transition = self.workflow.plan.transitions[firing.transition]
         if turn.now >= deadlines.latest(firing, transition.behaviour):
             late = Failure(type=DEADLINE_PASSED, message="no attempt of it had counted by then", attempt=firing.attempt)
-            firing.failures = (*firing.failures, _dated(late, firing.attempt, turn.now))[-KEPT_FAILURES:]
+            note_failure(firing, _dated(late, firing.attempt, turn.now))
             self._give_up(turn, firing, late)
             return
         firing.attempt += 1
@@ -250,7 +250,7 @@ class CompositeActor:
         """Count a failed attempt: back off and try again if the policy says so, else it is an incident."""
         firing.failed += 1
         failure = _dated(failure, firing.attempt, turn.now)
-        firing.failures = (*firing.failures, failure)[-KEPT_FAILURES:]
+        note_failure(firing, failure)
         transition = self.workflow.plan.transitions[firing.transition]
         detail: Detail = {"type": failure.type, "message": failure.message}
         kind, path = RecordKind.ATTEMPT_FAILED, transition.path
@@ -280,7 +280,7 @@ class CompositeActor:
                 raise ValueError(f"the retry policy said to wait {delay_s!r} seconds")
         except BaseException as error:  # a policy may be user code, which may raise anything
             broken = failure_of(error, firing.attempt, turn.now)
-            firing.failures = (*firing.failures, broken)[-KEPT_FAILURES:]
+            note_failure(firing, broken)
             delay_s = None
         marker.leave()
         return delay_s
@@ -330,7 +330,7 @@ class CompositeActor:
             return
         firing.losses += 1
         failure = Failure(type=LOST, message="the engine ended while this attempt ran", attempt=firing.attempt)
-        firing.failures = (*firing.failures, _dated(failure, firing.attempt, turn.now))[-KEPT_FAILURES:]
+        note_failure(firing, _dated(failure, firing.attempt, turn.now))
         path = self.workflow.plan.transitions[firing.transition].path
         detail = {"losses": firing.losses}
         self.workflow.record(turn, RecordKind.LOST, path, firing.number, firing.attempt, detail=detail)
@@ -436,6 +436,11 @@ class CompositeActor:
         born = not freed or freed[-1][0] != self.plan.index
         firing.slot = firing.number if born else freed.pop()[1]
         turn.firings[firing.number] = (self, firing, born)
+
+
+def note_failure(firing: Firing, failure: Failure) -> None:
+    """Keep a failure with its firing; of many, the last."""
+    firing.failures = (*firing.failures, failure)[-KEPT_FAILURES:]
 
 
 def _youngest(firing: Firing) -> int:

@@ -63,6 +63,9 @@ class Health(Enum):
     FAILED = "failed"
 
 
+OVER = frozenset((Health.STOPPED, Health.FAILED))
+
+
 class _Wake(Enum):
     """Wakes the engine without a message."""
 
@@ -130,7 +133,7 @@ class Engine:
         future: Future[T] = Future()
         self._replies[number] = (future, then)
         self.inbox.put(message)
-        if self.health in (Health.STOPPED, Health.FAILED):
+        if self.health in OVER:
             self._refuse_all()
         return future
 
@@ -138,7 +141,7 @@ class Engine:
         """See to it that a future somebody waits for ends with the engine at the latest."""
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
-        if self.health in (Health.STOPPED, Health.FAILED):
+        if self.health in OVER:
             self._refuse_all()
         return future
 
@@ -195,9 +198,7 @@ class Engine:
         self.health = Health.FAILED
 
     def _loop(self) -> None:
-        self._settle(
-            self.kernel.run(self.clock.now(), wall=wall_s())
-        )  # what the last crash marked, before it can recur
+        self._settle(self._run())  # what the last crash marked, before it can recur
         self.kernel.marker.leave()
         self.kernel.recover()
         self.health = Health.RUNNING
@@ -212,8 +213,10 @@ class Engine:
     def _cycle(self) -> None:
         for name, executor in self.executors.items():
             self.kernel.set_capacity(name, executor.capacity())
-        batch = self.kernel.run(self.clock.now(), wall=wall_s())
-        self._settle(batch)
+        self._settle(self._run())
+
+    def _run(self) -> Batch:
+        return self.kernel.run(self.clock.now(), wall=wall_s())
 
     def _settle(self, batch: Batch) -> None:
         if batch.writes:
@@ -306,7 +309,7 @@ class Engine:
     def _run_without_slots(self) -> None:
         self._take_over()
         while True:
-            batch = self.kernel.run(self.clock.now(), wall=wall_s())
+            batch = self._run()
             self._settle(batch)
             if not batch.turns:
                 return
@@ -321,7 +324,7 @@ class Engine:
 
     def _fail(self, future: "Future[Any]", reason: str) -> None:  # `Any`: whatever it was to become
         if not future.done():
-            _settle(future, lambda: future.set_exception(EngineStopped(reason)))
+            _tell_future(future, lambda: future.set_exception(EngineStopped(reason)))
 
 
 def _resolve(future: "Future[T]", then: Callable[[Answer], T], answer: Answer) -> None:
@@ -329,12 +332,12 @@ def _resolve(future: "Future[T]", then: Callable[[Answer], T], answer: Answer) -
         result = then(answer)
     except PlacetError as error:  # what the answer means to its client
         refusal = error
-        _settle(future, lambda: future.set_exception(refusal))
+        _tell_future(future, lambda: future.set_exception(refusal))
     else:
-        _settle(future, lambda: future.set_result(result))
+        _tell_future(future, lambda: future.set_result(result))
 
 
-def _settle(future: "Future[T]", settle: Callable[[], None]) -> None:
+def _tell_future(future: "Future[T]", settle: Callable[[], None]) -> None:
     """Settle a future; what its callbacks raise, `sys.exit()` included, is a client's trouble, not the engine's."""
     try:
         settle()

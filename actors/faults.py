@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from placet.actors.effects import StateChanged
-from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
+from placet.actors.lifecycle import TERMINAL, InstanceState, Intent, check_move
 from placet.actors.messages import Done, Failed, KernelMessage, Park, Request, Withdrawn, encode_message
 from placet.actors.records import Failure, Parked, decode_header, encode
 from placet.actors.troubles import tell_caller
@@ -80,6 +80,7 @@ def set_aside(turn: Turn, get: Callable[[bytes], bytes | None], parked: Parked) 
     turn.put(entry_key(turn.root, 0, PARKED, parked.number), encode(parked))
     header.awake = True
     if header.intent is Intent.RUN and header.state is not InstanceState.INCIDENT:
+        check_move(header.state, InstanceState.INCIDENT)
         header.state, header.changed_at = InstanceState.INCIDENT, turn.now
         tell_caller(header, turn)
         turn.rare().changes.append(

@@ -5,7 +5,7 @@ from typing import Any
 
 from placet.actors.answers import Entries, Receipt, RefusalCode, Refused
 from placet.actors.calls import returned
-from placet.actors.composite import CompositeActor
+from placet.actors.composite import CompositeActor, note_failure
 from placet.actors.delays import OF_A_TOKEN
 from placet.actors.interventions import INTERVENTIONS, intervene, put_back_idle
 from placet.actors.lifecycle import ENDING, TERMINAL, Intent
@@ -184,7 +184,7 @@ def _park(workflow: WorkflowActor, turn: Turn, message: Park) -> None:
         composite, firing = workflow.firing(message.transition, message.number)
         if firing is not None and firing.phase is Phase.RUNNING and firing.attempt == message.attempt:
             parked.firing = firing.number
-            firing.failures = (*firing.failures, message.failure)
+            note_failure(firing, message.failure)
             composite.raise_incident(turn, firing)
             if workflow.header.intent in ENDING:
                 composite.put_back(turn, [firing])

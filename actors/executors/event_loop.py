@@ -14,6 +14,7 @@ class EventLoop:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._stopped = False
+        self._ending: asyncio.Task[None] | None = None
         threading.Thread(target=self._run, name="placet-async", daemon=True).start()
 
     def call(self, callback: Callable[[], object]) -> None:
@@ -27,7 +28,8 @@ class EventLoop:
         self.call(self._begin_end)
 
     def _begin_end(self) -> None:
-        self._loop.create_task(self._end())
+        if self._ending is None:  # a second task would never begin: the first ends the loop
+            self._ending = self._loop.create_task(self._end())
 
     async def _end(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from placet.actors.clock import monotonic_s
 from placet.actors.durations import Durations
@@ -30,6 +30,15 @@ SLOW_S = 0.001  # handlers that take longer get a thread each
 LEAST_S = 1e-6  # no handler is taken to be quicker
 IDLE_S = 10.0  # a thread without work ends after that
 CLOSED = "its engine has ended"
+
+
+class Begun(NamedTuple):
+    """A handler that runs."""
+
+    start: Start
+    at_s: float  # monotonic
+    workplace: Workplace
+    pulse: Pulse | None
 
 
 class InThread:
@@ -83,7 +92,7 @@ class ThreadExecutor:
         self._threads = threads
         self._queue: SimpleQueue[Start | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._begun: dict[Key, tuple[Start, float, Workplace, Pulse | None]] = {}
+        self._begun: dict[Key, Begun] = {}
         self._abandoned = 0
         self._alive = 0
         self._opening = 0  # of those alive: threads whose workplace is not ready yet
@@ -123,14 +132,14 @@ class ThreadExecutor:
             begun = list(self._begun.values())
         return [
             RunningHandler(
-                instance=start.instance,
-                transition=start.transition.path,
-                number=start.number,
-                attempt=start.attempt,
-                since_s=now - at,
+                instance=one.start.instance,
+                transition=one.start.transition.path,
+                number=one.start.number,
+                attempt=one.start.attempt,
+                since_s=now - one.at_s,
             )
-            for start, at, *_ in sorted(begun, key=lambda entry: entry[1])
-            if start.transition.executor == executor
+            for one in sorted(begun, key=lambda one: one.at_s)
+            if one.start.transition.executor == executor
         ]
 
     def submit(self, starts: Sequence[Start]) -> None:
@@ -151,7 +160,7 @@ class ThreadExecutor:
             if expire.reason is ExpireReason.CANCELLED:
                 _end(begun, expire.reason.value)
                 return
-            if begun is not None and not is_overdue(expire, begun[0], begun[1], begun[3]):
+            if begun is not None and not is_overdue(expire, begun.start, begun.at_s, begun.pulse):
                 return  # it waited for a thread at first, or has given a sign of life: the engine asks again
             begun = self._begun.pop(key, None)
             if begun is not None:
@@ -159,19 +168,17 @@ class ThreadExecutor:
                 self._alive -= 1
         if begun is not None:
             _end(begun, expire.reason.value)
-            self._answer_late(*begun, expire.reason)
+            self._answer_late(begun, expire.reason)
         elif expire.reason is ExpireReason.TIME:  # who waits for a thread is not silent
             self.withdraw(key)
 
-    def _answer_late(
-        self, start: Start, at: float, workplace: Workplace, pulse: Pulse | None, reason: ExpireReason
-    ) -> None:
-        workplace.stop()
+    def _answer_late(self, begun: Begun, reason: ExpireReason) -> None:
+        begun.workplace.stop()
         if self._abandoned <= self._threads:
             self._grow(1)
-        if pulse is not None:
-            pulse.flush()
-        self._post(timed_out(start, monotonic_s() - at, reason))
+        if begun.pulse is not None:
+            begun.pulse.flush()
+        self._post(timed_out(begun.start, monotonic_s() - begun.at_s, reason))
 
     def withdraw(self, key: Key) -> None:
         """Take a firing out of the queue and answer `Withdrawn`, if it is there: it has not begun."""
@@ -239,7 +246,7 @@ class ThreadExecutor:
             key = (start.root, start.number, start.attempt)
             behaviour = start.transition.behaviour
             pulse = pulse_of(start, self._post) if behaviour is not None and behaviour.takes_context else None
-            begun[key] = (start, at, workplace, pulse)
+            begun[key] = Begun(start, at, workplace, pulse)
             if self._usual_s > SLOW_S and queue.qsize():
                 self._grow(1)
             answer = workplace.answer(start, pulse)
@@ -289,16 +296,16 @@ class ThreadExecutor:
             self._queue.put(None)
         with self._lock:
             begun = list(self._begun.values())
-        for start_of_it in begun:
-            _end(start_of_it, CLOSED)
-            start_of_it[2].stop()
+        for one in begun:
+            _end(one, CLOSED)
+            one.workplace.stop()
         end_s = monotonic_s() + self._end_s
         for member in tuple(self._members) if self._end_s else ():
             member.join(max(0.0, end_s - monotonic_s()))
         return len(begun) + self._abandoned
 
 
-def _end(begun: tuple[Start, float, Workplace, Pulse | None] | None, reason: str) -> None:
+def _end(begun: Begun | None, reason: str) -> None:
     """Have the next sign of life of a handler raise, if it runs."""
-    if begun is not None and begun[3] is not None:
-        begun[3].end(reason)
+    if begun is not None and begun.pulse is not None:
+        begun.pulse.end(reason)

@@ -119,7 +119,9 @@ def test_signs_of_life_of_an_attempt_that_is_over_are_dropped() -> None:
     assert told(driver) is None
     assert len(driver.commits) == commits
     driver.finish()
+    commits = len(driver.commits)
     beat(driver, start, "of one that is done", attempt=2)
+    assert len(driver.commits) == commits
     assert driver.state() == "completed"
 
 

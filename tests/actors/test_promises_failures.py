@@ -378,6 +378,23 @@ def test_a_parked_result_leaves_its_firing_as_an_incident_with_its_tokens(monkey
 
 
 @needs_source
+def test_a_firing_whose_results_are_parked_again_and_again_keeps_the_last_failures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workflow = step(same)
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"begin": [1]})
+    with monkeypatch.context() as patch:
+        patch.setattr(PlaceActor, "deposit", raising)
+        for _ in range(KEPT_FAILURES + 2):
+            driver.finish()
+            firing, *_ = driver.view().incidents
+            driver.ask(RetryIncident(instance="one", incident=firing.number, by="eva"))
+    (known,) = driver.image().firings.values()
+    assert len(known.failures) == KEPT_FAILURES
+
+
+@needs_source
 def test_a_parked_result_that_no_entry_holds_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("placet.actors.faults.MOST_PARKED_BYTES", 10_000)
     workflow = step("x".ljust)

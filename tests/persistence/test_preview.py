@@ -121,7 +121,7 @@ def test_nothing_is_executed(tmp_path: Path) -> None:
     assert not (tmp_path / "proof").exists()
     pickle.loads(data)["a"].close()
     assert (tmp_path / "proof").exists()
-    assert shown == {"$type": "io.open", "bytes": len(data)}
+    assert shown == {"$type": f"{open.__module__}.open", "bytes": len(data)}
 
 
 @given(st.binary(max_size=60).map(lambda tail: b"\x80\x05" + tail) | st.binary(max_size=60))
