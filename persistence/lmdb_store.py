@@ -205,6 +205,7 @@ class LmdbStore:
         _reserve_reader_table(directory)
         environment = _open_environment(os.fspath(path), map_bytes, readonly=False)
         environment.reader_check()
+        _take_over(environment, os.fspath(path))
         if is_new:
             sync_directory(directory)
         return cls(environment, os.fspath(path), limit_bytes)
@@ -314,6 +315,19 @@ def _reserve_reader_table(directory: Path) -> None:
     except OSError as error:
         path.unlink()
         raise StateUnusable(str(directory), f"{error.strerror}; free space or choose another path") from error
+
+
+def _take_over(environment: lmdb.Environment, path: str) -> None:
+    """Let LMDB mend what a killed writer left behind, before anything is read.
+
+    A commit is on disk before the lock file says which is the newest. A writer that is killed in between leaves it one
+    behind, and where another process has it open it stays so until the next *write* transaction finds its mutex without
+    an owner. Who read first would begin from the last commit but one, and write over the last.
+    """
+    try:
+        environment.begin(write=True).abort()
+    except lmdb.Error as error:
+        raise _translated(error, path) from error
 
 
 def _open_environment(path: str, map_bytes: int, *, readonly: bool) -> lmdb.Environment:

@@ -2,16 +2,21 @@
 
 import os
 import resource
+import shutil
 import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from errno import EDQUOT, EIO
 from pathlib import Path
+from random import Random
 from typing import cast
 
 import lmdb
 import pytest
 
+from placet.persistence.directory import DATA
 from placet.persistence.errors import StateMissing, StateUnusable, StoreDamaged, StoreError, StoreFailed, StoreFull
 from placet.persistence.lmdb_store import LmdbReader, LmdbStore
 from tests.persistence.processes import finished, line, running, tell
@@ -414,3 +419,45 @@ def test_errors_of_the_driver_never_leave(tmp_path: Path, error: lmdb.Error, exp
     store = LmdbStore(environment, str(tmp_path), 1 << 40)
     with pytest.raises(expected):
         store.commit([(b"a", b"1")])
+
+
+WRITER = """
+import sys
+from placet.persistence.lmdb_store import LmdbStore
+store = LmdbStore.open(sys.argv[1])
+number = int(store.get(b"n") or 0)
+print("go", flush=True)
+while True:
+    number += 1
+    store.commit([(b"n", b"%d" % number)])
+"""
+NEXT_OWNER = """
+import sys
+from placet.persistence.lmdb_store import LmdbStore
+print(int(LmdbStore.open(sys.argv[1]).get(b"n")))
+"""
+
+
+def test_who_comes_after_a_killed_writer_begins_from_its_last_commit_though_others_read_on(tmp_path: Path) -> None:
+    state, random = tmp_path / "state", Random(1)
+    found: list[int] = []
+    newest: list[int] = []
+    LmdbStore.open(state).close()
+    reader = LmdbReader.open(state)  # keeps the lock file in use, with what the killed writer left in it
+    for number in range(15):
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(state)], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            with suppress(subprocess.TimeoutExpired):
+                writer.wait(random.uniform(0.0, 0.05))  # it goes on until it is killed, within a commit or between two
+            writer.kill()
+        copy = tmp_path / f"copy-{number}"
+        copy.mkdir()
+        shutil.copy(state / DATA, copy)
+        newest.append(int(LmdbReader.open(copy).get(b"n") or 0))
+        owner = [sys.executable, "-c", NEXT_OWNER, str(state)]
+        found.append(int(subprocess.run(owner, capture_output=True, check=True).stdout))
+    reader.close()
+    assert found == newest
+    assert newest == sorted(newest)
+    assert newest[-1] > 0
