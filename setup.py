@@ -9,12 +9,9 @@ import configparser
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from setuptools import setup
-
-if TYPE_CHECKING:
-    from setuptools import Extension
+from setuptools import setup  # type: ignore[import-untyped]  # its stubs are not wanted for one call
 
 SOURCES = Path("build/sources")  # the folders under their import name, as the compiler must find them
 
@@ -42,7 +39,7 @@ COMPILED = (
 )
 
 
-def compiled() -> "list[Extension]":
+def compiled() -> list[Any]:  # `Any`: an extension of setuptools or of distutils, mypyc leaves open which
     """Return the modules to be compiled. Raises `SystemExit`, with the reason, where that cannot be done."""
     try:
         from mypyc.build import mypycify  # noqa: PLC0415 - wanted here only

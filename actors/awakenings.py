@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from placet.actors.mailboxes import Mailboxes
 from placet.actors.messages import KernelMessage, RootMessage
-from placet.actors.services import Waking
+from placet.actors.services import WakingServices
 from placet.actors.turn import Turn
 from placet.actors.waking import Awakening
 from placet.actors.workflow import WorkflowActor
@@ -40,7 +40,7 @@ class Awakenings:
             closed[address] = False
             self._mail.open(address, first=True)
 
-    def wake(self, root: bytes, turn: Turn, services: Waking, most: int) -> WorkflowActor | None:
+    def wake(self, root: bytes, turn: Turn, services: WakingServices, most: int) -> WorkflowActor | None:
         """Read at most so many entries of an instance; None: it is not whole yet."""
         known = self._known.get(root)
         if known is None:

@@ -4,13 +4,13 @@ from placet.actors.copies.arrival import bring_in
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import FirstMessage, Import, Spawn
 from placet.actors.records import Header
-from placet.actors.services import Waking
+from placet.actors.services import WakingServices
 from placet.actors.turn import Turn
 from placet.actors.waking import spawn
 from placet.actors.workflow import WorkflowActor
 
 
-def begin(root: bytes, message: FirstMessage, turn: Turn, services: Waking) -> WorkflowActor:
+def begin(root: bytes, message: FirstMessage, turn: Turn, services: WakingServices) -> WorkflowActor:
     """Make the instance that a message asks for."""
     if isinstance(message, Import):
         return bring_in(root, message, turn, services)

@@ -91,7 +91,7 @@ def cancel_child(workflow: "WorkflowActor", turn: Turn, firing: Firing, why: str
 
 
 def answered(workflow: "WorkflowActor") -> dict[int, Firing]:
-    """Return the firings, by number, whose child has returned, and whose `Return` was set aside."""
+    """Return the firings, by number, whose child has returned, and whose `Return` was parked."""
     found: dict[int, Firing] = {}
     for parked in workflow.parked.values():
         if parked.kind == Return.__name__:

@@ -276,7 +276,8 @@ class CompositeActor:
         marker.enter(self.workflow.mark, transition.path, self.workflow.services.slots.accompanied)
         try:
             delay_s = policy.delay_s(firing.failed, failure.types, firing.number)
-            if delay_s is not None and not 0.0 <= delay_s < inf:
+            answer: object = delay_s  # which a policy in user code may have wrong
+            if answer is not None and not (isinstance(answer, float | int) and 0.0 <= answer < inf):
                 raise ValueError(f"the retry policy said to wait {delay_s!r} seconds")
         except BaseException as error:  # a policy may be user code, which may raise anything
             broken = failure_of(error, firing.attempt, turn.now)

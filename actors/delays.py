@@ -1,10 +1,9 @@
 """Tokens that must wait in their place before some transition may take them: when they came, and timers for it."""
 
 from placet.actors.records import Delay, encode
+from placet.actors.timers import OF_A_TOKEN
 from placet.actors.turn import Turn
 from placet.persistence.keys import DELAY, kind_prefix, pack_id
-
-OF_A_TOKEN = -1  # what stands for the transition in a timer that is a token's
 
 
 class Delays:

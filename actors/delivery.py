@@ -55,6 +55,6 @@ def undelivered(sent: Sent, reason: str) -> bytes | None:
 
 
 def replayed(data: bytes, stopped_s: float) -> KernelMessage:
-    """Return a message that was set aside and is to be handled again; the last clean stop may be newer than it."""
+    """Return a message that was parked and is to be handled again; the last clean stop may be newer than it."""
     message = decode_message(data)
     return msgspec.structs.replace(message, stopped_s=stopped_s) if isinstance(message, Recover) else message

@@ -30,6 +30,7 @@ from placet.actors.messages import (
     ClientMessage,
     Decide,
     EditToken,
+    ExecutorAnswer,
     FirstMessage,
     Inject,
     KernelMessage,
@@ -125,7 +126,7 @@ class Engine:
         """
         if os.getpid() != self._pid:
             raise EngineStopped("this process was forked from the one its engine runs in; open a runtime here")
-        queued = self.inbox.qsize() + self.kernel.queued
+        queued = self.inbox.qsize() + self.kernel.mail.waiting
         if queued > QUEUE_LIMIT:
             raise Busy(queued, QUEUE_LIMIT)
         number = next(self._numbers)
@@ -291,12 +292,10 @@ class Engine:
             self.kernel.set_capacity(name, 0)
         begin = self.clock.now()
         while self._answers_due() and (left_s := begin + self._grace_s - self.clock.now()) > 0:
-            try:
-                message = self.inbox.get(timeout=min(left_s, 0.05))
-            except Empty:
-                continue
-            if not isinstance(message, _Wake):
-                self.kernel.deliver(message)
+            with suppress(Empty):
+                message = self.inbox.get(timeout=0.0 if self.kernel.has_work else min(left_s, 0.05))
+                if not isinstance(message, _Wake):
+                    self.kernel.deliver(message)
             self._run_without_slots()
         self._run_without_slots()
         self._settle(self.kernel.stop(self.clock.now(), wall=wall_s()))
@@ -304,7 +303,10 @@ class Engine:
             executor.close()
 
     def _answers_due(self) -> bool:
-        return bool(self.inbox.qsize()) or any(executor.load().running for executor in self.executors.values())
+        if self.inbox.qsize() or any(executor.load().running for executor in self.executors.values()):
+            return True
+        # An answer that is not handled yet waits for its instance to be read.
+        return any(isinstance(message, ExecutorAnswer) for message in self.kernel.mail)
 
     def _run_without_slots(self) -> None:
         self._take_over()

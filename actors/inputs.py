@@ -83,7 +83,7 @@ class _Reader:
         if isinstance(value, type):
             return b"k" + qualified_name(value).encode()
         data = encode(value)
-        if data[0] != CLOUDPICKLE or isinstance(value, FunctionType):
+        if data[:1] != CLOUDPICKLE or isinstance(value, FunctionType):
             return b"o" + data
         # Some class of `__main__` is in it, whose bytes differ from process to process: by its parts, as in a pickle.
         try:

@@ -126,7 +126,9 @@ class Instance(Verbs):
 
     # -- waiting -------------------------------------------------------------------------------------------
 
-    def wait_until(self, states: Iterable[InstanceState | str], timeout_s: float | None = None) -> InstanceState:
+    def wait_until(
+        self, states: InstanceState | str | Iterable[InstanceState | str], timeout_s: float | None = None
+    ) -> InstanceState:
         """Wait until its state is one of `states` and return it. Raises `WaitTimeout`."""
         return self._client.wait(self._client.reached(self.id, _states(states)), timeout_s, self.id)
 
@@ -138,7 +140,7 @@ class Instance(Verbs):
         return self._outcome(self.wait_until(SETTLED | {_S.COMPLETED}, timeout_s))
 
     async def wait_until_async(
-        self, states: Iterable[InstanceState | str], timeout_s: float | None = None
+        self, states: InstanceState | str | Iterable[InstanceState | str], timeout_s: float | None = None
     ) -> InstanceState:
         """`wait_until` for asyncio."""
         return await self._client.wait_async(self._client.reached(self.id, _states(states)), timeout_s, self.id)
@@ -218,5 +220,5 @@ class Instance(Verbs):
         return path in plan.transition_index and not plan.transitions[plan.transition_index[path]].outputs
 
 
-def _states(states: Iterable[InstanceState | str]) -> frozenset[InstanceState]:
+def _states(states: InstanceState | str | Iterable[InstanceState | str]) -> frozenset[InstanceState]:
     return frozenset(check_state(state) for state in ([states] if isinstance(states, str) else states))

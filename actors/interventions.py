@@ -175,8 +175,8 @@ def end(workflow: WorkflowActor, turn: Turn, intent: Intent) -> None:
 def put_back_idle(workflow: WorkflowActor, turn: Turn) -> None:
     """Put back the tokens of every firing that neither runs nor waits for a child.
 
-    A child whose `Return` was set aside is not waited for: what it returned is with the incident, as the result of a
-    handler is that was set aside.
+    A child whose `Return` was parked is not waited for: what it returned is with the incident, as the result of a
+    handler is that was parked.
     """
     done = answered(workflow) if workflow.parked else {}
     for firing in done.values():

@@ -19,6 +19,7 @@ from placet.actors.delivery import opened, replayed, undelivered
 from placet.actors.effects import Batch, Reply
 from placet.actors.errors import no_instance
 from placet.actors.faults import Faults, set_aside
+from placet.actors.lifecycle import TERMINAL
 from placet.actors.mailboxes import Mailboxes
 from placet.actors.marker import Marker, NoMarker
 from placet.actors.memory import Memory
@@ -40,12 +41,13 @@ from placet.actors.messages import (
     RunAlone,
     Sent,
     Spawn,
+    decode_message,
 )
 from placet.actors.outbox import Outbox
 from placet.actors.pending import Pending
 from placet.actors.receive import RECEIVERS
 from placet.actors.records import RUNNING, Header, decode_header
-from placet.actors.recovery import Found, find_work, keep_losses
+from placet.actors.recovery import Found, find_work, keep_losses, untold
 from placet.actors.roots import Roots
 from placet.actors.services import Room
 from placet.actors.slots import Slots
@@ -53,7 +55,7 @@ from placet.actors.stamp import Stamp, decode_stamp, encode_stamp
 from placet.actors.stored_nets import StoredNets
 from placet.actors.suspects import Suspects
 from placet.actors.timers import Timers
-from placet.actors.turn import Aside, TimerChange, Turn
+from placet.actors.turn import Aside, Turn
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import HEADER, STAMP, address_key, entry_key, outbox_key
 from placet.persistence.store import View
@@ -89,8 +91,8 @@ class Kernel:
         self._batch = Batch()
         self._memory = Memory()
         self._one_turn = Turn()
-        self._mail = Mailboxes()
-        self._awakenings = Awakenings(self._mail)
+        self.mail = Mailboxes()  # what is not handled yet
+        self._awakenings = Awakenings(self.mail)
         self._parcels: list[Parcel | Acknowledged] = []  # from other engines, for the next batch
         self._sends_again = False
         self._roots = Roots()
@@ -136,7 +138,7 @@ class Kernel:
 
     def deliver(self, message: KernelMessage) -> None:
         """Queue one message."""
-        self._mail.put(message)
+        self.mail.put(message)
 
     def receive(self, message: Parcel | Acknowledged) -> None:
         """Queue what another engine has sent; it is looked at in the order in which it comes."""
@@ -146,17 +148,12 @@ class Kernel:
         """Send other engines once more what they have not acknowledged: after a while, or a new connection."""
         self._sends_again = self.outbox.unacknowledged
 
-    @property
-    def queued(self) -> int:
-        """How many messages are not handled yet."""
-        return self._mail.waiting
-
     # -- run -----------------------------------------------------------------------------------------------
 
     @property
     def has_work(self) -> bool:
         """True when `run` would handle something without a new message."""
-        if self._mail.ready or self._awakenings.roots or self._parcels or self._sends_again:
+        if self.mail.ready or self._awakenings.roots or self._parcels or self._sends_again:
             return True
         return bool(self.slots.queued and self.slots.has_grant) or (not self.draining and self._alone.has_work)
 
@@ -193,7 +190,7 @@ class Kernel:
     def stop(self, now: float, wall: float = 0.0) -> Batch:
         """Return the last batch of a clean stop: what is in flight will not count as lost."""
         self._begin(now)
-        for root in [message.root for message in self._mail if isinstance(message, Recover)]:  # still being read
+        for root in untold(self.mail):
             self._pending.merge(keep_losses(Turn(root, self._now), self.scan, self.slots, self.stamp.stopped_s))
         return self._finish(wall, clean=True)
 
@@ -222,8 +219,8 @@ class Kernel:
             root = self.slots.next_waiting()
             if root is not None:
                 return Grant(root=root)
-        if self._mail.ready:
-            return self._mail.take()
+        if self.mail.ready:
+            return self.mail.take()
         return self._next_alone()
 
     def _next_alone(self) -> KernelMessage | None:
@@ -295,6 +292,17 @@ class Kernel:
         if self._arriving and known:
             self._send(self._arriving.instance, known)
 
+    def _leave_outbox(self, park: Park) -> None:
+        """A message is parked; one of another instance where all is over nobody can settle, and its sender is told."""
+        data, header = self.get(outbox_key(park.sent)), self.get(entry_key(park.root, 0, HEADER, 0))
+        sent = decode_message(data) if data and park.sent else None
+        if isinstance(sent, Sent):
+            self._pending.engine[outbox_key(park.sent)] = None
+            if header and decode_header(header).state in TERMINAL:
+                self._arriving = sent
+                self._undelivered(park.failure.message)
+                self._arriving = None
+
     def _refuse(self, message: Request, code: RefusalCode, reason: str) -> None:
         self._undelivered(reason)
         if message.reply:
@@ -319,9 +327,10 @@ class Kernel:
                 turn.observed = workflow.header.instance in self.observed
             RECEIVERS[type(message)](workflow, turn, message)
             workflow.settle(turn)
+            wanted = workflow.wants()  # which may wake a place
         except Exception as error:  # an actor fault, whatever it is: its supervisor decides
             return self._fault(root, message, error)
-        self._merge(workflow, turn, message)
+        self._merge(workflow, turn, message, wanted)
         return spent + inline - turn.inline_left
 
     def _hold(self, root: bytes, message: KernelMessage) -> int:
@@ -331,42 +340,30 @@ class Kernel:
         self._batch.turns -= 1
         return 1 + self.portion // TOKENS_A_MESSAGE
 
-    def _merge(self, workflow: WorkflowActor, turn: Turn, message: KernelMessage) -> None:
+    def _merge(self, workflow: WorkflowActor, turn: Turn, message: KernelMessage, wanted: list[str]) -> None:
         root = turn.root
         batch = self._batch
         self._pending.merge(turn)
-        if isinstance(message, Park) and message.sent:
-            self._pending.engine[outbox_key(message.sent)] = None
         self.history += len(turn.log)
         batch.fired += turn.fired
         for start in turn.starts:
             executor = start.transition.executor
             self.slots.depart(executor, root, start.number, start.attempt)
-            starts = batch.starts.get(executor)
-            if starts is None:
-                batch.starts[executor] = [start]
-            else:
-                starts.append(start)
+            batch.starts.setdefault(executor, []).append(start)
         if turn.timers:
-            self._set_timers(root, turn.timers)
+            self.timers.change(root, turn.timers)
         if turn.aside is not None:
             self._merge_aside(workflow, turn.aside, message)
+        if isinstance(message, Park):
+            self._leave_outbox(message)
         if self._faults.past:
             self._faults.past.pop(root, None)  # a turn went well: its earlier faults do not count
-        wanted = workflow.wants() if workflow.agenda.queued or workflow.ready else []
         if wanted:
             self._queue_for_slots(root, wanted, turn)
         if turn.aside is not None and turn.aside.forget:
             self._memory.forget(root)
         elif not workflow.counts[RUNNING] or self._memory.is_resting:
             self._memory.keep(workflow, self._now, waits=bool(wanted))
-
-    def _set_timers(self, root: bytes, changes: list[TimerChange]) -> None:
-        for number, before, due, transition in changes:
-            if before:
-                self.timers.clear((root, number), before)
-            if due:
-                self.timers.set((root, number), due, transition)
 
     def _merge_aside(self, workflow: WorkflowActor, aside: Aside, message: KernelMessage) -> None:
         root, instance, batch = workflow.root, workflow.header.instance, self._batch
@@ -419,16 +416,17 @@ class Kernel:
             turn.rare().answer = Spawned(instance=message.instance, root=root)
             self._memory.roots[root] = workflow
             workflow.settle(turn)
+            wanted = workflow.wants()
         except Exception as error:  # an actor fault, whatever it is: there is no instance yet to hold it
             self._memory.forget(root)
             if self._arriving is not None and self._faults.may_try_again(key, self._now):
-                self._mail.put_first(message.instance, self._arriving)
+                self.mail.put_first(message.instance, self._arriving)
                 self._arriving = None
                 return 1
             self._refuse(message, RefusalCode.FAULT, f"{message.instance} could not be spawned: {error!r}")
             return 1
         self._faults.past.pop(key, None)
-        self._merge(workflow, turn, message)
+        self._merge(workflow, turn, message, wanted)
         return 1 + inline - turn.inline_left
 
     def _spawned_before(self, message: FirstMessage, root: bytes) -> None:
@@ -449,7 +447,7 @@ class Kernel:
         remedy = self._faults.remedy(root, message, error, self._now)
         if remedy.again is not None:
             again = self._still_sent(remedy.again)
-            self._mail.put_first(again.instance if isinstance(again, Sent) else root, again)
+            self.mail.put_first(again.instance if isinstance(again, Sent) else root, again)
             if isinstance(remedy.again, Park) and isinstance(message, Request):
                 self._refuse(message, RefusalCode.FAULT, f"{message.instance} could not handle it: {error!r}")
         elif remedy.parked is not None:
@@ -460,8 +458,8 @@ class Kernel:
             self._batch.changes += aside.changes
             for data in aside.sent:
                 self._send(aside.changes[0].instance, data)
-            if isinstance(message, Park) and message.sent:
-                self._pending.engine[outbox_key(message.sent)] = None
+            if isinstance(message, Park):
+                self._leave_outbox(message)
         return 1
 
     def _still_sent(self, again: KernelMessage) -> KernelMessage:

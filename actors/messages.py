@@ -74,9 +74,9 @@ class Beat(RootMessage, frozen=True, gc=False, kw_only=True):
 
 
 class Due(RootMessage, frozen=True, gc=False, kw_only=True):
-    """The time of a firing has come: its deadline, or its next attempt; with transition -1, that of a token."""
+    """The time of a firing (of its attempt, its silence, its back-off) has come, or that of a token."""
 
-    transition: int
+    transition: int  # `timers.OF_A_TOKEN` or `OF_A_SCHEDULE` for a token's
     number: int
 
 
@@ -98,7 +98,7 @@ class RunAlone(RootMessage, frozen=True, gc=False, kw_only=True):
 
 
 class Park(RootMessage, frozen=True, gc=False, kw_only=True):
-    """Set aside a message that failed every time, with the reason."""
+    """Park a message that failed every time, with the reason."""
 
     kind: str
     message: bytes

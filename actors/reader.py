@@ -74,7 +74,7 @@ class Incident:
     transition: str  # path; "" where no transition is concerned
     failures: tuple[Failure, ...]  # oldest first
     inputs: tuple[tuple[str, bytes], ...]  # (place path, encoded value) of the tokens that wait
-    about: str = ""  # of a message that was set aside: which, in a few words
+    about: str = ""  # of a message that was parked: which, in a few words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,7 +384,7 @@ def _firing_view(header: Header, plan: Plan, firing: Firing) -> FiringView:
         number=firing.number,
         transition=path,
         child=child_id(header.instance, path, firing.number, firing.attempt) if is_called else "",
-        trouble=firing.child.state if firing.child is not None else None,
+        trouble=firing.heard.state if firing.heard is not None else None,
         phase=firing.phase,
         attempt=firing.attempt,
         losses=firing.losses,

@@ -6,7 +6,6 @@ from typing import Any
 from placet.actors.answers import Entries, Receipt, RefusalCode, Refused
 from placet.actors.calls import returned
 from placet.actors.composite import CompositeActor, note_failure
-from placet.actors.delays import OF_A_TOKEN
 from placet.actors.interventions import INTERVENTIONS, intervene, put_back_idle
 from placet.actors.lifecycle import ENDING, TERMINAL, Intent
 from placet.actors.messages import (
@@ -36,9 +35,10 @@ from placet.actors.messages import (
     decode_delivery,
 )
 from placet.actors.records import RUNNING, STATE_CONFLICT, Failure, Firing, Parked, Phase, encode
-from placet.actors.schedule import OF_A_SCHEDULE, mature, schedule, unschedule
+from placet.actors.schedule import mature, schedule, unschedule
 from placet.actors.slots import SLICE_S
 from placet.actors.state import ANSWER
+from placet.actors.timers import OF_A_SCHEDULE, OF_A_TOKEN
 from placet.actors.troubles import troubled
 from placet.actors.turn import Turn
 from placet.actors.watching import watch

@@ -27,7 +27,7 @@ class Phase(IntEnum):
 class Failure(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One failed attempt."""
 
-    type: str  # qualified class name of the exception, or `TimedOut`, `HeartbeatLost`, `Lost`
+    type: str  # qualified class name of the exception, or one of the types below, of `calls.py` and of executors
     message: str
     traceback: str = ""
     attempt: int = 0
@@ -101,7 +101,7 @@ class Firing(msgspec.Struct, array_like=True, gc=False):
     slot: int = 0  # last part of the record's key: a firing chosen as another ends takes over its record
     seen: tuple[tuple[int, int, bytes], ...] = ()  # copies of what read arcs showed it, as in `tokens`
     chosen: float = 0.0  # when it was chosen, where there is a deadline
-    child: Condition | None = None  # CALLED: what its child has told of itself; None: nothing yet
+    heard: Condition | None = None  # CALLED: what its child has told of itself; None: nothing yet
     beat: LastBeat | None = None  # of any of its attempts
 
 
@@ -157,7 +157,7 @@ class GuardIncident(msgspec.Struct, array_like=True):
 
 
 class Parked(msgspec.Struct, array_like=True):
-    """A message set aside because handling it failed every time."""
+    """A message parked because handling it failed every time."""
 
     number: int
     kind: str  # type of the message

@@ -1,14 +1,13 @@
 """What a start finds to do: one pass over headers and firings that leaps over tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf, nextafter
 
-from placet.actors.delays import OF_A_TOKEN
+from placet.actors.messages import KernelMessage, Park, Recover
 from placet.actors.records import Header, Phase, decode_delay, decode_firing, decode_header, decode_scheduled, encode
-from placet.actors.schedule import OF_A_SCHEDULE
 from placet.actors.slots import Slots
-from placet.actors.timers import TimerKey
+from placet.actors.timers import OF_A_SCHEDULE, OF_A_TOKEN, TimerKey
 from placet.actors.turn import Turn
 from placet.actors.workflow import Scan
 from placet.persistence.blobs import BLOB_ACTOR
@@ -43,6 +42,16 @@ def find_work(view: View) -> Found:
         elif kind == SCHEDULED:
             found.timers.append(((key[:10], number), decode_scheduled(value).due, OF_A_SCHEDULE))
     return found
+
+
+def untold(mail: Iterable[KernelMessage]) -> list[bytes]:
+    """Return the roots of instances that have not been told of the last start, though they were to be."""
+    recovers = Recover.__name__
+    return [
+        message.root
+        for message in mail
+        if isinstance(message, Recover) or (isinstance(message, Park) and message.kind == recovers)
+    ]
 
 
 def keep_losses(turn: Turn, scan: Scan, slots: Slots, stopped_s: float) -> Turn:

@@ -271,6 +271,7 @@ class Runtime:
 
     def tasks(
         self,
+        *,
         role: str | None = None,
         assignee: str | None = None,
         transition: str | None = None,

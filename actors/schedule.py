@@ -7,6 +7,7 @@ from placet.actors.answers import RefusalCode, Refused
 from placet.actors.lifecycle import ENDING, TERMINAL
 from placet.actors.messages import Schedule, Unschedule
 from placet.actors.records import Scheduled, encode
+from placet.actors.timers import OF_A_SCHEDULE
 from placet.actors.turn import Turn
 from placet.persistence.history import Detail, RecordKind
 from placet.persistence.keys import SCHEDULED, entry_key
@@ -14,7 +15,6 @@ from placet.persistence.keys import SCHEDULED, entry_key
 if TYPE_CHECKING:
     from placet.actors.workflow import WorkflowActor
 
-OF_A_SCHEDULE: Final = -2  # what stands for the transition in a timer that is a scheduled token's
 _APART: Final = 1 << 63  # so that no timer of this kind has the number of a token or a firing
 
 # Durable entries: `SCHEDULED` | digest of the timer's name -> `records.Scheduled`. Gone once the token is there, or the

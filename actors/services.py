@@ -39,7 +39,7 @@ class Services(Protocol):
         ...
 
 
-class Waking(Services, Protocol):
+class WakingServices(Services, Protocol):
     """What an actor needs, beyond `Services`, to be brought back from its entries."""
 
     def plan(self, header: Header) -> Plan:

@@ -5,9 +5,12 @@ into buckets of an eighth of a second instead (a hashed wheel as in Varghese and
 a dict and a heap of bucket numbers): setting and clearing are O(1).
 """
 
+from collections.abc import Iterable
 from heapq import heappop, heappush
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+OF_A_TOKEN: Final = -1  # stands for the transition in a timer that is a token's, which waits for a delay
+OF_A_SCHEDULE: Final = -2  # likewise, of a token that is to come
 BUCKETS_A_SECOND = 8
 FAR = 1e12  # engine seconds, some 30,000 years: whatever is due later, or never, shares a bucket
 TimerKey: TypeAlias = tuple[bytes, int]  # (root, firing number)
@@ -39,6 +42,14 @@ class Timers:
         bucket = self._buckets.get(_bucket(due))
         if bucket is not None:
             bucket.pop(key, None)
+
+    def change(self, root: bytes, changes: Iterable[tuple[int, float, float, int]]) -> None:
+        """Clear and set timers of an instance, each (number, due before or 0.0, due now or 0.0, transition)."""
+        for number, before, due, transition in changes:
+            if before:
+                self.clear((root, number), before)
+            if due:
+                self.set((root, number), due, transition)
 
     def pop_due(self, now: float) -> list[tuple[TimerKey, int]]:
         """Remove and return (key, transition) of every timer that is due at `now`, earliest first."""

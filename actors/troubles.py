@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def is_in_trouble(firing: Firing) -> bool:
     """Return whether the child that a firing waits for needs a person, as far as it has told."""
-    return firing.child is not None and firing.child.state is not None
+    return firing.heard is not None and firing.heard.state is not None
 
 
 # -- the parent --------------------------------------------------------------------------------------------------
@@ -28,10 +28,10 @@ def troubled(workflow: "WorkflowActor", turn: Turn, message: Trouble) -> None:
     composite, firing = workflow.firing(message.transition, message.number)
     if firing is None or firing.phase is not Phase.CALLED or firing.attempt != message.attempt:
         return
-    if firing.child is not None and firing.child.order >= message.condition.order:
-        return  # it had been set aside, and comes after later ones
+    if firing.heard is not None and firing.heard.order >= message.condition.order:
+        return  # it had been parked, and comes after later ones
     workflow.troubled -= is_in_trouble(firing)
-    firing.child = message.condition
+    firing.heard = message.condition
     workflow.troubled += is_in_trouble(firing)
     turn.firings.setdefault(firing.number, (composite, firing, False))
     state = message.condition.state
@@ -44,7 +44,7 @@ def troubled(workflow: "WorkflowActor", turn: Turn, message: Trouble) -> None:
 def forget_trouble(workflow: "WorkflowActor", firing: Firing) -> None:
     """Forget how the child of a firing was: it has ended."""
     workflow.troubled -= is_in_trouble(firing)
-    firing.child = None
+    firing.heard = None
 
 
 # -- the child ---------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from placet.actors.records import (
     decode_task,
     decode_watcher,
 )
-from placet.actors.services import Waking
+from placet.actors.services import WakingServices
 from placet.actors.troubles import is_in_trouble
 from placet.actors.turn import Turn
 from placet.actors.workflow import Scan, WorkflowActor
@@ -42,7 +42,7 @@ from placet.persistence.keys import (
 
 
 def spawn(
-    root: bytes, header: Header, tokens: tuple[tuple[int, bytes], ...], turn: Turn, services: Waking
+    root: bytes, header: Header, tokens: tuple[tuple[int, bytes], ...], turn: Turn, services: WakingServices
 ) -> WorkflowActor:
     """Make a new instance with its first tokens, each (place, value)."""
     workflow = WorkflowActor(root, header, services.plan(header), services, turn, new=True)
@@ -56,7 +56,7 @@ def spawn(
     return workflow
 
 
-def wake(root: bytes, scan: Scan, turn: Turn, services: Waking) -> WorkflowActor:
+def wake(root: bytes, scan: Scan, turn: Turn, services: WakingServices) -> WorkflowActor:
     """Bring an instance back from its entries at once. Raises `StoreDamaged` where the header is missing."""
     workflow = Awakening(root).go_on(scan, turn, services, maxsize)
     assert workflow is not None, root
@@ -80,7 +80,7 @@ class Awakening:
         self._frozen: Set[int] = frozenset()  # those of its tokens that nothing may take
         self._start: bytes | None = None  # the entry at which the next portion begins
 
-    def go_on(self, scan: Scan, turn: Turn, services: Waking, most: int) -> WorkflowActor | None:
+    def go_on(self, scan: Scan, turn: Turn, services: WakingServices, most: int) -> WorkflowActor | None:
         """Read at most so many entries, and return the instance if it is whole.
 
         Raises `StoreDamaged` where the header is missing.
@@ -113,7 +113,7 @@ class Awakening:
         if self._workflow is not None:
             self._workflow.dispose()
 
-    def _begin(self, entries: Iterator[tuple[bytes, bytes]], turn: Turn, services: Waking) -> WorkflowActor:
+    def _begin(self, entries: Iterator[tuple[bytes, bytes]], turn: Turn, services: WakingServices) -> WorkflowActor:
         key, value = next(entries, (b"", b""))
         if not key or split_entry(key) != (0, HEADER, 0):
             raise StoreDamaged(f"instance {self._root.hex()} has no header")

@@ -29,7 +29,8 @@ def compiled_placet() -> Path:
         digest = _digest()
         if not (FOLDER.is_dir() and _DIGEST.is_file() and _DIGEST.read_text(encoding="utf-8") == digest):
             _DIGEST.unlink(missing_ok=True)
-            shutil.rmtree(FOLDER, ignore_errors=True)
+            for left in (FOLDER, *(ROOT / "build").glob("lib.*"), *(ROOT / "build").glob("temp.*")):
+                shutil.rmtree(left, ignore_errors=True)
             _compile()
             _DIGEST.write_text(digest, encoding="utf-8")
     return FOLDER

@@ -98,6 +98,7 @@ class Client:
 
     def tasks(
         self,
+        *,
         role: str | None = None,
         assignee: str | None = None,
         transition: str | None = None,

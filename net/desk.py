@@ -130,8 +130,13 @@ class NetDesk:
                     raise no_instance(request.instance)
                 return Told(records=self._client.reader.history(request.instance))
             case TasksRequest():
-                asked = request.role, request.assignee, request.transition, request.instance
-                return Offers(tasks=list(self._runtime.tasks(*asked)))
+                offered = self._runtime.tasks(
+                    role=request.role,
+                    assignee=request.assignee,
+                    transition=request.transition,
+                    instance=request.instance,
+                )
+                return Offers(tasks=list(offered))
             case _:
                 assert_never(request)
 

@@ -94,7 +94,3 @@ class Answers:
     """Answers to one client."""
 
     told: tuple[Told, ...]
-
-
-NodeMessage: TypeAlias = Begun | NotBegun | FindEngine
-ClientMessage: TypeAlias = EngineAt | Answers

@@ -43,7 +43,7 @@ class RemoteInstance(Verbs):
     def state(self) -> InstanceState:
         """Its state, as committed."""
         seen = self._wait_round(frozenset(InstanceState), 0.0, None)
-        assert seen is not None
+        assert seen is not None, "it is in one of all states, so the node need not wait"
         return seen
 
     def view(self, timeout_s: float | None = None) -> InstanceView:
@@ -77,7 +77,9 @@ class RemoteInstance(Verbs):
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
-    def wait_until(self, states: Iterable[InstanceState | str], timeout_s: float | None = None) -> InstanceState:
+    def wait_until(
+        self, states: InstanceState | str | Iterable[InstanceState | str], timeout_s: float | None = None
+    ) -> InstanceState:
         """Wait until its state is one of `states`, or it has ended, and return its state.
 
         Without `timeout_s` it waits as long as the node answers.

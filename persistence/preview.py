@@ -46,7 +46,7 @@ def to_json(data: bytes) -> object:
 
 
 def _load(data: bytes) -> object:
-    tag = data[0] if data else -1
+    tag = data[:1]
     try:
         if tag == PICKLE:
             return _PlainUnpickler(io.BytesIO(data)).load()

@@ -22,10 +22,10 @@ import msgspec
 from placet.persistence.errors import ValueNotEncodable, ValueNotLoadable
 from placet.persistence.type_name import qualified_name, type_name
 
-PICKLE: Final = 0x80
-CLOUDPICKLE: Final = ord("c")
-JSON: Final = ord("j")
-MSGPACK: Final = ord("m")
+PICKLE: Final = b"\x80"
+CLOUDPICKLE: Final = b"c"
+JSON: Final = b"j"
+MSGPACK: Final = b"m"
 VERSION: Final = bytes(sys.version_info[:2])  # cloudpickled code of another version can crash the interpreter
 CLOUD_HEADER: Final = 3  # bytes before the pickle: tag and version
 
@@ -85,17 +85,17 @@ def _encode_by_value(value: object, plain: bytes, cause: Exception | None) -> by
         raise ValueNotEncodable(qualified_name(type(value)), f"{type(reason).__name__}: {reason}") from error
     if data == plain:
         return plain  # only a text that says __main__
-    return b"c" + VERSION + data
+    return CLOUDPICKLE + VERSION + data
 
 
 def encode_json(value: object) -> bytes:
     """Return a value as JSON, readable by any program. Raises `ValueNotEncodable`."""
-    return b"j" + _by_msgspec(msgspec.json.encode, value)
+    return JSON + _by_msgspec(msgspec.json.encode, value)
 
 
 def encode_msgpack(value: object) -> bytes:
     """Return a value as msgpack, readable by any program. Raises `ValueNotEncodable`."""
-    return b"m" + _by_msgspec(msgspec.msgpack.encode, value)
+    return MSGPACK + _by_msgspec(msgspec.msgpack.encode, value)
 
 
 ENCODERS: Mapping[str, Callable[[object], bytes]] = {
@@ -118,7 +118,7 @@ def decode(data: bytes) -> object:
 
     Runs the code of the value's type, so only for data of this engine's own store or of sealed transport.
     """
-    tag = data[0] if data else -1
+    tag = data[:1]
     try:
         if tag == PICKLE:
             return pickle.loads(data)
@@ -134,11 +134,11 @@ def decode(data: bytes) -> object:
 
 
 def _stored_type(data: bytes) -> str:
-    return type_name(data[CLOUD_HEADER:] if data[:1] == b"c" else data)
+    return type_name(data[CLOUD_HEADER:] if data[:1] == CLOUDPICKLE else data)
 
 
-def _refusal(tag: int, data: bytes) -> str:
+def _refusal(tag: bytes, data: bytes) -> str:
     if tag == CLOUDPICKLE and len(data) > CLOUD_HEADER:
         here = f"{VERSION[0]}.{VERSION[1]}"
         return f"it holds code of Python {data[1]}.{data[2]}, this is {here}"
-    return f"its codec {data[:1]!r} is unknown"
+    return f"its codec {tag!r} is unknown"

@@ -18,15 +18,18 @@ JoinKey: TypeAlias = Hashable  # text, a number, bytes, None or a tuple of such:
 _Queue: TypeAlias = int | OrderedDict[int, None]  # tokens of one key, oldest first; or a lone one
 _EMPTY: OrderedDict[int, None] = OrderedDict()
 _NO_TOKEN: Final = 1 << 64  # no token is as young
+MOST_NESTED: Final = 100  # tuples within tuples of a join key: what compares them nests as deep
 _SIMPLE = (str, int, float, bytes, bool, type(None))
 
 
-def checked_key(value: object) -> JoinKey:
-    """Return a join key as it is. Raises `TypeError` for one whose equality is up to user code."""
+def checked_key(value: object, depth: int = MOST_NESTED) -> JoinKey:
+    """Return a join key as it is. Raises `TypeError` for one whose equality is up to user code, or too deep."""
     if type(value) in _SIMPLE:
         return value
     if type(value) is tuple:
-        return tuple(checked_key(part) for part in cast("tuple[object, ...]", value))
+        if not depth:
+            raise TypeError(f"a join key is a tuple of tuples at most {MOST_NESTED} deep")
+        return tuple([checked_key(part, depth - 1) for part in cast("tuple[object, ...]", value)])
     raise TypeError(f"a join key is text, a number, bytes, None or a tuple of such, not {type(value).__name__}")
 
 

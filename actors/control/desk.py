@@ -101,7 +101,7 @@ class ControlDesk:
             "problem": engine.problem,
             "commits": engine.commits,
             "firings": engine.fired,
-            "queued": engine.inbox.qsize() + engine.kernel.queued,
+            "queued": engine.inbox.qsize() + engine.kernel.mail.waiting,
             "waiting_for_slots": engine.kernel.slots.queued,
             "tasks_offered": client.reader.tasks_offered(),
             "committed_at": engine.committed_at,

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from placet.actors.copies.entries import Copy
-from placet.actors.delays import OF_A_TOKEN
 from placet.actors.interventions import end
 from placet.actors.lifecycle import TERMINAL, Intent
 from placet.actors.messages import Import
 from placet.actors.records import Phase
 from placet.actors.schedule import wait_again
-from placet.actors.services import Waking
+from placet.actors.services import WakingServices
+from placet.actors.timers import OF_A_TOKEN
 from placet.actors.turn import Turn
 from placet.actors.waking import wake
 from placet.actors.workflow import WorkflowActor
@@ -22,7 +22,7 @@ from placet.persistence.history import RecordKind, decode_record, encode_record
 from placet.persistence.keys import HISTORY, pack_id
 
 
-def bring_in(root: bytes, message: Import, turn: Turn, services: Waking) -> WorkflowActor:
+def bring_in(root: bytes, message: Import, turn: Turn, services: WakingServices) -> WorkflowActor:
     """Make an instance out of an exported one. Raises `StoreDamaged` where the header is missing."""
     first = services.history + len(turn.log)
     copy = Copy(

@@ -88,7 +88,7 @@ def _header(copy: Copy, value: bytes) -> bytes:
 def _firing(copy: Copy, value: bytes) -> bytes:
     firing = decode_firing(value)
     firing.link = 0  # the header has it
-    firing.child = None  # which is that of the original
+    firing.heard = None  # which is that of the original
     firing.failures = tuple(_failure(copy, failure) for failure in firing.failures)
     firing.since, firing.due = copy.past(firing.since), copy.to_come(firing.due)
     firing.chosen = copy.past(firing.chosen) if firing.chosen else 0.0
@@ -120,7 +120,7 @@ def _request(copy: Copy, value: bytes) -> bytes | None:
 
 
 def _parked(copy: Copy, value: bytes) -> bytes | None:
-    """Return a message that was set aside, for the copy.
+    """Return a message that was parked, for the copy.
 
     That the engine of the original had started again does not concern it, nor does what children said to the original.
     """

@@ -76,6 +76,8 @@ class EachItem:
     def __call__(self, piece: Piece, context: Context) -> Gathered:
         """Return what came of the items. Raises what the handler raised first, with a note which item it was."""
         gathered = Gathered([], [], [])
+        if self.takes_context:
+            context.heartbeat()
         for number, item in enumerate(piece.items, piece.first):
             own = self._context(context, number) if self.takes_context else None
             keywords = {} if own is None else {"context": own}
@@ -269,6 +271,8 @@ class Foreman:
             starts = pieces_of(start, plan, self._width * PIECES_A_WORKER, self._pieces.new_root())
         except BaseException as error:  # decoding and encoding run the code of users' types
             return failed(start, failure_of(error, start.attempt))
+        if pulse is not None:
+            pulse.put_off()  # the items of other firings may come first
         answers = self._pieces.run(starts, lambda: self._stopped, pulse)
         return withdrawn(start) if len(answers) < len(starts) else joined(start, answers)
 

@@ -132,6 +132,8 @@ class WorkerProcess:
         errand = errand_of(start)
         if pulse is not None:
             pulse.put_off()  # the worker may have to import the handler first
+            for _ in received(self._line[0]) if self._line else ():
+                pass  # left by handlers that nobody listened to: a full line would lose that this one begins
         outcome: Outcome | None = None
         if code.digest in self._known:
             outcome = self._awaited(executor.submit(carry_out, code.digest, None, errand), start, pulse)

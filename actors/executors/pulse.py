@@ -34,7 +34,7 @@ class Pulse:
         self._pause_s = pause_s
         self._passed_s = -inf
         self._held: bytes | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def beat(self, progress: bytes | None) -> None:
         """Take a sign of life. Raises `AttemptOver`."""

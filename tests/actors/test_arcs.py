@@ -1,6 +1,7 @@
 """What each kind of arc, join keys, capacities, delays and deadlines mean: seen from outside, in virtual time."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -134,6 +135,23 @@ def test_a_join_takes_tokens_with_equal_keys_and_the_oldest_first() -> None:
     detail = driver.history()[-1].detail
     assert isinstance(detail, dict)
     assert detail["join"] == "no tokens with equal join keys"
+
+
+def nested(depth: int) -> object:
+    key: object = "a"
+    for _ in range(depth):
+        key = (key,)
+    return key
+
+
+def test_a_key_of_tuples_within_tuples_is_taken_to_a_depth() -> None:
+    driver = Driver(joined(lambda value: nested(value[1])))
+    driver.spawn(driver.workflows[0], {"left": [("a", 100)], "right": [("b", 100)]})
+    assert driver.state() is InstanceState.COMPLETED
+    driver = Driver(joined(lambda value: nested(value[1])))
+    driver.spawn(driver.workflows[0], {"left": [("a", 100_000)], "right": []})
+    (incident,) = driver.view().incidents
+    assert "at most 100 deep" in incident.failures[-1].message
 
 
 def test_a_key_whose_equality_is_up_to_user_code_is_an_incident() -> None:
@@ -304,7 +322,9 @@ class Nonsense:
         return self.answer  # type: ignore[return-value]  # that is the point
 
 
-@pytest.mark.parametrize("answer", [float("nan"), float("inf"), -1.0, "soon", SystemExit(3), ValueError("broken")])
+@pytest.mark.parametrize(
+    "answer", [float("nan"), float("inf"), -1.0, Decimal("0.5"), "soon", SystemExit(3), ValueError("broken")]
+)
 def test_a_retry_policy_that_answers_nonsense_has_given_up(answer: object) -> None:
     workflow = Workflow("policy")
     begin, done = workflow.places("begin done")

@@ -28,6 +28,7 @@ from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import OUTBOX
 from placet.testing.probes import Probe, probed
 from tests.actors.driver import Driver, done
+from tests.actors.marks import needs_source
 from tests.actors.test_calls import CHILD, called, fulfil, only_type, orders, raises
 from tests.actors.test_copies import bring, exported
 
@@ -230,11 +231,11 @@ def test_troubles_are_told_once_whatever_crashes_in_between() -> None:
     assert states(driver) == [S.INCIDENT, S.INCIDENT]
     driver.crash()
     driver.rest()
-    assert (states(driver), driver.firing().child) == ([S.INCIDENT, S.INCIDENT], Condition(1, S.INCIDENT))
+    assert (states(driver), driver.firing().heard) == ([S.INCIDENT, S.INCIDENT], Condition(1, S.INCIDENT))
     driver.receipt(RetryIncident(instance=CHILD, by="eva", incident=2))
     driver.crash()
     driver.rest()
-    assert (states(driver), driver.firing().child) == ([S.RUNNING, S.RUNNING], Condition(2, None))
+    assert (states(driver), driver.firing().heard) == ([S.RUNNING, S.RUNNING], Condition(2, None))
 
 
 def test_news_of_a_child_that_was_set_aside_does_not_come_after_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,12 +244,12 @@ def test_news_of_a_child_that_was_set_aside_does_not_come_after_later_ones(monke
     driver.fail(driver.taken())
     driver.rest()
     (incident,) = driver.view().incidents
-    assert (incident.kind, incident.about, driver.firing().child) == (IncidentKind.MESSAGE, "the message Trouble", None)
+    assert (incident.kind, incident.about, driver.firing().heard) == (IncidentKind.MESSAGE, "the message Trouble", None)
     faulty.is_on = False
     driver.receipt(RetryIncident(instance=CHILD, by="eva", incident=2))
-    assert (states(driver), driver.firing().child) == ([S.INCIDENT, S.RUNNING], Condition(2, None))
+    assert (states(driver), driver.firing().heard) == ([S.INCIDENT, S.RUNNING], Condition(2, None))
     driver.receipt(RetryIncident(instance="one", by="eva", incident=incident.number))
-    assert (states(driver), driver.firing().child) == ([S.RUNNING, S.RUNNING], Condition(2, None))
+    assert (states(driver), driver.firing().heard) == ([S.RUNNING, S.RUNNING], Condition(2, None))
 
 
 def test_news_of_the_child_of_an_earlier_attempt_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,9 +263,10 @@ def test_news_of_the_child_of_an_earlier_attempt_changes_nothing(monkeypatch: py
     assert driver.view().firings[0].child == f"{CHILD}.2"
     faulty.is_on = False
     driver.receipt(RetryIncident(instance="one", by="eva", incident=incident.number))
-    assert (driver.state(), driver.firing().child) == (S.RUNNING, None)
+    assert (driver.state(), driver.firing().heard) == (S.RUNNING, None)
 
 
+@needs_source
 def test_a_child_whose_actors_cannot_be_brought_back_is_told_of(probe: Probe) -> None:
     driver = called(orders(fulfil()))
     start = driver.taken()
@@ -349,7 +351,7 @@ def test_a_copy_forgets_the_troubles_of_the_child_and_whom_it_told() -> None:
     driver = with_incident()
     bring(driver, exported(driver))
     bring(driver, exported(driver, CHILD), "three")
-    assert (driver.phase("two"), driver.firing("two").child) == (Phase.READY, None)
+    assert (driver.phase("two"), driver.firing("two").heard) == (Phase.READY, None)
     assert (driver.image("three").header.told, driver.image("three").header.caller) == (None, None)
     driver.receipt(Resume(instance="two", by="eva"))
     assert (driver.state("two"), driver.view("two").firings[0].child) == (S.RUNNING, "two/fulfil.2.2")

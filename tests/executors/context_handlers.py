@@ -155,3 +155,12 @@ def beat_and_die(_value: object, context: Context) -> object:
 
 def beat_wrongly(value: object, context: Context) -> None:
     context.heartbeat(value)
+
+
+def given_back(value: object) -> object:
+    return value
+
+
+def hang_on(_value: object, context: Context) -> None:
+    """Give no sign of life, for longer than any test waits."""
+    threading.Event().wait(600.0 * context.attempt)

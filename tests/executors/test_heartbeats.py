@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
+from typing import cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from placet import Context, Instance, Retry, Runtime, Workflow
 from placet.actors.errors import AttemptOver
 from placet.actors.executors import pulse as pulses
 from placet.actors.executors.pulse import Pulse
+from tests.endtoend.processes import until
 from tests.executors.context_handlers import (
     beat_and_die,
     beat_items_then_hang,
@@ -22,6 +24,8 @@ from tests.executors.context_handlers import (
     beat_then_hang_async,
     beat_until_over,
     beat_wrongly,
+    given_back,
+    hang_on,
 )
 from tests.executors.flows import PATIENCE_S, failure
 
@@ -36,9 +40,10 @@ def watched(
     heartbeat_s: float | None = 1.0,
     timeout_s: float | None = None,
     retry: Retry | None = AGAIN,
+    name: str = "watched",
 ) -> Workflow:
     """Return a workflow of one step whose handler must give signs of life."""
-    workflow = Workflow("watched")
+    workflow = Workflow(name)
     start, done = workflow.places("start done")
     workflow.transition(
         start >> done, "step", handler=handler, run=run, heartbeat_s=heartbeat_s, timeout_s=timeout_s, retry=retry
@@ -96,12 +101,16 @@ def test_an_attempt_that_gives_signs_of_life_runs_on(run: str, tmp_path: Path) -
         assert failures(instance) == []
 
 
-def test_a_list_whose_items_give_signs_of_life_runs_on(tmp_path: Path) -> None:
-    workflow = watched(beat_on, "parallel_threads", heartbeat_s=1.0)
-    with Runtime(tmp_path / "state", [workflow]) as runtime:
+@pytest.mark.parametrize("run", ["parallel", "parallel_threads"])
+def test_a_list_whose_items_give_signs_of_life_runs_on(run: str, tmp_path: Path) -> None:
+    workflow = watched(beat_on, run, heartbeat_s=1.0)
+    first = watched(beat_on, run, heartbeat_s=None, name="first")  # by which workers have imported the handler
+    with Runtime(tmp_path / "state", [workflow, first], processes=1) as runtime:
+        assert done(runtime.spawn(first, {"start": [[0.0]]})) == [[0]]
         instance = runtime.spawn(workflow, {"start": [[0.5, 2.5]]})
         (counts,) = done(instance)
         assert isinstance(counts, list)
+        assert len(cast("list[object]", counts)) == 2
         assert failures(instance) == []
 
 
@@ -127,8 +136,7 @@ def test_a_handler_in_an_instance_that_is_cancelled_is_told(run: str, tmp_path: 
     path = tmp_path / "over"
     with Runtime(tmp_path / "state", [workflow]) as runtime:
         instance = runtime.spawn(workflow, {"start": [str(path)]})
-        while not instance.view().firings[0].beat_at:
-            instance.wait_until(["running"], PATIENCE_S)
+        until(lambda: instance.view().firings[0].beat_at, "a sign of life")
         instance.cancel(by="eva")
         assert instance.wait_until(["cancelled"], PATIENCE_S) == "cancelled"
         assert path.read_text(encoding="utf-8") == "its instance is being cancelled"
@@ -173,8 +181,8 @@ def test_people_see_how_far_it_has_come(run: str, tmp_path: Path) -> None:
     workflow = watched(beat_until_over, run, heartbeat_s=None, timeout_s=PATIENCE_S, retry=None)
     with Runtime(tmp_path / "state", [workflow]) as runtime:
         instance = runtime.spawn(workflow, {"start": [str(tmp_path / "over")]})
-        while not (view := instance.view().firings[0]).beat_at:
-            instance.wait_until(["running"], PATIENCE_S)
+        until(lambda: instance.view().firings[0].beat_at, "a sign of life")
+        view = instance.view().firings[0]
         assert (view.progress, view.attempt) == ("on", 1)
         text = shown()
         assert ('  progress: "on"\n' in text, ", last heard " in text) == (True, True), text
@@ -253,3 +261,44 @@ def test_the_end_of_an_attempt_is_told_with_the_next_sign_of_life(clock: Clock) 
     pulse.end("it has had its time")
     with pytest.raises(AttemptOver, match="it has had its time; nothing it returns counts"):
         pulse.beat(None)
+
+
+def beat_each(item: int, context: Context) -> int:
+    """Give signs of life for longer than silence is allowed."""
+    for _ in range(3):
+        Event().wait(0.1)
+        context.heartbeat()
+    return item
+
+
+def test_a_list_whose_items_wait_behind_anothers_is_not_silent(tmp_path: Path) -> None:
+    workflow = watched(beat_each, "parallel_threads", heartbeat_s=0.5, retry=None)
+    lists = [list(range(16)) for _ in range(3)]
+    with Runtime(tmp_path / "state", [workflow], threads=2) as runtime:
+        instance = runtime.spawn(workflow, {"start": lists})
+        assert done(instance) == lists
+
+
+def test_a_hanging_handler_is_noticed_after_many_to_whom_nobody_listened(tmp_path: Path) -> None:
+    count = 400  # more beginnings than the line of a worker holds
+    workflow = Workflow("many")
+    todo, ready, end = workflow.places("todo ready end")
+    workflow.transition(todo >> ready, "plain", handler=given_back, run="process")
+    workflow.transition(ready * count >> end, "hang", handler=hang_on, run="process", heartbeat_s=0.5)
+    with Runtime(tmp_path / "state", [workflow], processes=1) as runtime:
+        instance = runtime.spawn(workflow, {todo: list(range(count))})
+        assert failure(instance)[0] == "HeartbeatLost"
+
+
+def test_a_sign_of_life_out_of_a_signal_handler_waits_for_none_that_is_being_given() -> None:
+    given: list[bytes | None] = []
+
+    def pass_on(progress: bytes | None) -> bool:
+        if progress == b"outer":
+            pulse.beat(b"inner")  # as if a signal came now
+        given.append(progress)
+        return True
+
+    pulse = Pulse(pass_on, 0.0)
+    pulse.beat(b"outer")
+    assert given == [b"inner", b"outer"]

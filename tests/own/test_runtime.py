@@ -18,6 +18,7 @@ from placet import (
     WrongType,
 )
 from placet.testing import Rehearsal
+from tests.endtoend.processes import until
 from tests.own.cast import Add, Counter, Do, Elsewhere, End, LaterCounter, Player, Total
 from tests.runtime.workflows import WAIT_S, Gate
 
@@ -127,9 +128,7 @@ def test_a_program_watches_an_actor_and_stops_one(tmp_path: Path) -> None:
         ended = Terminated(id="c1", state="cancelled", reason="c1 is cancelled")
         assert told.result(WAIT_S) == ended
         assert runtime.actor("c1", Counter).watch().result(WAIT_S) == ended
-        while not player.state_values().get("heard"):
-            player.ask(Do("sent_by"), timeout_s=WAIT_S)
-        assert player.state_values()["heard"] == [ended]
+        assert until(lambda: player.state_values().get("heard"), "the end is heard of") == [ended]
 
 
 def test_a_timer_of_a_runtime_rings(tmp_path: Path) -> None:

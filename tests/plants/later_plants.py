@@ -120,7 +120,7 @@ LATER_PLANTS: tuple[Plant, ...] = (
     plant(
         "loss hidden by a stop",
         "a clean stop while an instance is being read makes the losses of the crash before it uncounted",
-        ("actors/kernel.py", "isinstance(message, Recover)]:", "isinstance(message, Recover) and not message.root]:"),
+        ("actors/kernel.py", "for root in untold(self.mail):", "for root in untold(()):"),
         about=100,
     ),
     plant(

@@ -40,7 +40,7 @@ PLANTS: tuple[Plant, ...] = (
             "actors/kernel.py",
             "        self._memory.put_to_sleep(self._now)\n",
             "        self._memory.put_to_sleep(self._now)\n"
-            "        if spent >= budget and self._mail.ready and not self._held:\n"
+            "        if spent >= budget and self.mail.ready and not self._held:\n"
             "            self._held = self._pending\n"
             "            return batch\n",
         ),

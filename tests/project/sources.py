@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("petri", "persistence", "supervision", "actors", "net")  # in the order in which they may import
 FACADE = "src/placet"
 PRODUCT = (*PARTS, FACADE)
-EVERYTHING = (*PRODUCT, "tests", "benchmarks", "examples")
+EVERYTHING = (*PRODUCT, "tests", "benchmarks", "examples", "setup.py")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _LAYOUT = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT, tokenize.ENDMARKER}
@@ -35,8 +35,8 @@ class Source:
 
 
 def python_files(folder: str) -> list[Path]:
-    """Return the Python files below a folder, links not followed, so that each file comes once."""
-    found: list[Path] = []
+    """Return the Python files below a folder, links not followed, so that each file comes once; a file is itself."""
+    found = [ROOT / folder] if (ROOT / folder).is_file() else []
     for path in sorted((ROOT / folder).iterdir()) if (ROOT / folder).is_dir() else []:
         if path.is_symlink():
             continue

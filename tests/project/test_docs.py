@@ -5,12 +5,18 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+import typer
 
+from benchmarks.catalogue import NAMES
 from placet.actors.lifecycle import MOVES, InstanceState
+from placet.cli.commands import app
+from placet.persistence import keys
+from placet.persistence.history import RecordKind
 from tests.project.sources import FACADE, PARTS, ROOT, sources
 
 DOCS = ROOT / "docs"
@@ -73,6 +79,13 @@ def test_the_table_of_states_is_that_of_the_code() -> None:
     assert match[1] == states_table()
 
 
+def test_every_prefix_of_a_key_has_a_row() -> None:
+    laid_out = re.findall(r'^[\w ]+: +b"(\w|\\xff)"', keys.__doc__ or "", flags=re.MULTILINE)
+    rows = re.findall(r"^\| `(\w|0xFF)\b", page("architecture.md"), flags=re.MULTILINE)
+    assert laid_out
+    assert sorted(rows) == sorted(prefix.replace(r"\xff", "0xFF") for prefix in laid_out)
+
+
 def test_every_file_that_the_architecture_names_exists() -> None:
     named = set(re.findall(r"`((?:[\w/]+/)?\w+\.py)`", page("architecture.md")))
     folders = [ROOT, *(ROOT / part for part in PARTS), ROOT / FACADE]
@@ -84,6 +97,45 @@ def test_the_architecture_names_every_file_of_the_layers() -> None:
     text = page("architecture.md")
     files = [source.path for source in sources(*PARTS) if not source.path.endswith("__init__.py")]
     assert not [path for path in files if not re.search(rf"\b{re.escape(Path(path).name)}\b", text)]
+
+
+# -- operations -------------------------------------------------------------------------------------------------
+
+
+def rows(text: str, heading: str) -> list[str]:
+    """Return the first cells of the table that begins with `heading`, without backquotes."""
+    _, _, rest = text.partition(f"\n{heading}\n")
+    table, _, _ = rest.partition("\n\n")
+    return [line.split("|")[1].strip(" `") for line in table.splitlines()[1:]]
+
+
+def test_the_table_of_history_has_every_kind_of_record() -> None:
+    assert rows(page("operations.md"), "| kind | meaning |") == [kind.value for kind in RecordKind]
+
+
+def commands(group: typer.Typer, before: str = "") -> Iterator[str]:
+    """Yield what every command of a group is called by: `run`, `token list`."""
+    for command in group.registered_commands:
+        yield before + str(command.name or getattr(command.callback, "__name__", ""))
+    for inner in group.registered_groups:
+        assert inner.typer_instance is not None
+        yield from commands(inner.typer_instance, f"{before}{inner.name} " if isinstance(inner.name, str) else before)
+
+
+def test_every_command_is_named() -> None:
+    text = page("operations.md")
+    names = sorted(commands(app))
+    assert {"run", "unclaim", "token list", "trace generate"} <= set(names)
+    assert not [name for name in names if not re.search(rf"\bplacet {name}\b|`{name.split()[-1]}`", text)]
+
+
+# -- benchmarks -------------------------------------------------------------------------------------------------
+
+
+def test_the_tables_of_figures_and_limits_have_all_that_is_measured() -> None:
+    text = page("benchmarks.md")
+    cells = rows(text, "| figure | what | held against |") + rows(text, "| figure | what |")
+    assert sorted(name.strip("` ") for cell in cells for name in cell.split(",")) == sorted(NAMES)
 
 
 # -- pages to follow step by step -------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ EXAMPLES: dict[PlacetError, int] = {
     command.WrongUsage("quick needs tokens in start", "give them with --input JSON"): USAGE,
     command.BadFile("w.py", "invalid syntax", "mend it", 3): USAGE,
     command.BadJson("--input", "a comma is missing", 1, 13): USAGE,
-    NotWritten("No space left on device"): USAGE,
+    NotWritten("No space left on device"): ENDED,
     Interrupted(15): USAGE,
     NetError("it has no name", "give it one", "w.json", "$"): USAGE,
     TraceError("it has no tasks", "add one", "t.json", "$"): USAGE,

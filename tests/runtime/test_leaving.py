@@ -1,12 +1,15 @@
 """Programs that leave without closing their runtime, and processes forked beside one."""
 
 from pathlib import Path
+from threading import Event
 
-from tests.endtoend.processes import finished
+from placet import ActorHandle, Runtime, Workflow
+from tests.endtoend.processes import finished, until
+from tests.runtime.workflows import WAIT_S
 
 FORGETFUL = """
 import os, sys, threading
-from placet import Runtime, Workflow
+from placet import ActorHandle, Runtime, Workflow
 
 forgetful = Workflow("forgetful")
 start, end = forgetful.places("start end")
@@ -83,3 +86,35 @@ def test_an_impatient_interrupt_does_not_take_the_store_from_an_engine_that_goes
     (tmp_path / "impatient.py").write_text(IMPATIENT)
     code, out, err = finished(["impatient.py"], cwd=tmp_path)
     assert (code, out.splitlines(), err) == (0, ["interrupted False", "store_in_use", "stopped "], "")
+
+
+def test_a_result_that_came_counts_at_a_clean_stop_though_its_instance_is_still_being_read(tmp_path: Path) -> None:
+    workflow, begun, go_on = Workflow("large"), Event(), Event()
+    heap, start, end, aside = workflow.places("heap start end aside")
+
+    def never(_value: object) -> bool:
+        if go_on.is_set():
+            Event().wait(0.0001)  # for each token: reading them all takes a second or two
+        return False
+
+    workflow.transition(heap >> aside, "never", handler=str, guard=never)
+    calls: list[int] = []
+
+    @workflow.transition(start >> end)
+    def work(value: int) -> int:
+        calls.append(value)
+        begun.set()
+        go_on.wait(WAIT_S)
+        return value
+
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        runtime.spawn(workflow, {heap: list(range(11_000)), start: [1]}, id="one")
+        assert begun.wait(WAIT_S)
+        place = runtime.find("one/heap")
+        assert isinstance(place, ActorHandle)
+        place.sleep()  # and its instance with it: reading it takes many portions
+        go_on.set()
+        until(lambda: not runtime.running() or None, "the handler returns")
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        assert runtime.instance("one").marking()["end"] == [1]
+    assert calls == [1]

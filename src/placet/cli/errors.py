@@ -25,6 +25,7 @@ EXIT_CODES: Mapping[str, int] = {
     "copy_failed": ENDED,
     "busy": ENDED,
     "machine_limit": ENDED,
+    "not_written": ENDED,
     "timeout": TIMED_OUT,
     "internal": INTERNAL,
 }

@@ -9,7 +9,7 @@ import typer
 
 from placet.actors.errors import OwnError
 from placet.cli.commands import app
-from placet.cli.errors import BROKEN_PIPE, ENDED, INTERNAL, SIGNALLED, MachineLimit, WrongUsage, error_face, exit_code
+from placet.cli.errors import BROKEN_PIPE, ENDED, SIGNALLED, MachineLimit, WrongUsage, error_face, exit_code
 from placet.cli.output import (
     NobodyReads,
     NotWritten,
@@ -52,7 +52,7 @@ def _ended(given: list[str], *, debug: bool, is_json: bool) -> int:
         return BROKEN_PIPE
     except NotWritten as error:
         forget_stdout()
-        return _failed(error, ENDED, debug=debug, is_json=False)
+        return _failed(error, exit_code(error), debug=debug, is_json=False)
     except PlacetError as error:
         return _failed(error, exit_code(error), debug=debug, is_json=is_json)
     except KeyboardInterrupt:
@@ -60,7 +60,7 @@ def _ended(given: list[str], *, debug: bool, is_json: bool) -> int:
         return SIGNALLED + signal.SIGINT
     except Exception as error:  # a bug of ours: still one line, and a code of its own
         told = _told(error)
-        code = INTERNAL if isinstance(told, OwnError) else ENDED
+        code = exit_code(told)
         if code == ENDED:
             forget_stdout()
         return _failed(told, code, debug=debug, is_json=is_json)

@@ -16,6 +16,7 @@ from placet.actors.marker_file import marked
 from placet.actors.reader import StateReader
 from placet.actors.stamp import Stamp, decode_stamp
 from placet.cli.errors import COMPLETED
+from placet.cli.faces import Face
 from placet.cli.opened import opened
 from placet.cli.output import say, say_json
 from placet.cli.text import duration, moment, size
@@ -25,11 +26,9 @@ from placet.persistence.lock import owner
 from placet.persistence.probe import probe
 from placet.petri.errors import PlacetError
 
-PATIENCE_S = 5.0
+PATIENCE_S = 5.0  # within which an engine must say how it is, here and to `placet top`
 LITTLE_BYTES = 1 << 20
 HUNG_AFTER_S = 0.3  # user code in the kernel that is still there after so long is shown
-
-Face = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,9 @@ def _offered(where: Where, wanted: Wanted) -> Generator[TaskView]:
     """Yield what is offered, each when it is asked for where the state is on this host."""
     if where.node:
         with where.connected() as client:
-            yield from client.tasks(wanted.role, wanted.assignee, wanted.transition, wanted.id)
+            yield from client.tasks(
+                role=wanted.role, assignee=wanted.assignee, transition=wanted.transition, instance=wanted.id
+            )
         return
     with opened(where.state) as store:
         reader = StateReader(store)

@@ -13,13 +13,14 @@ from placet.actors.control.request import StatusRequest
 from placet.actors.errors import EngineSilent, EngineStopped
 from placet.actors.reader import StateReader
 from placet.cli.errors import COMPLETED, SIGNALLED
+from placet.cli.faces import Face
 from placet.cli.opened import opened
 from placet.cli.output import is_terminal, say, say_json
 from placet.cli.signals import Interrupted, Signals
-from placet.cli.top_view import Face, Glance, face_of, lines_of
+from placet.cli.status import PATIENCE_S
+from placet.cli.top_view import Glance, face_of, lines_of
 from placet.persistence.lock import owner
 
-PATIENCE_S = 5.0
 COUNTING_SHARE = 0.1  # at most so much of the time goes into counting instances: there may be millions
 
 

@@ -4,7 +4,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from placet.cli.top_view import Face, Section, sections_of, summary_of
+from placet.cli.faces import Face
+from placet.cli.top_view import Section, sections_of, summary_of
 from placet.petri.errors import printable
 
 

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from placet.cli.faces import Face
 from placet.cli.progress import per_second
 from placet.cli.text import columns, duration
 
 SHOWN_RUNNING = 12
 SHOWN_SLOWEST = 8
-
-Face = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,6 @@ from placet.petri.reading import workflow_of
 from placet.petri.workflow import Workflow
 from placet.repeated_key import KeyRepeated, load_json
 
-SUFFIX = ".net.json"
-
 _LACKS = re.compile(r"Object missing required field (`[^`]*`)")
 _MANY = re.compile(r"Object contains unknown field (`[^`]*`)")
 

@@ -23,7 +23,7 @@ from placet.persistence.history import Record
 from placet.persistence.keys import CHANNEL, OUTBOX, address_key, split_channel
 from placet.petri.calling import entries_of
 from placet.petri.plan import Plan, TransitionPlan
-from placet.testing.errors import require
+from placet.testing.errors import require, required
 from placet.testing.image import Image, told, value_of
 
 if TYPE_CHECKING:
@@ -67,11 +67,9 @@ class Calls:
 
     def first_tokens(self, child: Image) -> list[tuple[int, bytes]]:
         """Return (place, b"") for each token that the call of a child gave it."""
-        caller, plan = child.header.caller, self._plan(child)
-        found = self.find(caller.instance) if caller else None
-        require(found is not None, "a child has a parent", child.header.instance)
-        assert found is not None
-        assert caller is not None
+        caller = required(child.header.caller, "a child has a parent", child.header.instance)
+        found = required(self.find(caller.instance), "a child has a parent", child.header.instance)
+        plan = self._plan(child)
         transition = self._transition(found, caller)
         names = (transition.called.entries if transition.called else ()) or entries_of(plan)
         arcs = zip(transition.arguments, names, strict=True)
@@ -84,9 +82,7 @@ class Calls:
         caller = image.header.caller
         if caller is None:
             return
-        found = self.find(caller.instance)
-        require(found is not None, "a child has a parent", image.header.instance)
-        assert found is not None
+        found = required(self.find(caller.instance), "a child has a parent", image.header.instance)
         waiting = found[1].firings.get(caller.number)
         waits = waiting is not None and waiting.phase is Phase.CALLED and waiting.attempt == caller.attempt
         require(waits or image.is_over, "a parent waits for its child", f"{image.header.instance} has {waiting}")
@@ -115,9 +111,9 @@ class Calls:
             return
         on_the_way = [*self._tidings(parent, firing, self.under_way()), *self._tidings(parent, firing, _parked(parent))]
         last = max(on_the_way, key=lambda one: one.order, default=None)
-        seen = firing.child.order if firing.child is not None else 0
+        seen = firing.heard.order if firing.heard is not None else 0
         there = last is not None and last.order > seen and last.state is trouble(child)
-        what = f"{parent.header.instance} {firing.child}, {child.header.instance} is {child.header.state}"
+        what = f"{parent.header.instance} {firing.heard}, {child.header.instance} is {child.header.state}"
         require(there, "a parent knows of its child's trouble", f"{what}: {on_the_way}")
 
     def _tidings(self, parent: Image, firing: Firing, messages: Iterable[object]) -> Iterator[Condition]:
@@ -136,7 +132,7 @@ class Calls:
                     is_deaf = image.root in deaf or any(self._tidings(image, firing, _parked(image)))
                     if found is None or found[1].is_over or is_deaf:
                         continue
-                    what = f"{image.header.instance} {firing.child}, {found[1].header.instance}"
+                    what = f"{image.header.instance} {firing.heard}, {found[1].header.instance}"
                     same = told(firing) is trouble(found[1])
                     require(same, "at rest a parent's view of its child is true", f"{what} is {found[1].header.state}")
 
@@ -153,7 +149,7 @@ class Calls:
         )
 
     def _is_answered(self, parent: Image, firing: Firing) -> bool:
-        """Return whether the answer to a call is on its way, or has been set aside."""
+        """Return whether the answer to a call is on its way, or has been parked."""
         key = (parent.header.instance, firing.number, firing.attempt)
         return any(
             isinstance(one, Return) and (one.instance, one.number, one.attempt) == key

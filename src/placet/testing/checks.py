@@ -23,7 +23,7 @@ from placet.petri.plan import Plan, TransitionPlan, forget_callees, make_plan, s
 from placet.testing.beats import Beats
 from placet.testing.calls import Calls
 from placet.testing.copies import Copies, ends_of_copied
-from placet.testing.errors import require
+from placet.testing.errors import require, required
 from placet.testing.functions import TagGuard, World
 from placet.testing.image import Image, Outlook, outlook_of, read_image, value_of
 from placet.testing.ledger import InstanceLedger, open_sums
@@ -32,6 +32,21 @@ from placet.testing.watches import check_watches, pair
 
 ROOT_BYTES = 10
 MOST_LOSSES = 6  # three, and three alone, as promised: not as the code under test has it
+FAULTS_OF_ACTORS = {"placet.testing.probes.ActorFault"}
+FAILURES_OF_HANDLERS = {
+    qualified_name(MapError),  # people put tokens where maps have pieces
+    "TimedOut",
+    "HeartbeatLost",
+    "DeadlinePassed",
+    "StateConflict",
+    NOT_CALLED,
+    CHILD_FAILED,
+    CHILD_CANCELLED,
+    WRONG_RESULT,
+    "placet.testing.functions.Misfortune",
+    "placet.testing.functions.HopelessMisfortune",
+    "placet.petri.errors.OutputError",
+}
 AttemptKey = tuple[bytes, int, int]  # (root, firing number, attempt)
 
 
@@ -80,11 +95,11 @@ class Checks:
         digest = image.header.net
         plan = self._plans.get(digest)
         if plan is None:
-            stored = self.view.get(net_key(digest))
-            require(stored is not None, "the net is stored with its first instance", image.header.instance)
+            found = self.view.get(net_key(digest))
+            stored = required(found, "the net is stored with its first instance", image.header.instance)
             definition = self.definitions.get(image.header.workflow)
             behaviours: Mapping[str, Behaviour] = definition.behaviours if definition else {}
-            planned = make_plan(decode_stored_net(stored or b"").net, behaviours)
+            planned = make_plan(decode_stored_net(stored).net, behaviours)
             plan = self._plans[digest] = forget_callees(planned, self.definitions)
         return plan
 
@@ -103,11 +118,8 @@ class Checks:
         roots = sorted({key[:ROOT_BYTES] for key, _ in writes if key[:1] == LIVE})
         before = {root: self.images.get(root) for root in roots}
         for root in roots:
-            image = read_image(self.view, root)
-            require(image is not None, "an instance keeps its header", root.hex())
-            if image is not None:
-                self.images[root] = image
-                self._outlooks.pop(root, None)
+            self.images[root] = required(read_image(self.view, root), "an instance keeps its header", root.hex())
+            self._outlooks.pop(root, None)
         self._read_history(writes)
         for root in roots:
             self._check(root, before[root])
@@ -178,7 +190,7 @@ class Checks:
         """A firing becomes an incident when its policy gives up, not before."""
         account = ledger.firing(firing.number)
         last = firing.failures[-1]
-        if firing.phase is not Phase.INCIDENT or last.type not in _OF_HANDLERS:
+        if firing.phase is not Phase.INCIDENT or last.type not in FAILURES_OF_HANDLERS:
             return
         behaviour = plan.transitions[firing.transition].behaviour
         policy = behaviour.retry if behaviour else None
@@ -191,10 +203,7 @@ class Checks:
 
     def _check(self, root: bytes, before: Image | None) -> None:
         image = self.images[root]
-        ledger = self.ledgers.get(root)
-        require(ledger is not None, "every instance has a history", image.header.instance)
-        if ledger is None:
-            return
+        ledger = required(self.ledgers.get(root), "every instance has a history", image.header.instance)
         plan = self.plan(image)
         if ledger.sums is None:
             ledger.sums = open_sums(place_invariants(plan), self._first_tokens(image))
@@ -223,12 +232,12 @@ class Checks:
     def _check_reasons(self, image: Image) -> None:
         """Only users' functions and planted faults fail here: anything else is an error of the engine's own."""
         for parked in image.parked:
-            require(parked.failure.type in _OF_ACTORS, "no faults but planted ones", parked.failure.traceback)
+            require(parked.failure.type in FAULTS_OF_ACTORS, "no faults but planted ones", parked.failure.traceback)
             self._excuse(decode_message(parked.message))
         failures = [incident.failure for incident in image.guard_incidents]
         failures += [failure for firing in image.firings.values() for failure in firing.failures]
         for failure in failures:
-            known = failure.type in _OF_HANDLERS or failure.type in _OF_ACTORS or failure.type == "Lost"
+            known = failure.type in FAILURES_OF_HANDLERS or failure.type in FAULTS_OF_ACTORS or failure.type == "Lost"
             require(known, "no failures but users' own", failure.traceback)
 
     def _check_firing(self, image: Image, firing: Firing, ledger: InstanceLedger, plan: Plan) -> None:
@@ -250,8 +259,8 @@ class Checks:
         require(firing.failed == account.failed, "P2: failures are counted", f"{what}: {firing.failed}, {account}")
         require(firing.losses == account.losses, "P2: losses are counted", f"{what}: {firing.losses}, {account}")
         require(firing.number not in ledger.fired, "P2: a firing counts once", f"{what} goes on after it fired")
-        may_run = firing.phase not in (Phase.READY, Phase.RUNNING, Phase.SUSPECT)
-        require(firing.losses < MOST_LOSSES or may_run, "P2: no crash loop", f"{what}: lost {firing.losses} times")
+        is_at_rest = firing.phase not in (Phase.READY, Phase.RUNNING, Phase.SUSPECT)
+        require(firing.losses < MOST_LOSSES or is_at_rest, "P2: no crash loop", f"{what}: lost {firing.losses} times")
 
     def _check_keys(self, image: Image, firing: Firing, transition: TransitionPlan, what: str) -> None:
         """Tokens of keyed inputs have equal keys."""
@@ -284,7 +293,7 @@ class Checks:
         require(set(image.delays) <= everywhere, "arrivals are forgotten with their tokens", image.header.instance)
 
     def _excuse(self, message: KernelMessage) -> None:
-        """A message set aside in an instance, where people can see it, need not arrive."""
+        """A message parked in an instance, where people can see it, need not arrive."""
         if isinstance(message, Undelivered):
             self.set_aside.add(message.target)
         elif isinstance(message, Intervention):
@@ -387,20 +396,3 @@ class Checks:
             counted = kinds.count("fired")
             require(counted <= len(ledger.fired), "P2: a firing counts once", root.hex())
             require(is_cut or counted == len(ledger.fired), "P2: a firing counts once", root.hex())
-
-
-_OF_ACTORS = {"placet.testing.probes.ActorFault"}
-_OF_HANDLERS = {
-    qualified_name(MapError),  # people put tokens where maps have pieces
-    "TimedOut",
-    "HeartbeatLost",
-    "DeadlinePassed",
-    "StateConflict",
-    NOT_CALLED,
-    CHILD_FAILED,
-    CHILD_CANCELLED,
-    WRONG_RESULT,
-    "placet.testing.functions.Misfortune",
-    "placet.testing.functions.HopelessMisfortune",
-    "placet.petri.errors.OutputError",
-}

@@ -1,7 +1,11 @@
 """What simulations and rehearsals raise: a promise found broken, or a test that asks for what cannot be."""
 
+from typing import TypeVar
+
 from placet.actors.errors import UnknownWorkflow
 from placet.petri.errors import PlacetError
+
+T = TypeVar("T")
 
 
 class Violation(PlacetError):
@@ -22,6 +26,13 @@ def require(condition: object, invariant: str, detail: object) -> None:
     """Raise `Violation` unless `condition` holds."""
     if not condition:
         raise Violation(invariant, str(detail))
+
+
+def required(value: T | None, invariant: str, detail: object) -> T:
+    """Return `value`. Raises `Violation` if it is None."""
+    if value is None:
+        raise Violation(invariant, str(detail))
+    return value
 
 
 class InsideHandler(PlacetError):

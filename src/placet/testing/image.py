@@ -108,7 +108,7 @@ class Image:
 
 def told(firing: Firing) -> InstanceState | None:
     """Return what a firing knows of the trouble of its child."""
-    return firing.child.state if firing.child is not None else None
+    return firing.heard.state if firing.heard is not None else None
 
 
 def read_image(view: View, root: bytes) -> Image | None:

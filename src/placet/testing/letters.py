@@ -125,7 +125,7 @@ class Letters:
     def check_end(self, instances: set[str], excused: set[str], deaf: set[bytes], accepted: Counter[str]) -> None:
         """What was sent with results that counted has arrived, once, or somebody knows; all else has not.
 
-        `excused` has the ids of targets that a sender was told of, and the reasons given in messages set aside, `deaf`
+        `excused` has the ids of targets that a sender was told of, and the reasons given in parked messages, `deaf`
         the roots of senders that had ended and could not be told.
         """
         for key, done in self.written.items():

@@ -154,7 +154,7 @@ class ProbedKernel(Kernel):
 
     def waiting_messages(self) -> list[Handled]:
         """Return what is queued, by mailbox."""
-        return [*self._mail, *self._parcels]
+        return [*self.mail, *self._parcels]
 
     def broken(self) -> set[bytes]:
         """Return the instances whose actors could not be brought back."""

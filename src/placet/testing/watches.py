@@ -31,7 +31,7 @@ def check_watches(calls: Calls, letters: Letters, excused: set[str], deaf: set[b
 
 
 def pair(watcher: str, target: str) -> str:
-    """Return how a message about one watching another is named among those that are set aside."""
+    """Return how a message about one watching another is named among those that are parked."""
     return f"{watcher} watches {target}"
 
 
