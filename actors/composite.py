@@ -276,8 +276,7 @@ class CompositeActor:
         marker.enter(self.workflow.mark, transition.path, self.workflow.services.slots.accompanied)
         try:
             delay_s = policy.delay_s(firing.failed, failure.types, firing.number)
-            answer: object = delay_s  # which a policy in user code may have wrong
-            if answer is not None and not (isinstance(answer, float | int) and 0.0 <= answer < inf):
+            if not _is_answer(delay_s):
                 raise ValueError(f"the retry policy said to wait {delay_s!r} seconds")
         except BaseException as error:  # a policy may be user code, which may raise anything
             broken = failure_of(error, firing.attempt, turn.now)
@@ -442,6 +441,11 @@ class CompositeActor:
 def note_failure(firing: Firing, failure: Failure) -> None:
     """Keep a failure with its firing; of many, the last."""
     firing.failures = (*firing.failures, failure)[-KEPT_FAILURES:]
+
+
+def _is_answer(value: object) -> bool:
+    """Return whether a retry policy may answer this; one of a user may return anything, whatever it is annotated with."""
+    return value is None or (isinstance(value, float | int) and 0.0 <= value < inf)
 
 
 def _youngest(firing: Firing) -> int:
