@@ -444,7 +444,7 @@ def note_failure(firing: Firing, failure: Failure) -> None:
 
 
 def _is_answer(value: object) -> bool:
-    """Return whether a retry policy may answer this; one of a user may return anything, whatever it is annotated with."""
+    """Return whether a retry policy may answer this: a user's may return anything, whatever its annotations say."""
     return value is None or (isinstance(value, float | int) and 0.0 <= value < inf)
 
 
