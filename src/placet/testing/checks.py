@@ -66,6 +66,7 @@ class Checks:
     released: set[AttemptKey] = field(default_factory=set[AttemptKey])  # starts handed to an executor
     doomed: set[AttemptKey] = field(default_factory=set[AttemptKey])  # lost in a crash, and not yet counted so
     spared: set[AttemptKey] = field(default_factory=set[AttemptKey])  # ended by a clean stop: never to be counted
+    forgiven: set[AttemptKey] = field(default_factory=set[AttemptKey])  # lost, and not told: counted or not
     visiting: bool = False
     history: int = 0  # newest record of all
     trimmed: set[int] = field(default_factory=set[int])  # records that were deleted
@@ -164,8 +165,9 @@ class Checks:
             self.doomed.discard(key)
         elif record.kind == "lost":
             require(key not in self.spared, "a clean stop counts nothing", record)
-            require(key in self.doomed, "P2: only what a crash interrupted is lost", record)
+            require(key in self.doomed | self.forgiven, "P2: only what a crash interrupted is lost", record)
             self.doomed.discard(key)
+            self.forgiven.discard(key)
         elif record.kind == "incident" and record.firing in image.firings:
             if any(parked.firing == record.firing for parked in image.parked):
                 self.doomed.discard(key)  # its result came before its loss was known, and could not be counted
@@ -356,16 +358,18 @@ class Checks:
         """The engine ended: what ran must be counted as lost."""
         running = self.running()
         self.spared &= running
-        self.doomed = (self.doomed | running) - self.spared
+        self.forgiven &= running
+        self.doomed = (self.doomed | running) - self.spared - self.forgiven
 
     def stopped(self) -> None:
         """The engine ended cleanly: nothing may be counted as lost.
 
-        Where an instance could not even be told of an earlier crash, that crash is forgiven with the rest.
+        Where an instance could not even be told of an earlier crash, that crash may be forgiven with the rest.
         """
         deaf = {root for root, image in self.images.items() if any(one.kind == "Recover" for one in image.parked)}
-        self.doomed = {key for key in self.doomed if key[0] not in deaf}
-        self.spared |= self.running() - self.doomed
+        self.forgiven |= {key for key in self.doomed if key[0] in deaf}
+        self.spared |= self.running() - self.doomed - self.forgiven
+        self.doomed -= self.forgiven
 
     def check_letters(self) -> None:
         """What instances sent to each other has arrived, once, whichever engine they live in."""
