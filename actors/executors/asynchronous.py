@@ -79,16 +79,7 @@ class AsyncExecutor:
         now = monotonic_s()
         with self._lock:
             begun = list(self._begun.values())
-        return [
-            RunningHandler(
-                instance=call.start.instance,
-                transition=call.start.transition.path,
-                number=call.start.number,
-                attempt=call.start.attempt,
-                since_s=now - call.at,
-            )
-            for call in sorted(begun, key=lambda call: call.at)
-        ]
+        return [RunningHandler.of(call.start, now - call.at) for call in sorted(begun, key=lambda call: call.at)]
 
     def submit(self, starts: Sequence[Start]) -> None:
         """Hand firings to the loop."""

@@ -31,6 +31,17 @@ class RunningHandler:
     attempt: int
     since_s: float  # how long it has run
 
+    @classmethod
+    def of(cls, start: Start, since_s: float) -> "RunningHandler":
+        """Return the handler of a start that has run for `since_s`."""
+        return cls(
+            instance=start.instance,
+            transition=start.transition.path,
+            number=start.number,
+            attempt=start.attempt,
+            since_s=since_s,
+        )
+
 
 class Workplace(Protocol):
     """Where one thread of a pool has its handlers run."""

@@ -131,13 +131,7 @@ class ThreadExecutor:
         with self._lock:
             begun = list(self._begun.values())
         return [
-            RunningHandler(
-                instance=one.start.instance,
-                transition=one.start.transition.path,
-                number=one.start.number,
-                attempt=one.start.attempt,
-                since_s=now - one.at_s,
-            )
+            RunningHandler.of(one.start, now - one.at_s)
             for one in sorted(begun, key=lambda one: one.at_s)
             if one.start.transition.executor == executor
         ]
