@@ -10,7 +10,7 @@ from placet.actors.clock import monotonic_s
 from placet.actors.durations import Durations
 from placet.actors.effects import Expire, ExpireReason, Start
 from placet.actors.executors.answer import awaited, failed, timed_out, withdrawn
-from placet.actors.executors.base import Load, Post, RunningHandler
+from placet.actors.executors.base import Load, Post, RunningHandler, running_handler
 from placet.actors.executors.event_loop import EventLoop
 from placet.actors.executors.pulse import Pulse, is_overdue, pulse_of
 from placet.actors.executors.thread import CLOSED, Key
@@ -79,7 +79,7 @@ class AsyncExecutor:
         now = monotonic_s()
         with self._lock:
             begun = list(self._begun.values())
-        return [RunningHandler.of(call.start, now - call.at) for call in sorted(begun, key=lambda call: call.at)]
+        return [running_handler(call.start, now - call.at) for call in sorted(begun, key=lambda call: call.at)]
 
     def submit(self, starts: Sequence[Start]) -> None:
         """Hand firings to the loop."""

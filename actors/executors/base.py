@@ -31,16 +31,16 @@ class RunningHandler:
     attempt: int
     since_s: float  # how long it has run
 
-    @classmethod
-    def of(cls, start: Start, since_s: float) -> "RunningHandler":
-        """Return the handler of a start that has run for `since_s`."""
-        return cls(
-            instance=start.instance,
-            transition=start.transition.path,
-            number=start.number,
-            attempt=start.attempt,
-            since_s=since_s,
-        )
+
+def running_handler(start: Start, since_s: float) -> RunningHandler:
+    """Return what runs for a start that began `since_s` ago."""
+    return RunningHandler(
+        instance=start.instance,
+        transition=start.transition.path,
+        number=start.number,
+        attempt=start.attempt,
+        since_s=since_s,
+    )
 
 
 class Workplace(Protocol):

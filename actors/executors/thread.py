@@ -16,7 +16,7 @@ from placet.actors.clock import monotonic_s
 from placet.actors.durations import Durations
 from placet.actors.effects import Expire, ExpireReason, Start
 from placet.actors.executors.answer import answered, timed_out, withdrawn
-from placet.actors.executors.base import Load, Post, RunningHandler, Workplace
+from placet.actors.executors.base import Load, Post, RunningHandler, Workplace, running_handler
 from placet.actors.executors.pulse import Pulse, is_overdue, pulse_of
 from placet.actors.messages import ExecutorMessage, Failed
 from placet.actors.notes import unheard
@@ -131,7 +131,7 @@ class ThreadExecutor:
         with self._lock:
             begun = list(self._begun.values())
         return [
-            RunningHandler.of(one.start, now - one.at_s)
+            running_handler(one.start, now - one.at_s)
             for one in sorted(begun, key=lambda one: one.at_s)
             if one.start.transition.executor == executor
         ]
