@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from placet.actors.carrier import Seat
 from placet.actors.catalog import Catalog, is_same
 from placet.actors.control.desk import ControlDesk
 from placet.actors.control.server import ControlServer
@@ -40,6 +41,7 @@ class EmbeddedEngine:
         limit_bytes: int,
         control: bool,
         check: bool,
+        seat: Seat | None = None,
     ) -> None:
         if limit_bytes <= 0:
             raise ValueError(f"limit_bytes must be > 0, got {limit_bytes}")
@@ -61,7 +63,7 @@ class EmbeddedEngine:
             undo.callback(self._let_go, marker.close)
             record_options(state.store, self._catalog, self.digests.values())
             unknown = load_stored(state.store, self._catalog, LoadingGuard(path))
-            engine = self._engine = self._make_engine(state.store, marker, bounds)
+            engine = self._engine = self._make_engine(state.store, marker, bounds, seat)
             self.client = EngineClient(engine, state.store, self._catalog.definitions, unknown)
             undo.callback(self.client.close)
             self._control = ControlServer(path, ControlDesk(self.client).answer) if control else None
@@ -88,8 +90,8 @@ class EmbeddedEngine:
             with self._closing:
                 self._undo.close()
 
-    def _make_engine(self, store: Store, marker: MarkerFile, bounds: Bounds) -> Engine:
-        engine = Engine(store, self._catalog, marker)
+    def _make_engine(self, store: Store, marker: MarkerFile, bounds: Bounds, seat: Seat | None) -> Engine:
+        engine = Engine(store, self._catalog, marker, seat=seat)
         found = marker.found()
         if found is not None:
             suspects = engine.kernel.suspects

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from placet.actors.answers import Answer
+from placet.actors.carrier import Carrier, Seat
 from placet.actors.catalog import Catalog
 from placet.actors.clock import EngineClock, wall_s
 from placet.actors.collecting import relax, restore
@@ -80,11 +81,15 @@ T = TypeVar("T")
 class Engine:
     """Runs a kernel until told to stop. Safe to be used from any thread."""
 
-    def __init__(self, store: Store, catalog: Catalog, marker: Marker | None = None) -> None:
+    def __init__(
+        self, store: Store, catalog: Catalog, marker: Marker | None = None, *, seat: Seat | None = None
+    ) -> None:
         self.store = store
-        self.kernel = Kernel(store, catalog, marker)
+        self.kernel = Kernel(store, catalog, marker, shards=None if seat is None else seat.shards)
+        self._carrier: Carrier | None = None if seat is None else seat.carrier
         self.clock = EngineClock(self.kernel.stamp)
         self.inbox: Inbox = SimpleQueue()
+        self._orders: SimpleQueue[Callable[[Kernel], None]] = SimpleQueue()
         self.executors: dict[str, Executor] = {}
         self.durations = Durations()  # of handlers
         self.health = Health.STARTING
@@ -137,6 +142,11 @@ class Engine:
         if self.health in OVER:
             self._refuse_all()
         return future
+
+    def order(self, act: Callable[[Kernel], None]) -> None:
+        """Have `act` called with the kernel on the engine's own thread, between two batches; it must not raise."""
+        self._orders.put(act)
+        self.inbox.put(_Wake.WAKE)
 
     def outlive(self, future: "Future[T]") -> "Future[T]":
         """See to it that a future somebody waits for ends with the engine at the latest."""
@@ -214,6 +224,8 @@ class Engine:
     def _cycle(self) -> None:
         for name, executor in self.executors.items():
             self.kernel.set_capacity(name, executor.capacity())
+        while not self._orders.empty():
+            self._orders.get_nowait()(self.kernel)
         self._settle(self._run())
 
     def _run(self) -> Batch:
@@ -283,6 +295,8 @@ class Engine:
             self.changes.tell(change.instance, change)
         for step in batch.progress:
             self.steps.tell(step.instance, step)
+        if self._carrier is not None and (batch.parcels or batch.acknowledgements):
+            self._carrier.carry(batch.parcels, batch.acknowledgements)
 
     def _wind_down(self) -> None:
         """Choose nothing more, count what still comes within the grace, and mark the stop as clean."""

@@ -15,6 +15,7 @@ import msgspec
 from placet.actors.actor_handle import ActorHandle
 from placet.actors.answers import Answer, Receipt, RefusalCode, Refused, Spawned
 from placet.actors.arguments import check_state, check_text, chosen_id
+from placet.actors.carrier import Seat
 from placet.actors.catalog import is_same
 from placet.actors.copies.backup import BackedUp, backup
 from placet.actors.copies.export import Exported
@@ -80,10 +81,17 @@ class Runtime:
         check: bool = False,
     ) -> None:
         bounds = Bounds(threads=threads, processes=processes, concurrency=concurrency)
-        self.path = Path(path).absolute()  # wherever the process goes from here
-        self._embedded = EmbeddedEngine(
-            self.path, workflows, bounds, grace_s=grace_s, limit_bytes=limit_bytes, control=control, check=check
+        whole = Path(path).absolute()  # wherever the process goes from here
+        self._take(
+            whole,
+            EmbeddedEngine(
+                whole, workflows, bounds, grace_s=grace_s, limit_bytes=limit_bytes, control=control, check=check
+            ),
         )
+
+    def _take(self, path: Path, embedded: EmbeddedEngine) -> None:
+        self.path = path
+        self._embedded = embedded
         self._client = self._embedded.client
         self.unknown = self._client.unknown
         atexit.register(self.close)  # a program that forgets to close must not look like one that crashed
@@ -345,3 +353,16 @@ class Runtime:
 def client_of(runtime: Runtime) -> EngineClient:
     """Return what a runtime asks its engine through: for Placet's own commands, desks and tests, not for users."""
     return runtime._client  # pyright: ignore[reportPrivateUsage]  a friend of the class: users have no business with it
+
+
+def seated(
+    path: Path, workflows: Iterable[Definable], seat: Seat, *, threads: int = 64, grace_s: float = 5.0
+) -> Runtime:
+    """Return a runtime with a seat among other engines: for the engines of a node, not for users."""
+    bounds = Bounds(threads=threads, processes=0, concurrency=1_000)
+    made = Runtime.__new__(Runtime)
+    embedded = EmbeddedEngine(
+        path, workflows, bounds, grace_s=grace_s, limit_bytes=LIMIT_BYTES, control=True, check=False, seat=seat
+    )
+    made._take(path, embedded)  # pyright: ignore[reportPrivateUsage] - of this module
+    return made

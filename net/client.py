@@ -1,14 +1,16 @@
-"""A client of a node: the verbs of `Runtime`, against an engine in another process."""
+"""A client of nodes: the verbs of `Runtime`, against engines in other processes."""
 
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from placet.actors.answers import Receipt
 from placet.actors.arguments import check_state, check_text, chosen_id
+from placet.actors.errors import NotFound
 from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.spawning import Definable, Tokens
@@ -18,7 +20,7 @@ from placet.net.address import NetAddress, parse_address
 from placet.net.answer import InstanceFound, Listed, Offers
 from placet.net.courier import Courier
 from placet.net.errors import NodeUnreachable
-from placet.net.keyring import load_keyring
+from placet.net.keyring import Keyring, load_keyring
 from placet.net.node_client import NodeClient
 from placet.net.plain import check_plain
 from placet.net.preflight import PATIENCE_S, knock
@@ -30,23 +32,27 @@ from placet.petri.expression import PlaceRef
 def connect(address: str, *, key_file: str | os.PathLike[str], timeout_s: float = PATIENCE_S) -> "Client":
     """Return a client of the node at `address`, such as `127.0.0.1:1900`, once it has answered.
 
-    `key_file` is the node's, or a copy. Raises within `timeout_s`: `WrongKey`, `NodeUnreachable`, `KeyUnusable` and
-    `BadAddress`.
+    Of a cluster any nodes will do, such as `10.0.0.1:1900,10.0.0.2:1900`: the first that answers tells of the others.
+    `key_file` is a node's, or a copy. Raises within `timeout_s` for each address: `WrongKey`, `NodeUnreachable`,
+    `KeyUnusable` and `BadAddress`.
     """
-    return Client(parse_address(address), os.fspath(key_file), timeout_s)
+    nodes = [parse_address(one.strip()) for one in check_text("an address", address).split(",")]
+    return Client(nodes, os.fspath(key_file), timeout_s)
 
 
 class Client:
-    """Speaks with one node; safe to use from any thread. Use it as a context manager, or call `close`.
+    """Speaks with a node, or a cluster of them; safe to use from any thread.
 
-    A request without `timeout_s` waits 30 s. When the node's engine dies, what was asked is asked again of the next.
+    Use it as a context manager, or call `close`. A request without `timeout_s` waits 30 s. When an engine dies, what
+    it was asked is asked again of the next.
     """
 
-    def __init__(self, node: NetAddress, key_file: str, timeout_s: float) -> None:
+    def __init__(self, nodes: Sequence[NetAddress], key_file: str, timeout_s: float) -> None:
         keyring = load_keyring(key_file)
-        knock(node, keyring, key_file, timeout_s)
-        self._courier = Courier(NetAddress(host=_own_host(node), port=0), node, keyring)
-        self._node = NodeClient(node, self._courier)
+        first = _first_that_answers(nodes, keyring, key_file, timeout_s)
+        others = [node for node in nodes if node != first]
+        self._courier = Courier(NetAddress(host=_own_host(first), port=0), [first, *others], keyring)
+        self._node = NodeClient(", ".join(str(node) for node in nodes), self._courier)
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +87,15 @@ class Client:
 
         Raises `NotFound`, `BadRequest` and `WaitTimeout`.
         """
-        request = FindRequest(address=check_text("an address", address))
-        found = self._node.ask(request, InstanceFound, address.partition("/")[0], timeout_s)
+        parts = check_text("an address", address).split("/")
+        for count in range(len(parts), 1, -1):  # children of calls have ids with a `/`, and a place of their own
+            with suppress(NotFound):
+                return self._found("/".join(parts[:count]), address, timeout_s)
+        return self._found(parts[0], address, timeout_s)
+
+    def _found(self, instance: str, address: str, timeout_s: float | None) -> RemoteInstance:
+        request = FindRequest(instance=instance, address=address)
+        found = self._node.ask(request, InstanceFound, instance, timeout_s)
         return RemoteInstance(self._node, found.instance)
 
     def instance(self, id: str, timeout_s: float | None = None) -> RemoteInstance:
@@ -94,7 +107,8 @@ class Client:
     ) -> Iterator[InstanceSummary]:
         """Yield a summary of every instance, or of those in one state. Raises `BadRequest` and `WaitTimeout`."""
         wanted = None if state is None else check_state(state)
-        return iter(self._node.ask(ListRequest(state=wanted), Listed, "", timeout_s).instances)
+        found = self._node.ask_all(ListRequest(state=wanted), Listed, "", timeout_s)
+        return (summary for listed in found for summary in listed.instances)
 
     def tasks(
         self,
@@ -107,7 +121,9 @@ class Client:
     ) -> Iterator[TaskView]:
         """Yield what is offered to people, as `Runtime.tasks` does. Raises `NotFound` and `WaitTimeout`."""
         request = TasksRequest(role=role, assignee=assignee, transition=transition, instance=instance)
-        return iter(self._node.ask(request, Offers, instance or "", timeout_s).tasks)
+        if instance is not None:
+            return iter(self._node.ask(request, Offers, instance, timeout_s).tasks)
+        return (task for offers in self._node.ask_all(request, Offers, "", timeout_s) for task in offers.tasks)
 
     def tell(self, address: str, message: Intervention, timeout_s: float | None = None) -> Receipt:
         """Send an intervention to an instance; see `Instance.tell`. It has its effect once, however often it is sent.
@@ -129,6 +145,19 @@ def _plain_tokens(tokens: Tokens) -> dict[str, list[object]]:
             check_plain(value)
         plain[name] = list(values)
     return plain
+
+
+def _first_that_answers(nodes: Sequence[NetAddress], keyring: Keyring, key_file: str, timeout_s: float) -> NetAddress:
+    """Return the first node that takes the key. Raises what the last one said."""
+    for number, node in enumerate(nodes, 1):
+        try:
+            knock(node, keyring, key_file, timeout_s)
+        except NodeUnreachable:
+            if number == len(nodes):
+                raise
+        else:
+            return node
+    raise AssertionError("there is at least one node")
 
 
 def _own_host(node: NetAddress) -> str:

@@ -1,29 +1,33 @@
-"""A client's thread: carries requests to the engine of a node and answers back, through the death of an engine too.
+"""A client's thread: carries requests to the engines of a cluster and answers back, through the death of one too.
 
-Answers are matched by number. When the node has another engine than the one a request was sent to, the request is
-sent again: every request may be, see `request.py`.
+Answers are matched by number. A request is sent to the engine that owns the shard it is about, or to one by name; when
+that engine is another than the one it was sent to, it is sent again: every request may be, see `request.py`.
 """
 
 import itertools
 import os
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import TypeAlias
 
 from placet.actors.clock import monotonic_s
 from placet.net.address import NetAddress
 from placet.net.errors import NodeUnreachable
 from placet.net.keyring import Keyring
-from placet.net.messages import Answers, Ask, Asks, EngineAt, FindEngine, Peer, Told
+from placet.net.messages import Answers, Ask, Asks, EngineAt, FindEngines, Peer, Told, Whereabouts
 from placet.net.outbox import Done, Outbox
 from placet.net.thespian_adapter import ClientPort
 
-LOOK_AGAIN_S = 1.0  # how often the node is asked whether its engine is still the same, while answers are due
-FIND_AGAIN_S = 0.1  # and while it has none
+LOOK_AGAIN_S = 1.0  # how often a node is asked where the engines are, while answers are due
+FIND_AGAIN_S = 0.1  # and while one that is needed is missing
 SEND_S = 60.0  # an attempt to send a request ends after so long
 QUIET_S = 3_600.0
+Target: TypeAlias = int | str  # the engine that owns a shard, or the one with a name
+Sent: TypeAlias = tuple[str, Ask]  # the incarnation of the engine it is sent to, and what
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,48 +35,61 @@ class Pending:
     """A request that is not answered."""
 
     ask: Ask
+    target: Target
     answer: Future[bytes]
-    sent_to: str = ""  # the engine it is on its way to, or lies with
+    sent_to: str = ""  # incarnation of the engine it is on its way to, or lies with
     may_have_arrived: bool = False  # while False, nothing can have come of it
 
 
 class Courier:
-    """Carries requests of any thread; call `close` in the end."""
+    """Carries requests of any thread; call `close` in the end. `nodes` are asked in turn until one answers."""
 
-    def __init__(self, at: NetAddress, node: NetAddress, keyring: Keyring) -> None:
-        self._node = node
+    def __init__(self, at: NetAddress, nodes: Sequence[NetAddress], keyring: Keyring) -> None:
+        self._name = ", ".join(str(node) for node in nodes)
         self._pid = os.getpid()
         self._numbers = itertools.count(1)
-        self._submitted: SimpleQueue[Pending] = SimpleQueue()
+        self._submitted: SimpleQueue[Pending | Future[tuple[str, ...]]] = SimpleQueue()
         self._pending: dict[int, Pending] = {}  # by number; of the thread alone
-        self._outbox: Outbox[Ask] = Outbox(self._transmit, self._lost)
-        self._engine: Peer | None = None
-        self._incarnation = ""  # of the engine
-        self._looked_s = -QUIET_S  # when the node was asked last
+        self._curious: list[Future[tuple[str, ...]]] = []  # who waits for the names of all engines
+        self._outbox: Outbox[Sent] = Outbox(self._transmit, self._lost)
+        self._where: Whereabouts | None = None
+        self._doubted: set[str] = set()  # incarnations that something did not reach
+        self._is_missing = True  # an engine that is needed has no place that is known
+        self._looked_s = -QUIET_S  # when a node was asked last
         self._closing = threading.Event()
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
         try:
-            self._port = ClientPort(at, node, keyring, self._woken)
+            self._port = ClientPort(at, nodes, keyring, self._woken)
         except OSError as error:
             self._close_pipe()
-            raise NodeUnreachable(str(node), f"this host cannot listen at {at}: {error.strerror}") from error
+            raise NodeUnreachable(self._name, f"this host cannot listen at {at}: {error.strerror}") from error
+        self._nodes: list[Peer] = list(self._port.nodes)
         self._thread = threading.Thread(target=self._main, name="placet-client", daemon=True)
         self._thread.start()
 
     # -- from other threads ----------------------------------------------------------------------------------------
 
-    def ask(self, line: bytes) -> Pending:
+    def ask(self, line: bytes, target: Target) -> Pending:
         """Send a request; `answer` of what is returned gets the line of the answer. Raises `NodeUnreachable`."""
+        pending = Pending(ask=Ask(number=next(self._numbers), line=line), target=target, answer=Future())
+        self._submit(pending)
+        return pending
+
+    def engines(self) -> "Future[tuple[str, ...]]":
+        """Ask for the names of all engines that own something. Raises `NodeUnreachable`."""
+        names: Future[tuple[str, ...]] = Future()
+        self._submit(names)
+        return names
+
+    def _submit(self, asked: "Pending | Future[tuple[str, ...]]") -> None:
         if os.getpid() != self._pid:
-            raise NodeUnreachable(str(self._node), "this process was forked from the one that connected; connect here")
-        pending = Pending(ask=Ask(number=next(self._numbers), line=line), answer=Future())
-        self._submitted.put(pending)
+            raise NodeUnreachable(self._name, "this process was forked from the one that connected; connect here")
+        self._submitted.put(asked)
         self._rouse()
         if self._closing.is_set():
             self._refuse_all()
-        return pending
 
     def close(self) -> None:
         """End the thread; requests that are not answered get an error. Closing twice is harmless."""
@@ -104,74 +121,120 @@ class Courier:
             self._refuse_all()
 
     def _patience_s(self) -> float:
-        return max(0.01, self._looked_s + self._pause_s() - monotonic_s()) if self._pending else QUIET_S
+        is_waiting = self._pending or self._curious
+        return max(0.01, self._looked_s + self._pause_s() - monotonic_s()) if is_waiting else QUIET_S
 
     def _pause_s(self) -> float:
-        return FIND_AGAIN_S if self._engine is None else LOOK_AGAIN_S
+        return FIND_AGAIN_S if self._is_missing else LOOK_AGAIN_S
 
     def _take_over(self) -> None:
         with suppress(BlockingIOError):
             os.read(self._woken, 1 << 16)
         with suppress(Empty):
             while True:
-                pending = self._submitted.get_nowait()
-                self._pending[pending.ask.number] = pending
-                self._send(pending)
+                asked = self._submitted.get_nowait()
+                if isinstance(asked, Pending):
+                    self._pending[asked.ask.number] = asked
+                    self._send(asked)
+                else:
+                    self._curious.append(asked)
+                    self._is_missing = True  # those that are known may not be all any more
 
     def _look(self) -> None:
-        """Ask the node for its engine when there is a reason to."""
+        """Ask a node for the engines when there is a reason to."""
         for pending in [one for one in self._pending.values() if one.answer.done()]:  # nobody waits any more
             del self._pending[pending.ask.number]
-        if self._pending and monotonic_s() >= self._looked_s + self._pause_s():
+        self._curious = [one for one in self._curious if not one.done()]
+        if (self._pending or self._curious) and monotonic_s() >= self._looked_s + self._pause_s():
             self._looked_s = monotonic_s()
-            self._port.send(self._port.node, FindEngine(), self._node_asked, LOOK_AGAIN_S)
+            node = self._nodes[0]
+            self._port.send(node, FindEngines(), lambda is_through: self._node_asked(node, is_through), LOOK_AGAIN_S)
 
-    def _node_asked(self, is_through: bool) -> None:
+    def _node_asked(self, node: Peer, is_through: bool) -> None:
         if not is_through:
-            self._engine = None
+            self._is_missing = True
+            if self._nodes[0] is node:  # the next one is asked; this one again when it is its turn
+                self._nodes.append(self._nodes.pop(0))
+
+    def _engine_for(self, target: Target) -> EngineAt | None:
+        if self._where is None:
+            return None
+        name = target if isinstance(target, str) else self._where.owners[target]
+        at = self._where.engines.get(name)
+        return None if at is None or at.incarnation in self._doubted else at
 
     def _send(self, pending: Pending) -> None:
-        if self._engine is not None and pending.sent_to != self._incarnation:
-            pending.sent_to = self._incarnation
+        at = self._engine_for(pending.target)
+        if at is None:
+            self._is_missing = True
+        elif pending.sent_to != at.incarnation:
+            pending.sent_to = at.incarnation
             pending.may_have_arrived = True
-            self._outbox.put(self._engine, pending.ask, len(pending.ask.line))
+            self._outbox.put(at.peer, (at.incarnation, pending.ask), len(pending.ask.line))
 
-    def _transmit(self, engine: Peer, asks: tuple[Ask, ...], done: Done) -> None:
-        self._port.send(engine, Asks(asks=asks), done, SEND_S)
+    def _transmit(self, engine: Peer, sent: tuple[Sent, ...], done: Done) -> None:
+        self._port.send(engine, Asks(asks=tuple(ask for _, ask in sent)), done, SEND_S)
 
-    def _lost(self, asks: tuple[Ask, ...]) -> None:
-        """They did not get through: send them again once the node has said where to."""
-        for ask in asks:
+    def _lost(self, sent: tuple[Sent, ...]) -> None:
+        """They did not get through: send them again once a node has said where to."""
+        for incarnation, ask in sent:
             pending = self._pending.get(ask.number)
-            if pending is not None and pending.sent_to == self._incarnation:
-                pending.sent_to = ""
-                self._engine = None
+            if pending is not None and pending.sent_to == incarnation:
+                self._doubted.add(incarnation)
+                self._send_anew(pending)
+
+    def _send_anew(self, pending: Pending) -> None:
+        """Send it once a node has said where to."""
+        pending.sent_to = ""
+        self._is_missing = True
 
     def _handle(self, message: object | None) -> None:
         match message:
             case Answers():
                 for told in message.told:
                     self._answered(told)
-            case EngineAt():
-                self._engine = message.engine
-                if message.engine is not None:
-                    self._incarnation = message.incarnation
-                    for pending in self._pending.values():
-                        self._send(pending)
+            case Whereabouts():
+                self._found(message)
             case _:
                 pass
 
+    def _found(self, where: Whereabouts) -> None:
+        self._where = where
+        self._doubted.clear()
+        self._is_missing = False
+        for node in where.nodes:
+            if str(node) not in {str(known) for known in self._nodes}:
+                self._nodes.append(node)
+        for pending in self._pending.values():
+            self._send(pending)
+        names = {name for name in where.owners if name}
+        if names:
+            for waiting in self._curious:
+                with suppress(InvalidStateError):  # who asked has given up
+                    waiting.set_result(tuple(sorted(names)))
+            self._curious.clear()
+        elif self._curious:
+            self._is_missing = True
+
     def _answered(self, told: Told) -> None:
-        pending = self._pending.pop(told.number, None)
-        if pending is not None:
-            with suppress(InvalidStateError):  # who asked has given up
-                pending.answer.set_result(told.line)
+        pending = self._pending.get(told.number)
+        if pending is None:
+            return
+        if told.is_elsewhere:
+            self._send_anew(pending)
+            return
+        del self._pending[told.number]
+        with suppress(InvalidStateError):  # who asked has given up
+            pending.answer.set_result(told.line)
 
     def _refuse_all(self) -> None:
-        waiting = list(self._pending.values())
+        error = NodeUnreachable(self._name, "the client is closed")
+        waiting: list[Future[bytes] | Future[tuple[str, ...]]] = [one.answer for one in self._pending.values()]
+        waiting += self._curious
         with suppress(Empty):
             while True:
-                waiting.append(self._submitted.get_nowait())
-        for pending in waiting:
+                asked = self._submitted.get_nowait()
+                waiting.append(asked.answer if isinstance(asked, Pending) else asked)
+        for one in waiting:
             with suppress(InvalidStateError):
-                pending.answer.set_exception(NodeUnreachable(str(self._node), "the client is closed"))
+                one.set_exception(error)

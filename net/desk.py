@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar, assert_never
 
 from placet.actors.clock import monotonic_s
 from placet.actors.control.desk import ControlDesk
+from placet.actors.control.request import StatusRequest
 from placet.actors.errors import EngineStopped, OwnError, no_instance
 from placet.actors.instance import Instance
 from placet.actors.runtime import Runtime, client_of
@@ -43,14 +44,16 @@ from placet.petri.errors import PlacetError
 THREADS = 8  # that wait for commits, or read
 LONGEST_WAIT_S = 30.0  # then a client asks again
 T = TypeVar("T")
-Reply: TypeAlias = Callable[[bytes], None]  # takes the answer's line; called once, on any thread
+Reply: TypeAlias = Callable[[bytes | None], None]
+"""Takes the answer's line, or None where the instance is another engine's; called once, on any thread."""
 _Wait: TypeAlias = tuple[float, Callable[[], bool], Callable[[], bool]]  # until when, whether it is over, what ends it
 
 
 class NetDesk:
-    """Takes requests for one runtime; safe to use from any thread."""
+    """Takes requests for one runtime; safe to use from any thread. `owns` tells its instances by their ids."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, owns: Callable[[str], bool]) -> None:
+        self._owns = owns
         self._runtime = runtime
         self._client = client_of(runtime)
         self._control = ControlDesk(self._client)
@@ -85,6 +88,10 @@ class NetDesk:
 
     def _carry_out(self, line: bytes, reply: Reply) -> None:
         request = decode_net_request(line)
+        about = "" if isinstance(request, ListRequest | StatusRequest) else request.instance
+        if about and not self._owns(about):
+            reply(None)
+            return
         match request:
             case SpawnRequest():
                 self._spawn(request, reply)

@@ -17,6 +17,7 @@ Peer: TypeAlias = object
 class EngineConfig:
     """What an engine's process needs to know."""
 
+    name: str  # in its cluster, such as `a/0`
     state: Path
     targets: tuple[str, ...]  # files with workflows
     loader: str  # `module:function`, which makes workflows of the targets
@@ -39,6 +40,7 @@ class Begin:
 class Begun:
     """The engine runs."""
 
+    name: str
     pid: int
     unknown: Mapping[str, str]  # workflow to the reason why it could not be loaded
 
@@ -50,20 +52,101 @@ class NotBegun:
     error: PlacetError
 
 
-# -- between a client and a node -----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FindEngine:
-    """Ask a node where its engine is. Answered by `EngineAt`."""
+class Whereabouts:
+    """Where the engines of a cluster are, and which shards each owns; a later one has a higher revision."""
+
+    revision: int
+    owners: tuple[str, ...]  # a name for each shard; "": nobody owns it yet
+    engines: Mapping[str, "EngineAt"]  # by name; one that is missing is starting, or away
+    nodes: tuple[Peer, ...]  # any of them can be asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineAt:
-    """Where the engine of a node is; what was sent to one of another incarnation may be lost."""
+    """Where an engine is; what was sent to one of another incarnation may be lost."""
 
-    engine: Peer | None  # None: it is starting
-    incarnation: str  # another for each engine that was ever started
+    peer: Peer
+    incarnation: str  # another for each process of an engine
+
+
+# -- between nodes -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """Ask a node for its cluster. Answered by `Welcome`, `NotWelcome`, or not at all by one that is in none yet."""
+
+    name: str
+    wire_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    """The cluster of a node."""
+
+    cluster: str
+    coordinator: str  # HOST:PORT of the node that keeps it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotWelcome:
+    """A node cannot join."""
+
+    reason: str  # what is wrong; what to do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """A sign of life of a node, to each of the others, and where its engines are."""
+
+    name: str
+    cluster: str
+    incarnation: int
+    engines: Mapping[str, EngineAt]  # those that run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToCoordinator:
+    """A `CoordinatorRequest` of a node, encoded."""
+
+    cluster: str
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromCoordinator:
+    """A `CoordinatorAnswer` to a node, encoded."""
+
+    cluster: str
+    line: bytes
+
+
+# -- between engines -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """Messages of the shards of one engine to those of another, encoded: pieces of batches, in order."""
+
+    pieces: tuple["Piece", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A part of something too large for one frame; whole where `index` is 0 and it is the last."""
+
+    index: int
+    is_last: bool
+    data: bytes
+
+
+# -- between a client and a node -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindEngines:
+    """Ask a node where the engines are. Answered by `Whereabouts`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +163,7 @@ class Told:
 
     number: int
     line: bytes
+    is_elsewhere: bool = False  # the shard it is about is another engine's: ask where it is, and send it there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

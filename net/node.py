@@ -1,20 +1,33 @@
-"""A node: one actor system on one host, in this process, with an engine in a process of its own."""
+"""A node: one actor system on one host, in this process, with engines in processes of their own."""
 
 import os
-import secrets
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
 from placet.actors.clock import monotonic_s
 from placet.net.address import NetAddress, check_listen
+from placet.net.cluster import Cluster
+from placet.net.cluster_table import Member
 from placet.net.errors import NodeFailed
 from placet.net.keyring import load_keyring, make_key_file
-from placet.net.messages import Begin, Begun, EngineAt, EngineConfig, FindEngine, NotBegun, Peer
+from placet.net.messages import (
+    Begin,
+    Begun,
+    EngineAt,
+    EngineConfig,
+    FindEngines,
+    NotBegun,
+    Peer,
+    Whereabouts,
+)
+from placet.net.node_state import NodeState, prepare_node_directory
 from placet.net.thespian_adapter import AdminProcess
+from placet.net.wire import WIRE_VERSION
 from placet.petri.errors import PlacetError
 from placet.supervision.budget import RestartBudget
 
@@ -27,10 +40,16 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class NodeConfig:
     """What a node is started with."""
 
+    name: str
+    version: str  # of Placet
     listen: NetAddress
+    join: tuple[NetAddress, ...]  # nodes of the cluster to join; none: this node keeps its coordinator
+    state: Path
+    engines: int
+    capabilities: Mapping[str, float | str]
     key_file: Path
     has_chosen_key: bool  # the key file was named, so that other hosts can have it too
-    engine: EngineConfig
+    engine: EngineConfig  # of each, but for its name and state
     budget: RestartBudget = field(default_factory=lambda: RestartBudget(limit=5, window_s=30.0))
 
 
@@ -39,8 +58,10 @@ class Started:
     """An engine runs."""
 
     listens_at: NetAddress
+    engine: str
+    state: Path
     pid: int
-    number: int  # 1 is the first engine of this node
+    number: int  # of its processes so far, with this one
     unknown: Mapping[str, str]  # workflow to the reason why it could not be loaded
 
 
@@ -48,6 +69,7 @@ class Started:
 class Lost:
     """An engine's process has ended, and another is started."""
 
+    engine: str
     number: int
     exit_code: int | None  # negative: the signal that ended it
 
@@ -55,22 +77,61 @@ class Lost:
 NodeEvent = Started | Lost
 
 
+@dataclass(slots=True, kw_only=True)
+class _Seat:
+    """An engine of this node, whichever process it has."""
+
+    config: EngineConfig
+    number: int = 0  # processes started
+    restarts: tuple[float, ...] = ()
+
+
 class Node:
-    """Runs until a signal comes or its engine cannot go on; `tell` hears what happens, and must not raise."""
+    """Runs until a signal comes or it cannot go on; `tell` hears what happens, and must not raise."""
 
     def __init__(self, config: NodeConfig, tell: Callable[[NodeEvent], None]) -> None:
-        """Listen. Raises `KeyUnusable`, `BadAddress` and `AddressTaken`."""
+        """Listen. Raises `KeyUnusable`, `BadAddress`, `AddressTaken`, `StateUnusable` and `StoreInUse`."""
         check_listen(config.listen, has_key=config.has_chosen_key)
+        if not config.has_chosen_key:
+            prepare_node_directory(config.state)  # its key lies there
         self.made_key = make_key_file(config.key_file)
         self._config = config
         self._tell = tell
-        self._admin = AdminProcess(config.listen, load_keyring(config.key_file), self)
-        self._name = secrets.token_hex(8)
-        self._number = 0  # engines started
-        self._engine: Peer | None = None  # where the engine is, once it can be asked
-        self._restarts: tuple[float, ...] = ()
         self._error: PlacetError | None = None
         self._signal = 0
+        with ExitStack() as undo:
+            self._admin = AdminProcess(config.listen, load_keyring(config.key_file), self)
+            undo.callback(self._admin.close)
+            self._state = NodeState.open(config.state, config.name, keeps_coordinator=not config.join)
+            undo.callback(self._state.close)
+            count = max(config.engines, self._state.engines())  # what lies on this disk nobody else can run
+            self._seats = [_Seat(config=self._engine_config(number)) for number in range(count)]
+            self._cluster = Cluster(
+                self._member(),
+                self._state,
+                config.join,
+                send=self._admin.send,
+                moved=self._whereabouts_changed,
+                failed=self._fail,
+            )
+            undo.callback(self._cluster.close)
+            self._undo = undo.pop_all()
+        self._engines: dict[str, Peer] = {}  # those that can be asked, by name
+
+    def _engine_config(self, number: int) -> EngineConfig:
+        name = f"{self._config.name}/{number}"
+        return replace(self._config.engine, name=name, state=self._state.engine(number))
+
+    def _member(self) -> Member:
+        return Member(
+            name=self._config.name,
+            address=str(self.listens_at),
+            engines=tuple(seat.config.name for seat in self._seats),
+            incarnation=self._state.record.starts,
+            capabilities=dict(self._config.capabilities),
+            version=self._config.version,
+            wire_version=WIRE_VERSION,
+        )
 
     @property
     def listens_at(self) -> NetAddress:
@@ -85,11 +146,13 @@ class Node:
         for number in _STOPPING:
             if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup`: leave it ignored
                 signal.signal(number, self._asked_to_stop)
-        self._start_engine()
-        try:
-            self._admin.run()
-        finally:
-            self._admin.kill()
+        with self._undo:
+            try:
+                for seat in range(len(self._seats)):
+                    self._start_engine(seat)
+                self._admin.run()
+            finally:
+                self._admin.kill()
         if self._error is not None:
             raise self._error
         if not self._signal:
@@ -113,40 +176,67 @@ class Node:
             self._error = error
             self._stop()
 
-    def _start_engine(self) -> None:
-        self._engine = None
-        self._number += 1
-        self._admin.start_actor()
+    # -- engines ---------------------------------------------------------------------------------------------------
 
-    # -- as a supervisor -------------------------------------------------------------------------------------------
+    def _start_engine(self, number: int) -> None:
+        seat = self._seats[number]
+        seat.number += 1
+        self._engines.pop(seat.config.name, None)
+        self._cluster.engine_ended(seat.config.name)
+        self._admin.start_actor(number)
 
-    def actor_started(self, peer: Peer) -> None:
+    def actor_started(self, number: int, peer: Peer) -> None:
         """The process of an engine is there: tell it what to open."""
-        self._admin.send(peer, Begin(factory=ENGINE, config=self._config.engine))
+        self._admin.send(peer, Begin(factory=ENGINE, config=self._seats[number].config))
 
-    def actor_ended(self, exit_code: int | None) -> None:
+    def actor_ended(self, number: int, exit_code: int | None) -> None:
         """The process of an engine has ended: start another, unless that happens too often."""
         if self._error is not None:
             return
-        recent = self._config.budget.spend(self._restarts, monotonic_s())
+        seat = self._seats[number]
+        recent = self._config.budget.spend(seat.restarts, monotonic_s())
         if recent is None:
-            self._fail(NodeFailed(f"its engine ended {len(self._restarts) + 1} times within a short time"))
+            self._fail(NodeFailed(f"its engine ended {len(seat.restarts) + 1} times within a short time"))
             return
-        self._restarts = recent
-        self._tell(Lost(number=self._number, exit_code=exit_code))
-        self._start_engine()
+        seat.restarts = recent
+        self._tell(Lost(engine=seat.config.name, number=seat.number, exit_code=exit_code))
+        self._start_engine(number)
+
+    def _begun(self, peer: Peer, begun: Begun) -> None:
+        seat = next(one for one in self._seats if one.config.name == begun.name)
+        self._tell(
+            Started(
+                listens_at=self.listens_at,
+                engine=begun.name,
+                state=seat.config.state,
+                pid=begun.pid,
+                number=seat.number,
+                unknown=begun.unknown,
+            )
+        )
+        self._engines[begun.name] = peer
+        incarnation = f"{begun.name}.{self._state.record.starts}.{seat.number}"
+        self._cluster.engine_started(begun.name, EngineAt(peer=peer, incarnation=incarnation))
+        self._admin.send(peer, self._cluster.where)
+
+    def _whereabouts_changed(self, where: Whereabouts) -> None:
+        for peer in self._engines.values():
+            self._admin.send(peer, where)
+
+    # -- messages --------------------------------------------------------------------------------------------------
 
     def receive(self, sender: Peer, message: object) -> None:
-        """Hear of the engine, or tell a client where it is."""
+        """Hear of an engine or another node, or tell a client where the engines are."""
         match message:
             case Begun():
-                self._engine = sender
-                self._tell(
-                    Started(listens_at=self.listens_at, pid=message.pid, number=self._number, unknown=message.unknown)
-                )
+                self._begun(sender, message)
             case NotBegun():
                 self._fail(message.error)
-            case FindEngine():
-                self._admin.send(sender, EngineAt(engine=self._engine, incarnation=f"{self._name}.{self._number}"))
+            case FindEngines():
+                self._admin.send(sender, self._cluster.where)
             case _:
-                pass  # of another version of Placet
+                self._cluster.receive(sender, message, monotonic_s())
+
+    def tick(self) -> None:
+        """Do what is due."""
+        self._cluster.tick(monotonic_s())

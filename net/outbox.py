@@ -22,6 +22,7 @@ class _Queue(Generic[T]):
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self.waiting: deque[tuple[int, T]] = deque()  # (bytes, message)
+        self.waiting_bytes = 0
 
 
 class Outbox(Generic[T]):
@@ -43,12 +44,18 @@ class Outbox(Generic[T]):
     def put(self, peer: Peer, message: T, size_bytes: int) -> None:
         """Send a message, now or when what is under way has arrived."""
         queue = self._queues.get(str(peer))
-        if queue is not None:
-            queue.waiting.append((size_bytes, message))
-            return
-        queue = self._queues[str(peer)] = _Queue(peer)
+        is_idle = queue is None
+        if queue is None:
+            queue = self._queues[str(peer)] = _Queue(peer)
         queue.waiting.append((size_bytes, message))
-        self._send(queue)
+        queue.waiting_bytes += size_bytes
+        if is_idle:
+            self._send(queue)
+
+    def waiting_bytes(self, peer: Peer) -> int:
+        """Return how much waits for a peer, besides what is under way."""
+        queue = self._queues.get(str(peer))
+        return 0 if queue is None else queue.waiting_bytes
 
     def _send(self, queue: "_Queue[T]") -> None:
         batch: list[T] = []
@@ -58,6 +65,7 @@ class Outbox(Generic[T]):
                 break
             size, message = queue.waiting.popleft()
             size_bytes += size
+            queue.waiting_bytes -= size
             batch.append(message)
         sent = tuple(batch)
         self._transmit(queue.peer, sent, lambda is_through: self._done(queue, sent, is_through))

@@ -7,7 +7,7 @@ from placet.actors.answers import Receipt
 from placet.actors.arguments import check_state
 from placet.actors.clock import monotonic_s
 from placet.actors.errors import NotCompleted, WaitTimeout
-from placet.actors.instance import SETTLED
+from placet.actors.instance import SETTLED, InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.reader import InstanceView
 from placet.actors.task_request import Intervention
@@ -69,8 +69,14 @@ class RemoteInstance(Verbs):
 
     def children(self, timeout_s: float | None = None) -> "list[RemoteInstance]":
         """Return the instances it has called, those that have ended too, the oldest first."""
-        found = self._client.ask(ListRequest(caller=self.id), Listed, self.id, timeout_s).instances
-        return [RemoteInstance(self._client, summary.instance) for summary in found]
+        return [RemoteInstance(self._client, summary.instance) for summary in self.called(timeout_s)]
+
+    def called(self, timeout_s: float | None = None) -> list[InstanceSummary]:
+        """Return summaries of the instances it has called, in the order in which they were."""
+        found = self._client.ask_all(ListRequest(caller=self.id), Listed, self.id, timeout_s)
+        return sorted(
+            (summary for listed in found for summary in listed.instances), key=lambda one: _call_number(one.instance)
+        )
 
     def _show(self, timeout_s: float | None) -> Shown:
         return self._client.ask(ShowRequest(instance=self.id), Shown, self.id, timeout_s)
@@ -162,3 +168,8 @@ class RemoteInstance(Verbs):
 
 def _values(view: InstanceView) -> dict[str, list[object]]:
     return {place: [decode(value) for value in values] for place, values in view.marking.items()}
+
+
+def _call_number(child: str) -> tuple[int, ...]:
+    """Return (firing, attempt) of a child's id, such as `order-17/fulfil.41.2`."""
+    return tuple(int(part) for part in child.rpartition("/")[2].split(".")[1:] if part.isdecimal())

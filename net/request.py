@@ -30,9 +30,10 @@ class ListRequest(ControlRequest, frozen=True, kw_only=True, tag="list"):
 
 
 class FindRequest(ControlRequest, frozen=True, kw_only=True, tag="find"):
-    """Ask whether there is an instance, or a place or composite of one."""
+    """Ask whether there is an instance, or a place or composite of it."""
 
-    address: str
+    instance: str
+    address: str  # of it, or in it
 
 
 class ShowRequest(ControlRequest, frozen=True, kw_only=True, tag="show"):

@@ -11,8 +11,10 @@ import importlib
 import logging
 import os
 import signal
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from multiprocessing import get_context
 from typing import Any, Final, Protocol
@@ -44,6 +46,7 @@ from placet.net.sealed_transport import SealedEndpoint, SealedTransport
 
 PINNED: Final = "4.0.1"  # the version that tests/net/test_thespian.py has looked into
 TICK_S: Final = 1.0
+BEAT_S: Final = 0.25  # between two ticks of a node
 GOODBYE_S: Final = 2.0
 _OWN_FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
@@ -59,18 +62,28 @@ def peer_at(address: NetAddress) -> Peer:
     return ActorAddress(TCPv4ActorAddress(address.host, address.port, external=True))
 
 
+def peer_of(address: str) -> Peer:
+    """Return the peer that listens at HOST:PORT, both as numbers."""
+    host, _, port = address.rpartition(":")
+    return peer_at(NetAddress(host=host, port=int(port)))
+
+
 # -- the node's own process ----------------------------------------------------------------------------------------
 
 
 class Supervisor(Protocol):
     """Decides what a node does; called on the thread of `AdminProcess.run`, and must not raise."""
 
-    def actor_started(self, peer: Peer) -> None:
-        """An actor's process is there and can be sent to."""
+    def actor_started(self, number: int, peer: Peer) -> None:
+        """The process of an actor, by the number it was started with, is there and can be sent to."""
         ...
 
-    def actor_ended(self, exit_code: int | None) -> None:
-        """An actor's process has ended, not asked to."""
+    def actor_ended(self, number: int, exit_code: int | None) -> None:
+        """The process of an actor has ended, not asked to."""
+        ...
+
+    def tick(self) -> None:
+        """A moment has passed, or `wake` was called."""
         ...
 
     def receive(self, sender: Peer, message: object) -> None:
@@ -98,6 +111,9 @@ class AdminProcess:
         self._transport = transport
         self._admin = _Admin(transport, supervisor)
         signal.signal(signal.SIGCHLD, self._admin.signalChildDied)
+        self._alarm = Alarm(BEAT_S)
+        transport.set_watch([self._alarm.descriptor])
+        self._admin.alarm = self._alarm
 
     @property
     def listens_at(self) -> NetAddress:
@@ -105,14 +121,22 @@ class AdminProcess:
         at: NetAddress = self._transport.listens_at
         return at
 
-    def start_actor(self) -> None:
-        """Start a process with a `HostActor`; the supervisor is told when it is there."""
-        asked = PendingActor(f"{__name__}.{HostActor.__name__}", None, 0, None, globalName=None, sourceHash=None)
+    def start_actor(self, number: int) -> None:
+        """Start a process with a `HostActor`; the supervisor is told, by this number, when it is there."""
+        asked = PendingActor(f"{__name__}.{HostActor.__name__}", None, number, None, globalName=None, sourceHash=None)
+        known = {child.childProc.pid for child in getattr(self._admin, "_child_procs", [])}
         self._admin.h_PendingActor(ReceiveEnvelope(self._transport.myAddress, asked))
+        for child in getattr(self._admin, "_child_procs", []):
+            if child.childProc.pid not in known:
+                self._admin.numbers[child.childProc.pid] = number
 
-    def send(self, peer: Peer, message: object) -> None:
-        """Send a message; it may be lost when the peer ends."""
-        self._admin._send_intent(TransmitIntent(peer, message))
+    def send(self, peer: Peer, message: object, done: Done | None = None, within_s: float | None = None) -> None:
+        """Send a message; it may be lost when the peer ends. `done` is called later, with whether it got through."""
+        self._admin._send_intent(_intent(peer, message, done or _ignore, within_s))
+
+    def wake(self) -> None:
+        """Have the supervisor's `tick` called soon; from any thread."""
+        self._alarm.ring()
 
     def run(self) -> None:
         """Work until `stop`, and until all actors have ended."""
@@ -120,7 +144,12 @@ class AdminProcess:
         try:
             self._admin.run()
         finally:
-            self._transport.close()
+            self.close()
+
+    def close(self) -> None:
+        """Stop listening, where `run` was never called, or has returned."""
+        self._alarm.close()
+        self._transport.close()
 
     def stop(self) -> None:
         """End all actors, then `run`; may be called from a signal handler."""
@@ -141,11 +170,18 @@ class _Admin(MultiProcAdmin):  # type: ignore[misc]  # its base is of no known t
         capabilities = {"Admin Port": transport.at.port, "Process Startup Method": "spawn"}
         super().__init__(transport, transport.myAddress, capabilities, None, get_context("spawn"))
         self._supervisor = supervisor
+        self.alarm: Alarm | None = None
+        self.numbers: dict[int, int] = {}  # of actors, by the pid of their processes
         self.asLogger = transport.myAddress  # it would hold messages back until there is a logger
         self._activate()
 
     def handleIncoming(self, envelope: Any) -> Any:  # noqa: N802
         """Handle a message of ours or of Thespian's."""
+        if isinstance(envelope.message, WatchMessage):
+            if self.alarm is not None and not self.isShuttingDown():
+                self.alarm.reset()
+                self._supervisor.tick()
+            return True
         if isinstance(envelope.message, ActorSystemMessage | logging.LogRecord):
             return super().handleIncoming(envelope)
         self._supervisor.receive(envelope.sender, envelope.message)
@@ -159,7 +195,7 @@ class _Admin(MultiProcAdmin):  # type: ignore[misc]  # its base is of no known t
     def h_PendingActorResponse(self, envelope: Any) -> bool:  # noqa: N802
         """An actor that was asked for is there; where it is not, its process has ended, which is noticed as well."""
         if envelope.message.actualAddress is not None:
-            self._supervisor.actor_started(envelope.message.actualAddress)
+            self._supervisor.actor_started(envelope.message.instanceNum, envelope.message.actualAddress)
         return True
 
     def h_ActorExitRequest(self, envelope: Any) -> Any:  # noqa: N802
@@ -172,11 +208,49 @@ class _Admin(MultiProcAdmin):  # type: ignore[misc]  # its base is of no known t
         goes_on = super().childDied()
         for child in before:
             if child not in self._child_procs and not self.isShuttingDown():
-                self._supervisor.actor_ended(child.childProc.exitcode)
+                self._supervisor.actor_ended(self.numbers.pop(child.childProc.pid), child.childProc.exitcode)
         return goes_on
 
     def _childExited(self, childAddr: Any) -> None:  # noqa: N802, N803
         """Leave the looking at processes to `childDied`, which tells of them."""
+
+
+class Alarm:
+    """A descriptor that becomes readable about every `period_s`, and when `ring` is called."""
+
+    def __init__(self, period_s: float) -> None:
+        self.descriptor, self._bell = os.pipe()
+        os.set_blocking(self.descriptor, False)
+        os.set_blocking(self._bell, False)
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._main, args=(period_s,), name="placet-alarm", daemon=True)
+        self._thread.start()
+
+    def _main(self, period_s: float) -> None:
+        while not self._closed.wait(period_s):
+            self.ring()
+
+    def ring(self) -> None:
+        """Make it readable; from any thread."""
+        with self._lock, suppress(BlockingIOError):  # it rings already
+            if not self._closed.is_set():
+                os.write(self._bell, b"\0")
+
+    def reset(self) -> None:
+        """Make it silent."""
+        with suppress(BlockingIOError):
+            os.read(self.descriptor, 1 << 16)
+
+    def close(self) -> None:
+        """Ring no more; closing twice is harmless."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._thread.join()
+        with self._lock:
+            os.close(self._bell)
+            os.close(self.descriptor)
 
 
 # -- an actor's process --------------------------------------------------------------------------------------------
@@ -254,6 +328,10 @@ class HostActor(Actor):  # type: ignore[misc]  # its base is of no known type
         self._myRef._send_intent(_intent(peer, message, done))
 
 
+def _ignore(_is_through: bool) -> None:
+    """Who sends without asking does not want to know."""
+
+
 def _intent(peer: Peer, message: object, done: Done, within_s: float | None = None) -> Any:
     """Return an order to send, which tells whether it got through: what did not may have arrived all the same."""
     limit = None if within_s is None else timedelta(seconds=within_s)
@@ -274,10 +352,10 @@ def named(name: str) -> Any:
 class ClientPort:
     """A client's end of the transport, for the one thread that uses it."""
 
-    def __init__(self, at: NetAddress, node: NetAddress, keyring: Keyring, wake_descriptor: int) -> None:
+    def __init__(self, at: NetAddress, nodes: Sequence[NetAddress], keyring: Keyring, wake_descriptor: int) -> None:
         quiet()
-        self.node = peer_at(node)
-        self._transport = SealedTransport(SealedEndpoint(None, None, self.node, at, keyring))
+        self.nodes = [peer_at(node) for node in nodes]
+        self._transport = SealedTransport(SealedEndpoint(None, None, self.nodes[0], at, keyring))
         self._transport.set_watch([wake_descriptor])
 
     def send(self, peer: Peer, message: object, done: Done, within_s: float) -> None:

@@ -110,14 +110,14 @@ class RunningNode:
 
     def engine(self) -> psutil.Process:
         """Return the process of the engine: the one that has the state."""
-        pid = until(lambda: owner_of(self.folder / "state"), "there is an engine")
+        pid = until(lambda: owner_of(self.folder / "state" / "engine-0"), "there is an engine")
         return psutil.Process(pid)
 
     def next_engine(self, last: psutil.Process) -> psutil.Process:
         """Return the engine that came after `last`."""
 
         def look() -> psutil.Process | None:
-            pid = owner_of(self.folder / "state")
+            pid = owner_of(self.folder / "state" / "engine-0")
             return psutil.Process(pid) if pid and pid != last.pid else None
 
         return until(look, "there is another engine", self.process)
@@ -147,10 +147,10 @@ def prepare(folder: Path) -> None:
 
 
 def node_command(folder: Path, *more: str, listen: str = "127.0.0.1:0") -> list[str]:
-    """Return the command of a node over `folder/state`."""
+    """Return the command of a node called `a` over `folder/state`, with one engine unless `more` says otherwise."""
     files = [f"{folder / 'flows.py'}:{name}" for name in WORKFLOWS]
     where = ["--state", str(folder / "state"), "--key-file", str(folder / "key"), "--listen", listen]
-    return ["-m", "placet", "node", *files, *where, "--json", *more]
+    return ["-m", "placet", "node", *files, *where, "--name", "a", "--engines", "1", "--json", *more]
 
 
 def begin(folder: Path, *more: str, listen: str = "127.0.0.1:0") -> RunningNode:

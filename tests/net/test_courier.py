@@ -11,20 +11,26 @@ from placet.net.address import NetAddress
 from placet.net.courier import Courier, Pending
 from placet.net.errors import NodeUnreachable
 from placet.net.keyring import Keyring
-from placet.net.messages import Answers, Asks, EngineAt, FindEngine, Peer, Told
+from placet.net.messages import Answers, Asks, EngineAt, FindEngines, Peer, Told, Whereabouts
 
 HERE = NetAddress(host="127.0.0.1", port=0)
 PATIENCE_S = 30.0
 Done = Callable[[bool], None]
 
 
+def whereabouts(engine: str | None, incarnation: str) -> Whereabouts:
+    """Return that one engine owns all there is; None: it is starting."""
+    engines = {} if engine is None else {"a/0": EngineAt(peer=engine, incarnation=incarnation)}
+    return Whereabouts(revision=1, owners=("a/0",) * 256, engines=engines, nodes=("node",))
+
+
 class FakePort:
     """A port whose other end is the test; what `sent` holds the test has to end by calling it."""
 
-    node = "node"
+    nodes = ("node",)
     last: "FakePort"
 
-    def __init__(self, _at: NetAddress, _node: NetAddress, _keyring: Keyring, _wake_descriptor: int) -> None:
+    def __init__(self, _at: NetAddress, _nodes: object, _keyring: Keyring, _wake_descriptor: int) -> None:
         self.incarnation = "one"
         self.engine: str | None = "engine"
         self.sent: SimpleQueue[tuple[Peer, tuple[int, ...], Done]] = SimpleQueue()
@@ -33,8 +39,8 @@ class FakePort:
         FakePort.last = self
 
     def send(self, peer: Peer, message: object, done: Done, _within_s: float) -> None:
-        if isinstance(message, FindEngine):
-            self._inward.put(EngineAt(engine=self.engine, incarnation=self.incarnation))
+        if isinstance(message, FindEngines):
+            self._inward.put(whereabouts(self.engine, self.incarnation))
             done(True)
         elif isinstance(message, Asks):
             numbers = tuple(ask.number for ask in message.asks)
@@ -62,7 +68,7 @@ class FakePort:
 def courier(monkeypatch: pytest.MonkeyPatch) -> Generator[Courier]:
     monkeypatch.setattr(placet.net.courier, "ClientPort", FakePort)
     monkeypatch.setattr(placet.net.courier, "LOOK_AGAIN_S", 0.05)
-    made = Courier(HERE, HERE, Keyring.of(bytes(32)))
+    made = Courier(HERE, [HERE], Keyring.of(bytes(32)))
     yield made
     made.close()
     assert FakePort.last.is_closed
@@ -77,7 +83,7 @@ def answered(pending: Pending) -> bytes:
 
 
 def test_an_answer_goes_to_who_asked(courier: Courier) -> None:
-    pending = [courier.ask(b"a"), courier.ask(b"b")]
+    pending = [courier.ask(b"a", 0), courier.ask(b"b", 0)]
     seen = 0
     while seen < 2:
         _, numbers, done = sent()
@@ -89,7 +95,7 @@ def test_an_answer_goes_to_who_asked(courier: Courier) -> None:
 
 
 def test_what_did_not_get_through_is_sent_again_to_the_same_engine(courier: Courier) -> None:
-    pending = courier.ask(b"a")
+    pending = courier.ask(b"a", 0)
     first, numbers, done = sent()
     done(False)
     again, same, done = sent()
@@ -100,7 +106,7 @@ def test_what_did_not_get_through_is_sent_again_to_the_same_engine(courier: Cour
 
 
 def test_what_an_engine_took_along_is_asked_of_the_next_one(courier: Courier) -> None:
-    pending = courier.ask(b"a")
+    pending = courier.ask(b"a", 0)
     assert sent()[0] == "engine"
     FakePort.last.engine, FakePort.last.incarnation = "engine 2", "two"
     peer, numbers, _ = sent()
@@ -110,10 +116,10 @@ def test_what_an_engine_took_along_is_asked_of_the_next_one(courier: Courier) ->
 
 
 def test_answers_that_nobody_waits_for_are_dropped(courier: Courier) -> None:
-    gone = courier.ask(b"a")
+    gone = courier.ask(b"a", 0)
     sent()[2](True)
     gone.answer.cancel()
-    pending = courier.ask(b"b")
+    pending = courier.ask(b"b", 0)
     sent()[2](True)
     FakePort.last.answer(gone.ask.number, 999, pending.ask.number, pending.ask.number)
     assert answered(pending) == b"answer"
@@ -124,7 +130,7 @@ def test_answers_that_nobody_waits_for_are_dropped(courier: Courier) -> None:
 
 def courier_round(courier: Courier) -> Pending:
     """Ask for something more, answered: whatever was on its way before has been dealt with then."""
-    pending = courier.ask(b"round")
+    pending = courier.ask(b"round", 0)
     sent()[2](True)
     FakePort.last.answer(pending.ask.number, line=b"round")
     return pending
@@ -132,7 +138,7 @@ def courier_round(courier: Courier) -> Pending:
 
 def test_without_an_engine_nothing_is_sent_and_that_is_known(courier: Courier) -> None:
     FakePort.last.engine = None
-    pending = courier.ask(b"a")
+    pending = courier.ask(b"a", 0)
     with pytest.raises(FutureTimeout):
         pending.answer.result(0.2)
     assert not pending.may_have_arrived
@@ -144,9 +150,9 @@ def test_without_an_engine_nothing_is_sent_and_that_is_known(courier: Courier) -
 
 
 def test_closing_lets_go_who_waits(courier: Courier) -> None:
-    pending = courier.ask(b"a")
+    pending = courier.ask(b"a", 0)
     courier.close()
     with pytest.raises(NodeUnreachable, match="closed"):
         answered(pending)
     with pytest.raises(NodeUnreachable, match="closed"):
-        answered(courier.ask(b"b"))
+        answered(courier.ask(b"b", 0))

@@ -44,7 +44,7 @@ def test_an_engine_killed_in_the_middle_is_started_again_and_everything_complete
             assert client.stdout.readline() == "spawned\n"
             until((tmp_path / "begun").exists, "a handler has begun", node.process)
             engine.kill()
-            node.said("engine 1 was killed by SIGKILL; another is started")
+            node.said("engine a/0 was killed by SIGKILL; another is started")
             following = node.next_engine(engine)
             (tmp_path / "open").touch()
             out, err = client.communicate(timeout=PATIENCE_S)
@@ -150,7 +150,17 @@ def test_it_listens_on_the_one_address_that_was_named(tmp_path: Path) -> None:
 def test_commands_on_the_same_host_work_beside_a_node(tmp_path: Path) -> None:
     with running(tmp_path) as node, node.connect() as client:
         instance = client.spawn("gated", {"first": ["h-1"]}, id="h-1")
-        command = ["-m", "placet", "pause", "h-1", "--by", "eva", "--state", str(tmp_path / "state"), "--json"]
+        command = [
+            "-m",
+            "placet",
+            "pause",
+            "h-1",
+            "--by",
+            "eva",
+            "--state",
+            str(tmp_path / "state" / "engine-0"),
+            "--json",
+        ]
         code, out, err = finished(command, cwd=tmp_path)
         assert code == 0, err
         assert json.loads(out)["engine"] == node.engine().pid
@@ -200,7 +210,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 def test_a_state_that_another_has(tmp_path: Path) -> None:
     with running(tmp_path) as node:
-        pid = node.engine().pid
+        pid = node.process.pid
         line = refusal(tmp_path, node_command(tmp_path))
         assert f"is in use by process {pid}; stop it, or use another --state" in line
         with node.connect() as client:

@@ -307,7 +307,17 @@ def node(
     files: Annotated[
         list[str] | None, typer.Argument(metavar="[FILE]...", help="x.py or x.py:name, with workflows to spawn.")
     ] = None,
+    name: Annotated[str, typer.Option(help="Its name in the cluster.", show_default="that of the host")] = "",
     listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 is any that is free.")] = "127.0.0.1:1900",
+    join: Annotated[
+        str, typer.Option(metavar="HOST:PORT,…", help="Nodes of the cluster to join.", show_default="begin one")
+    ] = "",
+    engines: Annotated[
+        int, typer.Option(min=0, max=64, help="Engines, each a process.", show_default="one a processor")
+    ] = 0,
+    capability: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="What this host has, such as gpu=1.")
+    ] = None,
     state: State = STATE,
     key_file: Annotated[
         Path | None, typer.Option(help="Shared by nodes and clients; made if missing.", show_default="DIR/.node.key")
@@ -324,6 +334,10 @@ def node(
         state=state,
         key_file=key_file,
         files=tuple(files or ()),
+        name=name,
+        join=join,
+        engines=engines,
+        capabilities=tuple(capability or ()),
         threads=threads,
         grace_s=grace,
         is_json=is_json,

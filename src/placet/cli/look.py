@@ -142,15 +142,11 @@ def _seen_here(where: Where, id: str) -> _Seen:
 
 
 def _seen_at_node(where: Where, id: str) -> _Seen:
-    from placet.net.answer import Listed
-    from placet.net.client import node_of
-    from placet.net.request import ListRequest
-
     with where.connected() as client:
         instance = client.instance(id)
         view = instance.view()
         records = instance.history() if view.header.state is InstanceState.STUCK else []
-        children = node_of(client).ask(ListRequest(caller=id), Listed, id, None).instances
+        children = instance.called()
         stuck = [record for _, record in records if record.kind == "stuck"]
         return _Seen(
             view=view,

@@ -1,11 +1,16 @@
 """`placet node`: a node that clients on this or other hosts speak to, until it is told to stop."""
 
+import math
+import os
+import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
 from typing import TYPE_CHECKING
 
-from placet.cli.errors import COMPLETED
+from placet import __version__
+from placet.cli.errors import COMPLETED, WrongUsage
 from placet.cli.output import note, say, say_json
 from placet.net.address import parse_address
 from placet.net.messages import EngineConfig
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
     from placet.actors.spawning import Definable
 
 KEY = ".node.key"  # in the state directory, where no other file is named
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,10 @@ class NodeRequest:
     state: Path
     key_file: Path | None
     files: tuple[str, ...]
+    name: str  # "": the host's
+    join: str  # "": this node begins a cluster
+    engines: int  # 0: one a processor
+    capabilities: tuple[str, ...]  # `NAME=VALUE`
     threads: int
     grace_s: float
     is_json: bool
@@ -32,12 +42,19 @@ class NodeRequest:
 
 def node(request: NodeRequest) -> int:
     """Run a node until a signal comes; stopping it that way is a success."""
-    key_file = request.key_file or _own_key_file(request.state)
+    key_file = request.key_file or request.state / KEY
     config = NodeConfig(
+        name=_checked_name(request.name or socket.gethostname().partition(".")[0]),
+        version=__version__,
         listen=parse_address(request.listen),
+        join=tuple(parse_address(one.strip()) for one in request.join.split(",") if one.strip()),
+        state=request.state,
+        engines=request.engines or len(os.sched_getaffinity(0)),
+        capabilities=dict(_capability(text) for text in request.capabilities),
         key_file=key_file,
         has_chosen_key=request.key_file is not None,
         engine=EngineConfig(
+            name="",
             state=request.state,
             targets=request.files,
             loader="placet.cli.node:load_workflows",
@@ -53,11 +70,21 @@ def node(request: NodeRequest) -> int:
     return COMPLETED
 
 
-def _own_key_file(state: Path) -> Path:
-    from placet.persistence.directory import prepare_directory
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise WrongUsage(f"{name!r} is no name for a node", "give --name, of letters, digits, '-', '_' and '.'")
+    return name
 
-    prepare_directory(state)
-    return state / KEY
+
+def _capability(text: str) -> tuple[str, float | str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals or not value:
+        raise WrongUsage(f"{text!r} is no capability", "write one such as --capability gpu=1")
+    try:
+        number = float(value)
+    except ValueError:
+        return name, value
+    return name, number if math.isfinite(number) else value
 
 
 class _Teller:
@@ -76,14 +103,14 @@ class _Teller:
             case Lost():
                 code = event.exit_code
                 how = f"was killed by {Signals(-code).name}" if code is not None and code < 0 else f"ended with {code}"
-                note(f"engine {event.number} {how}; another is started")
+                note(f"engine {event.engine} {how}; another is started")
 
     def _say_started(self, event: Started) -> None:
         if self._request.is_json:
-            at, state = str(event.listens_at), str(self._request.state)
-            say_json({"listens_at": at, "engine_pid": event.pid, "engine": event.number, "path": state})
+            face = {"engine": event.engine, "engine_pid": event.pid, "process": event.number, "path": str(event.state)}
+            say_json({"listens_at": str(event.listens_at), **face})
         else:
-            where = f"listens at {event.listens_at}, engine {event.pid} runs over {self._request.state}"
+            where = f"listens at {event.listens_at}, engine {event.engine} ({event.pid}) runs over {event.state}"
             say(f"node {where}; Ctrl-C stops it")
 
 

@@ -1,0 +1,201 @@
+"""How a node comes into its cluster: it keeps the coordinator itself, or asks others where it is."""
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from placet.net.address import NetAddress
+from placet.net.cluster_node import ClusterNode
+from placet.net.cluster_table import SHARDS, Member
+from placet.net.coordinator import Coordinator
+from placet.net.coordinator_desk import CoordinatorDesk
+from placet.net.coordinator_messages import (
+    CoordinatorAnswer,
+    CoordinatorRequest,
+    decode_answer,
+    decode_request,
+    encode_coordination,
+)
+from placet.net.errors import NodeFailed
+from placet.net.local_coordinator import LocalCoordinator
+from placet.net.messages import (
+    Beat,
+    EngineAt,
+    FromCoordinator,
+    Join,
+    NotWelcome,
+    Peer,
+    ToCoordinator,
+    Welcome,
+    Whereabouts,
+)
+from placet.net.node_state import NodeState
+from placet.net.remote_coordinator import RemoteCoordinator
+from placet.net.thespian_adapter import peer_of
+from placet.net.wire import OLDEST_VERSION, WIRE_VERSION
+from placet.persistence.errors import StateUnusable
+from placet.petri.errors import PlacetError
+
+ASK_AGAIN_S: Final = 0.5  # between two nodes that are asked for the cluster
+SAY_AGAIN_S: Final = 10.0  # between two lines that say that none has answered
+NOWHERE: Final = Whereabouts(revision=0, owners=("",) * SHARDS, engines={}, nodes=())
+_log = logging.getLogger("placet")
+
+
+class Cluster:
+    """The cluster of a node, which is looked for at first; for the thread of the node alone."""
+
+    def __init__(
+        self,
+        member: Member,
+        state: NodeState,
+        seeds: Sequence[NetAddress],
+        *,
+        send: Callable[[Peer, object], None],
+        moved: Callable[[Whereabouts], None],
+        failed: Callable[[PlacetError], None],
+    ) -> None:
+        """`moved` hears where the engines are, whenever that changes; `failed` why this node cannot be in a cluster.
+
+        Raises what opening the coordinator's state does.
+        """
+        self._member = member
+        self._state = state
+        self._seeds = list(seeds)
+        self._send = send
+        self._moved = moved
+        self._failed = failed
+        self._engines: dict[str, EngineAt] = {}  # of this node
+        self._node: ClusterNode | None = None
+        self._local: LocalCoordinator | None = None
+        self._desk: CoordinatorDesk | None = None
+        self._remote: RemoteCoordinator | None = None
+        self._keeper = member.address  # of the coordinator
+        self._ask_s = 0.0
+        self._say_s: float | None = None
+        if state.keeps_coordinator:
+            self._local = LocalCoordinator.open(state.coordinator)
+            self._desk = CoordinatorDesk(self._local)
+            self._begin(self._local, is_keeper=True)
+
+    def close(self) -> None:
+        """Let go of the coordinator."""
+        for one in (self._desk, self._local, self._remote):
+            if one is not None:
+                one.close()
+
+    @property
+    def where(self) -> Whereabouts:
+        """Where the engines are, as far as it is known here."""
+        return NOWHERE if self._node is None else self._node.where
+
+    @property
+    def node(self) -> ClusterNode | None:
+        """This node's part in the cluster, once it is in one."""
+        return self._node
+
+    # -- its own engines -------------------------------------------------------------------------------------------
+
+    def engine_started(self, name: str, at: EngineAt) -> None:
+        """An engine of this node can be asked."""
+        self._engines[name] = at
+        if self._node is not None:
+            self._node.engine_started(name, at)
+
+    def engine_ended(self, name: str) -> None:
+        """An engine of this node cannot be asked any more."""
+        self._engines.pop(name, None)
+        if self._node is not None:
+            self._node.engine_ended(name)
+
+    # -- joining ---------------------------------------------------------------------------------------------------
+
+    def _begin(self, coordinator: Coordinator, *, is_keeper: bool) -> None:
+        self._node = ClusterNode(
+            self._member,
+            self._state.record.cluster,
+            coordinator,
+            is_keeper=is_keeper,
+            peer_of=peer_of,
+            send=self._send,
+            moved=self._moved,
+        )
+        for name, at in self._engines.items():
+            self._node.engine_started(name, at)
+
+    def tick(self, now_s: float) -> None:
+        """Do what is due."""
+        if self._local is not None:
+            self._local.tick(now_s)
+        if self._remote is not None:
+            self._remote.tick(now_s)
+        if self._desk is not None:
+            self._desk.tick(now_s)
+        if self._node is not None:
+            self._node.tick(now_s)
+        elif now_s >= self._ask_s:
+            self._ask_s = now_s + ASK_AGAIN_S
+            self._ask_for_cluster(now_s)
+
+    def _ask_for_cluster(self, now_s: float) -> None:
+        seed = self._seeds[0]
+        self._seeds.append(self._seeds.pop(0))
+        self._send(peer_of(str(seed)), Join(name=self._member.name, wire_version=WIRE_VERSION))
+        if self._say_s is None:
+            self._say_s = now_s + SAY_AGAIN_S
+        elif now_s >= self._say_s:
+            self._say_s = now_s + SAY_AGAIN_S
+            asked = ", ".join(sorted(str(one) for one in self._seeds))
+            _log.warning("no node of a cluster has answered at %s so far; it goes on asking", asked)
+
+    def _welcomed(self, message: Welcome) -> None:
+        if self._node is not None:
+            return
+        try:
+            self._state.join(message.cluster)
+        except StateUnusable as error:
+            self._failed(error)
+            return
+        self._keeper = message.coordinator
+        client = f"{self._member.name}.{self._member.incarnation}.{secrets.token_hex(4)}"
+        self._remote = RemoteCoordinator(client, self._ask)
+        self._begin(self._remote, is_keeper=False)
+
+    def _ask(self, request: CoordinatorRequest) -> None:
+        line = encode_coordination(request)
+        self._send(peer_of(self._keeper), ToCoordinator(cluster=self._state.record.cluster, line=line))
+
+    def _asked_to_join(self, sender: Peer, message: Join) -> None:
+        if not OLDEST_VERSION <= message.wire_version <= WIRE_VERSION:
+            spoken = (
+                f"this cluster speaks version {WIRE_VERSION} of the protocol, {message.name} {message.wire_version}"
+            )
+            self._send(sender, NotWelcome(reason=f"{spoken}; install the same Placet on both"))
+        elif self._node is not None:
+            self._send(sender, Welcome(cluster=self._state.record.cluster, coordinator=self._keeper))
+
+    # -- messages --------------------------------------------------------------------------------------------------
+
+    def _answer(self, peer: Peer, answer: CoordinatorAnswer) -> None:
+        line = encode_coordination(answer)
+        self._send(peer, FromCoordinator(cluster=self._state.record.cluster, line=line))
+
+    def receive(self, sender: Peer, message: object, now_s: float) -> None:
+        """Take a message of another node; what is not for this cluster is left alone."""
+        match message:
+            case Beat() if self._node is not None:
+                self._node.heard(message, now_s)
+            case Join():
+                self._asked_to_join(sender, message)
+            case Welcome():
+                self._welcomed(message)
+            case NotWelcome():
+                if self._node is None:
+                    self._failed(NodeFailed(message.reason))
+            case ToCoordinator() if self._desk is not None and message.cluster == self._state.record.cluster:
+                self._desk.receive(decode_request(message.line), lambda answer: self._answer(sender, answer))
+            case FromCoordinator() if self._remote is not None and message.cluster == self._state.record.cluster:
+                self._remote.receive(decode_answer(message.line))
+            case _:
+                pass  # of another cluster, or of another version of Placet

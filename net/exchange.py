@@ -1,0 +1,125 @@
+"""Carries letters between the engines of a cluster: what the kernel sends to shards of others, and what comes.
+
+Nothing here has to be remembered: parcels are on disk until they are acknowledged, and are sent again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
+from typing import Final, TypeAlias
+
+import msgspec
+
+from placet.actors.clock import monotonic_s
+from placet.actors.kernel import Kernel
+from placet.actors.messages import Acknowledged, ChannelKey, Parcel
+from placet.net.messages import Letters, Peer, Piece, Whereabouts
+from placet.net.outbox import Done, Outbox
+from placet.net.pieces import Joiner, cut
+
+MOST_WAITING_BYTES: Final = 32 << 20  # for one engine; parcels beyond that are left on disk for now
+SEND_AGAIN_S: Final = 2.0  # parcels that nobody acknowledges for so long are sent once more
+Letter: TypeAlias = Parcel | Acknowledged
+Order: TypeAlias = Callable[[Callable[[Kernel], None]], None]  # has something done on the engine's thread
+Send: TypeAlias = Callable[[Peer, object, Done], None]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Letter]).decode
+
+
+class Exchange:
+    """The letters of one engine; all but `carry` is for the one thread of its process that sends."""
+
+    def __init__(self, name: str, send: Send, rouse: Callable[[], None]) -> None:
+        """`rouse` has `woken` called soon, on the thread that sends."""
+        self._name = name
+        self._send = send
+        self._rouse = rouse
+        self._carried: SimpleQueue[tuple[Sequence[Parcel], Mapping[ChannelKey, int]]] = SimpleQueue()
+        self._outbox: Outbox[Piece] = Outbox(self._transmit, _forget)
+        self._joiners: dict[str, Joiner] = {}  # by peer
+        self._where: Whereabouts | None = None
+        self._heard_s = monotonic_s()  # when an acknowledgement came last
+        self.order: Order | None = None  # None: there is no engine yet
+
+    def carry(self, parcels: Sequence[Parcel], acknowledgements: Mapping[ChannelKey, int]) -> None:
+        """Take what a batch of the engine sends; called on the engine's thread."""
+        self._carried.put((parcels, acknowledgements))
+        self._rouse()
+
+    # -- out -----------------------------------------------------------------------------------------------
+
+    def look(self, where: Whereabouts) -> None:
+        """Take note of where the engines are."""
+        self._where = where
+        known = {str(one.peer) for one in where.engines.values()}
+        self._joiners = {peer: joiner for peer, joiner in self._joiners.items() if peer in known}
+
+    def woken(self) -> None:
+        """Send what was carried here since."""
+        letters: dict[str, list[Letter]] = {}  # by engine
+        while True:
+            try:
+                parcels, acknowledgements = self._carried.get_nowait()
+            except Empty:
+                break
+            for parcel in parcels:
+                self._address(parcel.channel[1], parcel, letters)
+            for channel, number in acknowledgements.items():
+                self._address(channel[0], Acknowledged(channel=channel, number=number), letters)
+        for engine, found in letters.items():
+            self._post(engine, found)
+
+    def _address(self, shard: int, letter: Letter, letters: dict[str, list[Letter]]) -> None:
+        owner = self._where.owners[shard] if self._where is not None else ""
+        if owner:  # else it is sent again once there is one
+            letters.setdefault(owner, []).append(letter)
+
+    def _post(self, engine: str, letters: list[Letter]) -> None:
+        if engine == self._name:  # a channel from before a shard came here is used up first
+            self._hand_over(letters)
+            return
+        at = self._where.engines.get(engine) if self._where is not None else None
+        if at is None:
+            return
+        if self._outbox.waiting_bytes(at.peer) > MOST_WAITING_BYTES:  # it is slow, or away; the rest can wait on disk
+            letters = [one for one in letters if isinstance(one, Acknowledged)]
+        if letters:
+            for piece in cut(_encode(letters)):
+                self._outbox.put(at.peer, piece, len(piece.data))
+
+    def _transmit(self, peer: Peer, pieces: tuple[Piece, ...], done: Done) -> None:
+        self._send(peer, Letters(pieces=pieces), done)
+
+    def tick(self) -> None:
+        """Have parcels sent again that nobody acknowledges; to be called about once a second."""
+        now_s = monotonic_s()
+        if now_s > self._heard_s + SEND_AGAIN_S and self.order is not None:
+            self._heard_s = now_s
+            self.order(lambda kernel: kernel.send_again())
+
+    # -- in ------------------------------------------------------------------------------------------------
+
+    def receive(self, sender: Peer, message: Letters) -> None:
+        """Give the engine what another one has sent."""
+        joiner = self._joiners.setdefault(str(sender), Joiner())
+        for piece in message.pieces:
+            whole = joiner.add(piece)
+            if whole is not None:
+                self._hand_over(_decode(whole))
+
+    def _hand_over(self, letters: Sequence[Letter]) -> None:
+        if self.order is None:
+            return  # it comes again
+        if any(isinstance(letter, Acknowledged) for letter in letters):
+            self._heard_s = monotonic_s()
+
+        def take(kernel: Kernel) -> None:
+            """Take them in."""
+            for letter in letters:
+                kernel.receive(letter)
+
+        self.order(take)
+
+
+def _forget(_pieces: tuple[Piece, ...]) -> None:
+    """They are on disk, and are sent again."""

@@ -1,0 +1,171 @@
+"""The state directory of a node: who it is, and a directory for each of its engines.
+
+node.json      name, cluster and how often it was started; made at the first start
+node.lock      holds the pid of the node's process, which has a flock on it
+engine-N/      the state of its engine N
+coordinator/   where a cluster agrees, on the node that keeps it
+.node*.key     keys it made for itself
+"""
+
+import fcntl
+import os
+import secrets
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from placet.persistence.directory import ABOUT, DATA, sync_directory
+from placet.persistence.errors import StateUnusable, StoreInUse
+
+NODE, LOCK, COORDINATOR, ENGINE = "node.json", "node.lock", "coordinator", "engine-"
+FORMAT: Final = 1
+
+
+class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node remembers of itself."""
+
+    format: int = FORMAT
+    name: str
+    cluster: str  # "": it has not joined one yet
+    starts: int  # grows with each process it runs in: its incarnation
+
+
+@dataclass(slots=True, kw_only=True)
+class NodeState:
+    """The directory of a node, held by this process until `close`."""
+
+    path: Path
+    record: NodeRecord
+    _descriptor: int
+
+    @classmethod
+    def open(cls, path: Path, name: str, *, keeps_coordinator: bool) -> "NodeState":
+        """Take over the directory, made if it is missing, and count one start more.
+
+        `keeps_coordinator`: of a new cluster, where it is none's yet. Raises `StateUnusable` and `StoreInUse`.
+        """
+        prepare_node_directory(path)
+        with ExitStack() as undo:
+            descriptor = _lock(path)
+            undo.callback(os.close, descriptor)
+            known = _read(path)
+            if known is not None and known.name != name:
+                remedy = f"start it with --name {known.name}, or use another --state"
+                raise StateUnusable(str(path), f"it is the state of node {known.name}, not of {name}; {remedy}")
+            cluster = known.cluster if known is not None else secrets.token_hex(8) if keeps_coordinator else ""
+            record = NodeRecord(name=name, cluster=cluster, starts=known.starts + 1 if known is not None else 1)
+            state = cls(path=path, record=record, _descriptor=descriptor)
+            if known is None and keeps_coordinator:
+                state.coordinator.mkdir(mode=0o700, exist_ok=True)
+            state._write()
+            undo.pop_all()
+        return state
+
+    @property
+    def coordinator(self) -> Path:
+        """Where the coordinator's state is, if it is kept here."""
+        return self.path / COORDINATOR
+
+    @property
+    def keeps_coordinator(self) -> bool:
+        """True where the cluster agrees in this node."""
+        return self.coordinator.is_dir()
+
+    def engine(self, number: int) -> Path:
+        """Return the directory of an engine."""
+        return self.path / f"{ENGINE}{number}"
+
+    def engines(self) -> int:
+        """Return one more than the highest number of an engine that has a state here; 0: there is none."""
+        found = [one.name.removeprefix(ENGINE) for one in self.path.glob(f"{ENGINE}*")]
+        return max((int(number) + 1 for number in found if number.isdecimal()), default=0)
+
+    def join(self, cluster: str) -> None:
+        """Remember the cluster this node belongs to. Raises `StateUnusable` where it is another's."""
+        if self.record.cluster not in ("", cluster):
+            problem = f"it belongs to cluster {self.record.cluster}, and {cluster} was joined"
+            raise StateUnusable(str(self.path), f"{problem}; check --join, or use another --state")
+        if self.record.cluster != cluster:
+            self.record = msgspec.structs.replace(self.record, cluster=cluster)
+            self._write()
+
+    def close(self) -> None:
+        """Let the next process in; closing twice is harmless."""
+        if self._descriptor >= 0:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _write(self) -> None:
+        draft = self.path / f".{NODE}"
+        try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(descriptor, "wb") as stream:
+                stream.write(msgspec.json.encode(self.record) + b"\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.rename(self.path / NODE)
+            sync_directory(self.path)
+        except OSError as error:
+            raise StateUnusable(str(self.path), f"{error.strerror}; free space or choose another path") from error
+
+
+def is_node_state(path: Path) -> bool:
+    """Return whether a directory is the state of a node."""
+    return (path / NODE).exists()
+
+
+def prepare_node_directory(path: Path) -> None:
+    """Make the directory, mode 0700, if it is missing. Raises `StateUnusable` for one that cannot be a node's."""
+    try:
+        path.mkdir(mode=0o700)
+        sync_directory(path.parent)
+    except FileExistsError:
+        if not path.is_dir() or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            raise StateUnusable(str(path), "it is no directory this user may write to; choose another path") from None
+        if (path / DATA).exists() or (path / ABOUT).exists():
+            remedy = f"make it that of a node's one engine: mkdir NEW; mv {path} NEW/{ENGINE}0; placet node --state NEW"
+            raise StateUnusable(str(path), f"it is the state of an engine, not of a node; {remedy}") from None
+        strange = sorted(one.name for one in path.iterdir() if not one.name.startswith("."))
+        if strange and not is_node_state(path) and strange != [LOCK]:
+            raise StateUnusable(
+                str(path), f"it holds other files ({', '.join(strange[:3])}); choose an empty directory"
+            ) from None
+    except FileNotFoundError as error:
+        raise StateUnusable(str(path), f"{path.parent} does not exist; create it first") from error
+    except OSError as error:
+        raise StateUnusable(str(path), f"it cannot be created ({error.strerror}); choose another path") from error
+
+
+def _lock(path: Path) -> int:
+    try:
+        descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateUnusable(str(path), f"{error.strerror}; change its permissions") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0).strip()
+        os.close(descriptor)
+        raise StoreInUse(str(path), int(text) if text.isdigit() else 0) from None
+    except OSError as error:
+        os.close(descriptor)
+        raise StateUnusable(str(path), f"it cannot be locked ({error.strerror}); choose another path") from error
+    return descriptor
+
+
+def _read(path: Path) -> NodeRecord | None:
+    try:
+        found = msgspec.json.decode((path / NODE).read_bytes(), type=NodeRecord)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise StateUnusable(str(path), f"{NODE} cannot be read ({error}); restore it") from error
+    if found.format != FORMAT:
+        raise StateUnusable(str(path), f"{NODE} is of format {found.format}; use a newer Placet")
+    return found
