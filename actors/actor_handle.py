@@ -10,11 +10,10 @@ from placet.actors.engine_client import EngineClient
 from placet.actors.errors import BadRequest, no_instance
 from placet.actors.instance import Instance
 from placet.actors.messages import Inspect, Restart, Sleep
-from placet.actors.records import Header
+from placet.actors.part import Part
 from placet.actors.task_view import TaskView
 from placet.persistence.history import Record
 from placet.persistence.values import decode
-from placet.petri.plan import Plan
 
 
 class ActorHandle:
@@ -40,7 +39,7 @@ class ActorHandle:
     @property
     def is_place(self) -> bool:
         """True for a place, False for a composite."""
-        return self.path in self._plan(self._header()).place_index
+        return self._part().is_place
 
     # -- looking -------------------------------------------------------------------------------------------
 
@@ -50,17 +49,17 @@ class ActorHandle:
 
     def marking(self) -> dict[str, list[object]]:
         """Return the values of the free tokens in it by place, as it calls its places, oldest first."""
-        found = self._instance.view().marking
-        return {name: [decode(value) for value in found[path]] for name, path in self._places() if path in found}
+        found = self._part().of(self._instance.view().marking)
+        return {name: [decode(value) for value in values] for name, values in found.items()}
 
     def tokens(self) -> dict[str, list[int]]:
         """Return the numbers of the free tokens in it, as in `marking`: what people name tokens by."""
-        found = self._instance.view().tokens
-        return {name: found[path] for name, path in self._places() if path in found}
+        return self._part().of(self._instance.view().tokens)
 
     def tasks(self) -> Iterator[TaskView]:
         """Yield what it offers to people, as committed, oldest first: of a place, what its tokens are offered for."""
-        return (task for task in self._instance.tasks() if self._has(task.transition, task.place))
+        part = self._part()
+        return (task for task in self._instance.tasks() if part.has_task(task))
 
     def wait_task(self, transition: str, timeout_s: float | None = None) -> TaskView:
         """Wait for a task of a manual transition of this composite; see `Instance.wait_task`."""
@@ -68,17 +67,17 @@ class ActorHandle:
 
     def children(self) -> list[Instance]:
         """Return the instances that calls in it have begun, those that have ended too, the oldest first."""
-        header = self._header()
-        transitions = self._plan(header).transitions
+        part = self._part()
         return [
             Instance(self._client, child.instance)
             for child in self._client.reader.children(self.instance)
-            if child.caller is not None and self._is_below(transitions[child.caller.transition].path)
+            if child.caller is not None and part.has_call(child.caller.transition)
         ]
 
     def history(self) -> list[tuple[int, Record]]:
         """Return (sequence, record) for what happened to transitions and tokens in it by name, oldest first."""
-        return [one for one in self._instance.history() if self._has(one[1].transition, *_places_of(one[1]))]
+        part = self._part()
+        return [one for one in self._instance.history() if part.has_record(one[1])]
 
     # -- interventions -------------------------------------------------------------------------------------
 
@@ -140,39 +139,12 @@ class ActorHandle:
     def _instance(self) -> Instance:
         return Instance(self._client, self.instance)
 
-    def _header(self) -> Header:
+    def _part(self) -> Part:
         header = self._client.reader.header(self.instance)
         if header is None:
             raise no_instance(self.instance)
-        return header
-
-    def _plan(self, header: Header) -> Plan:
-        return self._client.reader.plan(header)
+        return Part(plan=self._client.reader.plan(header), path=self.path)
 
     def _check_place(self) -> None:
         if not self.is_place:
             raise BadRequest(f"{self.address} is a composite", "find the place in it that the token is for")
-
-    def _places(self) -> Iterator[tuple[str, str]]:
-        """Yield (name here, path in the instance) of its places: a port is its parent's place by another name."""
-        plan = self._plan(self._header())
-        if self.path in plan.place_index:
-            yield self.path.rpartition("/")[2], plan.places[plan.place_index[self.path]].path
-            return
-        for path, index in plan.place_index.items():
-            if self._is_below(path):
-                yield path.removeprefix(f"{self.path}/"), plan.places[index].path
-
-    def _is_below(self, path: str) -> bool:
-        return path.startswith(f"{self.path}/")
-
-    def _has(self, transition: str, *places: str) -> bool:
-        """Return whether a transition is in this composite, or one of the places is in it or is this one."""
-        own = {path for _, path in self._places()}
-        return self._is_below(transition) or any(place in own for place in places)
-
-
-def _places_of(record: Record) -> Iterator[str]:
-    """Yield the paths of places that a record names: people's doings have them."""
-    if isinstance(record.detail, dict):
-        yield from (str(record.detail[name]) for name in ("place", "source") if name in record.detail)

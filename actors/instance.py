@@ -8,6 +8,7 @@ from pathlib import Path
 
 from placet.actors.answers import Receipt
 from placet.actors.arguments import check_state
+from placet.actors.async_verbs import AsyncVerbs
 from placet.actors.clock import monotonic_s
 from placet.actors.copies.export import Exported
 from placet.actors.engine_client import EngineClient
@@ -18,7 +19,7 @@ from placet.actors.reader import InstanceView
 from placet.actors.records import Header
 from placet.actors.task_request import Intervention
 from placet.actors.task_view import TaskView
-from placet.actors.verbs import Giving, Verbs
+from placet.actors.verbs import Giving
 from placet.persistence.history import Record
 from placet.persistence.values import decode
 from placet.petri.expression import PlaceRef, place_name
@@ -53,7 +54,7 @@ class InstanceSummary:
         )
 
 
-class Instance(Verbs):
+class Instance(AsyncVerbs):
     """One instance, by its id. Cheap to make; safe to use from any thread."""
 
     def __init__(self, client: EngineClient, id: str) -> None:
@@ -198,6 +199,9 @@ class Instance(Verbs):
     def _tell(self, message: Intervention | Giving, timeout_s: float | None) -> Receipt:
         return self._client.wait(self._client.intervene(self.id, message), timeout_s, self.id)
 
+    async def _tell_async(self, message: Intervention | Giving, timeout_s: float | None) -> Receipt:
+        return await self._client.wait_async(self._client.intervene(self.id, message), timeout_s, self.id)
+
     def _encoded(self, target: PlaceRef | str | int, value: object) -> bytes:
         place = self._client.reader.token_place(self.id, target) if isinstance(target, int) else place_name(target)
         return self._client.addressee(self.id).encoded(place, value)
@@ -208,10 +212,6 @@ class Instance(Verbs):
     def tell_later(self, message: Intervention) -> "Future[Receipt]":
         """`tell` without waiting."""
         return self._client.intervene(self.id, message)
-
-    async def tell_async(self, message: Intervention, timeout_s: float | None = None) -> Receipt:
-        """`tell` for asyncio."""
-        return await self._client.wait_async(self.tell_later(message), timeout_s, self.id)
 
     def _gives_nothing(self, incident: int) -> bool:
         view = self.view()

@@ -5,7 +5,10 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
+from placet.actors.answers import Entries
+from placet.actors.catalog import StoredNet
 from placet.actors.control.answer import checked, error_face
+from placet.actors.effects import Progress
 from placet.actors.errors import (
     BadRequest,
     Busy,
@@ -19,7 +22,7 @@ from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.reader import InstanceView
 from placet.actors.task_view import TaskView
-from placet.net.errors import TooLarge
+from placet.net.errors import NotAllowed, NotPossible, TooLarge
 from placet.net.seal import MOST_BYTES
 from placet.persistence.errors import StoreDamaged, ValueNotEncodable, ValueTooLarge
 from placet.persistence.history import Record
@@ -37,7 +40,9 @@ _ERRORS: Mapping[str, Known] = {
         Busy,
         EngineStopped,
         InvalidId,
+        NotAllowed,
         NotFound,
+        NotPossible,
         SpawnConflict,
         StoreDamaged,
         TooLarge,
@@ -53,6 +58,7 @@ class InstanceFound(msgspec.Struct, frozen=True, kw_only=True):
     """There is an instance, and it has the actor asked for."""
 
     instance: str
+    path: str = ""  # of the actor in it; "": the instance itself was asked for
 
 
 class StateSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +98,39 @@ class NextOffer(msgspec.Struct, frozen=True, kw_only=True):
     number: int | None
 
 
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an instance has not completed."""
+
+    reason: str
+
+
+class Structure(msgspec.Struct, frozen=True, kw_only=True):
+    """The net of an instance, as it is stored."""
+
+    net: StoredNet
+
+
+class Trimmed(msgspec.Struct, frozen=True, kw_only=True):
+    """How many records were deleted."""
+
+    count: int
+
+
+class Followed(msgspec.Struct, frozen=True, kw_only=True):
+    """What an instance has done, up to step `after` of a trail; a trail that is another has begun anew."""
+
+    trail: str
+    after: int
+    steps: list[Progress]
+
+
+class Replied(msgspec.Struct, frozen=True, kw_only=True):
+    """An actor's answer, as it is stored; None: none so far, or none will come."""
+
+    value: bytes | None
+    is_hopeless: bool = False  # it has ended, or has an open incident
+
+
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """The receipt of an intervention."""
 
@@ -101,7 +140,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
-NetAnswer: TypeAlias = InstanceFound | StateSeen | Shown | Listed | Told | Offers | NextOffer
+Looked: TypeAlias = InstanceFound | Shown | Listed | Told | Offers | Explained | Structure
+NetAnswer: TypeAlias = Looked | StateSeen | NextOffer | Trimmed | Followed | Replied | Entries
 
 
 def encode_net_answer(answer: NetAnswer) -> bytes:

@@ -1,15 +1,17 @@
 """A client of nodes: the verbs of `Runtime`, against engines in other processes."""
 
+import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from placet.actors.answers import Receipt
 from placet.actors.arguments import check_state, check_text, chosen_id
+from placet.actors.effects import Progress
 from placet.actors.errors import NotFound
 from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
@@ -17,15 +19,19 @@ from placet.actors.spawning import Definable, Tokens
 from placet.actors.task_request import Intervention
 from placet.actors.task_view import TaskView
 from placet.net.address import NetAddress, parse_address
-from placet.net.answer import InstanceFound, Listed, Offers
+from placet.net.answer import Explained, InstanceFound, Listed, Offers
+from placet.net.cluster_client import ClusterClient
 from placet.net.courier import Courier
 from placet.net.errors import NodeUnreachable
+from placet.net.following import Following
 from placet.net.keyring import Keyring, load_keyring
 from placet.net.node_client import NodeClient
 from placet.net.plain import check_plain
 from placet.net.preflight import PATIENCE_S, knock
 from placet.net.remote import RemoteInstance
-from placet.net.request import FindRequest, ListRequest, SpawnRequest, TasksRequest
+from placet.net.remote_part import RemoteActorHandle
+from placet.net.request import ExplainRequest, FindRequest, ListRequest, SpawnRequest, TasksRequest
+from placet.net.twins import blocking, twin
 from placet.petri.expression import PlaceRef
 
 
@@ -40,11 +46,17 @@ def connect(address: str, *, key_file: str | os.PathLike[str], timeout_s: float 
     return Client(nodes, os.fspath(key_file), timeout_s)
 
 
+async def connect_async(address: str, *, key_file: str | os.PathLike[str], timeout_s: float = PATIENCE_S) -> "Client":
+    """`connect` for asyncio: use what it returns in `async with`."""
+    return await asyncio.to_thread(connect, address, key_file=key_file, timeout_s=timeout_s)
+
+
 class Client:
-    """Speaks with a node, or a cluster of them; safe to use from any thread.
+    """Speaks with a node, or a cluster of them; safe to use from any thread, and from asyncio.
 
     Use it as a context manager, or call `close`. A request without `timeout_s` waits 30 s. When an engine dies, what
-    it was asked is asked again of the next.
+    it was asked is asked again of the next. Each verb has a twin for asyncio, such as `spawn_async`; to cancel who
+    awaits one ends the wait, and takes nothing back.
     """
 
     def __init__(self, nodes: Sequence[NetAddress], key_file: str, timeout_s: float) -> None:
@@ -66,9 +78,22 @@ class Client:
         """Hang up; requests that wait in other threads get `NodeUnreachable`."""
         self._courier.close()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close_async()
+
+    async def close_async(self) -> None:
+        """`close` for asyncio."""
+        await asyncio.to_thread(self.close)
+
     # -- spawning and finding --------------------------------------------------------------------------------------
 
-    def spawn(
+    @blocking
+    async def spawn(
         self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = "", timeout_s: float | None = None
     ) -> RemoteInstance:
         """Start an instance of a workflow that the node knows by name, and return it once it is on disk.
@@ -79,38 +104,58 @@ class Client:
         name = workflow if isinstance(workflow, str) else workflow.definition().name
         instance = chosen_id(id, f"{check_text('a workflow', name)}-{secrets.token_hex(6)}")
         request = SpawnRequest(instance=instance, workflow=name, tokens=_plain_tokens(tokens or {}))
-        self._node.ask(request, InstanceFound, instance, timeout_s, f"spawn it again with id {instance!r} to find out")
+        again = f"spawn it again with id {instance!r} to find out"
+        await self._node.ask(request, InstanceFound, instance, timeout_s, again)
         return RemoteInstance(self._node, instance)
 
-    def find(self, address: str, timeout_s: float | None = None) -> RemoteInstance:
-        """Return the handle of an instance, by its id or the address of a place or composite in it.
+    spawn_async = twin(spawn)
+
+    @blocking
+    async def find(self, address: str, timeout_s: float | None = None) -> RemoteInstance | RemoteActorHandle:
+        """Return the handle of an instance (`order-17`) or of an actor in it (`order-17/fulfil/packed`).
 
         Raises `NotFound`, `BadRequest` and `WaitTimeout`.
         """
+        found = await self._found(address, timeout_s)
+        if found.path:
+            return RemoteActorHandle(self._node, found.instance, found.path)
+        return RemoteInstance(self._node, found.instance)
+
+    find_async = twin(find)
+
+    @blocking
+    async def instance(self, id: str, timeout_s: float | None = None) -> RemoteInstance:
+        """Return the handle of an instance by its id. Raises as `find` does."""
+        request = FindRequest(instance=check_text("an id", id), address="")
+        await self._node.ask(request, InstanceFound, id, timeout_s)
+        return RemoteInstance(self._node, id)
+
+    instance_async = twin(instance)
+
+    async def _found(self, address: str, timeout_s: float | None) -> InstanceFound:
         parts = check_text("an address", address).split("/")
         for count in range(len(parts), 1, -1):  # children of calls have ids with a `/`, and a place of their own
             with suppress(NotFound):
-                return self._found("/".join(parts[:count]), address, timeout_s)
-        return self._found(parts[0], address, timeout_s)
+                return await self._looked_up("/".join(parts[:count]), address, timeout_s)
+        return await self._looked_up(parts[0], address, timeout_s)
 
-    def _found(self, instance: str, address: str, timeout_s: float | None) -> RemoteInstance:
+    async def _looked_up(self, instance: str, address: str, timeout_s: float | None) -> InstanceFound:
         request = FindRequest(instance=instance, address=address)
-        found = self._node.ask(request, InstanceFound, instance, timeout_s)
-        return RemoteInstance(self._node, found.instance)
+        return await self._node.ask(request, InstanceFound, instance, timeout_s)
 
-    def instance(self, id: str, timeout_s: float | None = None) -> RemoteInstance:
-        """Return the handle of an instance by its id. Raises as `find` does."""
-        return self.find(id, timeout_s)
-
-    def list(
+    @blocking
+    async def list(
         self, state: InstanceState | str | None = None, timeout_s: float | None = None
     ) -> Iterator[InstanceSummary]:
         """Yield a summary of every instance, or of those in one state. Raises `BadRequest` and `WaitTimeout`."""
         wanted = None if state is None else check_state(state)
-        found = self._node.ask_all(ListRequest(state=wanted), Listed, "", timeout_s)
+        found = await self._node.ask_all(ListRequest(state=wanted), Listed, "", timeout_s)
         return (summary for listed in found for summary in listed.instances)
 
-    def tasks(
+    list_async = twin(list)
+
+    @blocking
+    async def tasks(
         self,
         *,
         role: str | None = None,
@@ -122,15 +167,44 @@ class Client:
         """Yield what is offered to people, as `Runtime.tasks` does. Raises `NotFound` and `WaitTimeout`."""
         request = TasksRequest(role=role, assignee=assignee, transition=transition, instance=instance)
         if instance is not None:
-            return iter(self._node.ask(request, Offers, instance, timeout_s).tasks)
-        return (task for offers in self._node.ask_all(request, Offers, "", timeout_s) for task in offers.tasks)
+            return iter((await self._node.ask(request, Offers, instance, timeout_s)).tasks)
+        found = await self._node.ask_all(request, Offers, "", timeout_s)
+        return (task for offers in found for task in offers.tasks)
 
-    def tell(self, address: str, message: Intervention, timeout_s: float | None = None) -> Receipt:
+    tasks_async = twin(tasks)
+
+    @blocking
+    async def tell(self, address: str, message: Intervention, timeout_s: float | None = None) -> Receipt:
         """Send an intervention to an instance; see `Instance.tell`. It has its effect once, however often it is sent.
 
         Raises `NotFound`, `RequestRefused` and `WaitTimeout`.
         """
-        return self._node.tell(address, message, timeout_s)
+        return await self._node.tell(address, message, timeout_s)
+
+    tell_async = twin(tell)
+
+    @blocking
+    async def explain(self, instance: str, timeout_s: float | None = None) -> str:
+        """Return in a few words why an instance has not completed. Raises `NotFound` and `WaitTimeout`."""
+        return (await self._node.ask(ExplainRequest(instance=instance), Explained, instance, timeout_s)).reason
+
+    explain_async = twin(explain)
+
+    @blocking
+    async def follow(
+        self, instance: str, listener: Callable[[Progress], None], timeout_s: float | None = None
+    ) -> Callable[[], None]:
+        """Call `listener` for every step of an instance, after its commit; return a function that ends this.
+
+        It is called on the client's own thread: it must be quick, must not raise, and must not wait for this client.
+        Steps that an engine has taken just before its end may be missing; the history has them. Raises `NotFound` and
+        `WaitTimeout`.
+        """
+        following = Following(self._node, check_text("an id", instance), listener)
+        await following.begin(timeout_s)
+        return following.stop
+
+    follow_async = twin(follow)
 
 
 def _plain_tokens(tokens: Tokens) -> dict[str, list[object]]:
@@ -175,3 +249,8 @@ def _own_host(node: NetAddress) -> str:
 def node_of(client: Client) -> NodeClient:
     """Return what a client asks its node through: for Placet's own commands and tests, not for users."""
     return client._node  # pyright: ignore[reportPrivateUsage] - of this module
+
+
+def cluster_of(client: Client) -> ClusterClient:
+    """Return the nodes and shards of a client's cluster, for those who run them."""
+    return ClusterClient(node_of(client))

@@ -21,10 +21,12 @@ from placet.net.errors import NodeFailed
 from placet.net.local_coordinator import LocalCoordinator
 from placet.net.messages import (
     Beat,
+    ConfirmMove,
     EngineAt,
     FromCoordinator,
     Join,
     NotWelcome,
+    OpenShards,
     Peer,
     ToCoordinator,
     Welcome,
@@ -39,7 +41,9 @@ from placet.petri.errors import PlacetError
 
 ASK_AGAIN_S: Final = 0.5  # between two nodes that are asked for the cluster
 SAY_AGAIN_S: Final = 10.0  # between two lines that say that none has answered
-NOWHERE: Final = Whereabouts(revision=0, owners=("",) * SHARDS, engines={}, nodes=())
+NOWHERE: Final = Whereabouts(
+    revision=0, owners=("",) * SHARDS, epochs=(0,) * SHARDS, new=frozenset(), engines={}, nodes=()
+)
 _log = logging.getLogger("placet")
 
 
@@ -79,6 +83,12 @@ class Cluster:
             self._desk = CoordinatorDesk(self._local)
             self._begin(self._local, is_keeper=True)
 
+    def leave(self) -> None:
+        """Tell the others that this node is going away."""
+        if self._node is not None:
+            self._node.leave()
+            self._node = None
+
     def close(self) -> None:
         """Let go of the coordinator."""
         for one in (self._desk, self._local, self._remote):
@@ -89,6 +99,16 @@ class Cluster:
     def where(self) -> Whereabouts:
         """Where the engines are, as far as it is known here."""
         return NOWHERE if self._node is None else self._node.where
+
+    @property
+    def id(self) -> str:
+        """The cluster's id; "" where it is not known yet."""
+        return self._state.record.cluster
+
+    @property
+    def keeper(self) -> str:
+        """Address of the node that keeps the coordinator."""
+        return self._keeper
 
     @property
     def node(self) -> ClusterNode | None:
@@ -120,6 +140,7 @@ class Cluster:
             peer_of=peer_of,
             send=self._send,
             moved=self._moved,
+            failed=self._failed,
         )
         for name, at in self._engines.items():
             self._node.engine_started(name, at)
@@ -186,6 +207,10 @@ class Cluster:
         match message:
             case Beat() if self._node is not None:
                 self._node.heard(message, now_s)
+            case OpenShards() if self._node is not None:
+                self._node.opened(message)
+            case ConfirmMove() if self._node is not None:
+                self._node.confirm(message)
             case Join():
                 self._asked_to_join(sender, message)
             case Welcome():

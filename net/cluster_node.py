@@ -5,32 +5,40 @@ coordinator's futures, are for one thread.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Final, TypeVar
 
-from placet.net.balance import claims
+import msgspec
+
+from placet.net.balance import balance, claims
 from placet.net.cluster_table import (
     MEMBERS_PREFIX,
     SHARDS,
     SHARDS_PREFIX,
     Member,
+    Owner,
     ShardTable,
     Transaction,
     claim_shards,
     member_key,
     members_after,
+    move_owner,
+    note_opened,
     put_member,
     read_members,
 )
-from placet.net.coordinator import Changed, Compacted, Coordinator, Outcome, Snapshot
+from placet.net.coordinator import Changed, Compacted, Coordinator, Listener, Outcome, Snapshot
+from placet.net.coordinator_errors import BadRecord
 from placet.net.membership import Membership, MemberState
-from placet.net.messages import Beat, EngineAt, Peer, Whereabouts
+from placet.net.messages import Beat, ConfirmMove, EngineAt, MoveShard, OpenShards, Peer, Whereabouts
 
 BEAT_S: Final = 1.0  # between two signs of life
 LEASE_S: Final = 10.0  # a node that is silent for so long is taken out of the table of members
 KEEP_S: Final = 3.0  # between two times that lease is kept alive
 AGAIN_S: Final = 1.0  # after something the coordinator could not do
+MOVES_AT_ONCE: Final = 4  # shards that one engine gives away at the same time
 T = TypeVar("T")
 _log = logging.getLogger("placet")
 
@@ -48,9 +56,14 @@ class ClusterNode:
         peer_of: Callable[[str], Peer],
         send: Callable[[Peer, object], None],
         moved: Callable[[Whereabouts], None],
+        failed: Callable[[BadRecord], None],
         membership: Membership | None = None,
     ) -> None:
-        """`moved` hears where the engines are, whenever that changes; `is_keeper`: the coordinator is in this node."""
+        """`is_keeper`: the coordinator is in this node.
+
+        `moved` hears where the engines are, whenever that changes; `failed`, that the table says what is not understood
+        here, after which this node is of no use to others.
+        """
         self._member = member
         self._cluster = cluster
         self._coordinator = coordinator
@@ -58,6 +71,7 @@ class ClusterNode:
         self._peer_of = peer_of
         self._send = send
         self._moved = moved
+        self._failed = failed
         self._membership = membership or Membership()
         self._members: dict[str, Member] = {}
         self._member_revision = 0  # of this node's own entry
@@ -68,6 +82,11 @@ class ClusterNode:
         self._due: dict[str, float] = {}  # what is done again and again, and when next
         self._busy: set[str] = set()  # and what of it is under way
         self._told: Whereabouts | None = None
+
+    @property
+    def name(self) -> str:
+        """This node's name."""
+        return self._member.name
 
     @property
     def members(self) -> Mapping[str, Member]:
@@ -82,9 +101,12 @@ class ClusterNode:
     @property
     def where(self) -> Whereabouts:
         """Where the engines are, as far as it is known here."""
+        owners = [self._shards.owner_of(shard) for shard in range(SHARDS)]
         return Whereabouts(
             revision=self._shards.revision,
-            owners=tuple(self._shards.engine_of(shard) or "" for shard in range(SHARDS)),
+            owners=tuple(owner.engine if owner else "" for owner in owners),
+            epochs=tuple(owner.epoch if owner else 0 for owner in owners),
+            new=frozenset(shard for shard, owner in enumerate(owners) if owner is not None and owner.is_new),
             engines={name: at for engines in self._engines.values() for name, at in engines.items()},
             nodes=tuple(self._peer_of(member.address) for member in self._members.values()),
         )
@@ -100,6 +122,39 @@ class ClusterNode:
         """An engine of this node cannot be asked any more."""
         self._engines[self._member.name].pop(name, None)
         self._tell_all()
+
+    def opened(self, message: OpenShards) -> None:
+        """An engine of this node has opened shards: those it had claimed are new no more."""
+        held = [(shard, self._shards.held[shard], epoch) for shard, epoch in message.epochs.items()]
+        opened = [
+            (shard, one)
+            for shard, one, epoch in held
+            if one is not None and one.owner.is_new and one.owner.epoch == epoch and one.owner.engine == message.name
+        ]
+        for transaction in note_opened(opened):
+            self._when("opened", self._transact(transaction), lambda _outcome: None)
+
+    def confirm(self, message: ConfirmMove) -> None:
+        """Have the table say that a shard has moved; who asks hears the table when it changes, or asks again."""
+        held = self._shards.held[message.shard]
+        if held is not None and held.owner.epoch + 1 == message.epoch:
+            owner = Owner(engine=message.engine, epoch=message.epoch, move=message.move)
+            self._when("confirm", self._transact(move_owner(message.shard, held, owner)), lambda _outcome: None)
+
+    def drain(self, *, is_draining: bool) -> None:
+        """Give all shards of this node away, or take its share again."""
+        self._member = msgspec.structs.replace(self._member, is_draining=is_draining)
+        if self._lease:
+            entered = self._transact(put_member(self._member, self._member_revision, self._lease))
+            self._when("lease", entered, lambda outcome: self._entered(outcome, self._lease))
+
+    def leave(self) -> None:
+        """Tell the others that this node's engines are going away; it does not wait until they know."""
+        self._engines[self._member.name].clear()
+        self._beat("beat")
+        if self._lease:
+            self._coordinator.revoke(self._lease)
+            self._lease = 0
 
     def _tell_all(self) -> None:
         self._due["beat"] = 0.0
@@ -121,6 +176,7 @@ class ClusterNode:
         self._at(now_s, "beat", BEAT_S, self._beat)
         if self._is_keeper:
             self._at(now_s, "claims", AGAIN_S, self._claim)
+            self._at(now_s, "moves", AGAIN_S, self._balance)
         for change in self._membership.changes(now_s):
             if change.old is not None:
                 _log.info("node %s is %s (was %s)", change.name, change.new.value, change.old.value)
@@ -144,9 +200,15 @@ class ClusterNode:
             if error is not None:
                 _log.warning("the coordinator: %s", error)
             elif not ended.cancelled():
-                then(ended.result())
+                self._guarded(lambda: then(ended.result()))
 
         future.add_done_callback(done)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except BadRecord as error:  # of a newer Placet, most likely
+            self._failed(error)
 
     # -- the tables ------------------------------------------------------------------------------------------------
 
@@ -159,7 +221,10 @@ class ClusterNode:
         self._take_members(read_members(snapshot))
         own = snapshot.entries.get(member_key(self._member.name))
         self._member_revision = own.revision if own else 0
-        self._coordinator.watch(MEMBERS_PREFIX, snapshot.revision, self._members_changed)
+        self._watch(MEMBERS_PREFIX, snapshot.revision, self._members_changed)
+
+    def _watch(self, prefix: str, revision: int, changed: Listener) -> None:
+        self._coordinator.watch(prefix, revision, lambda what: self._guarded(lambda: changed(what)))
 
     def _members_changed(self, changed: Changed | Compacted) -> None:
         if isinstance(changed, Compacted):
@@ -185,7 +250,7 @@ class ClusterNode:
     def _shards_read(self, snapshot: Snapshot) -> None:
         self._has_read.add("shards")
         self._shards = ShardTable.read(snapshot)
-        self._coordinator.watch(SHARDS_PREFIX, snapshot.revision, self._shards_changed)
+        self._watch(SHARDS_PREFIX, snapshot.revision, self._shards_changed)
         self._tell()
 
     def _shards_changed(self, changed: Changed | Compacted) -> None:
@@ -217,6 +282,7 @@ class ClusterNode:
             self._lease = lease
             self._member_revision = outcome.revision
             return
+        self._lease = 0  # it is entered anew
         found = outcome.entries.get(member_key(self._member.name))
         self._member_revision = found.revision if found else 0  # of the process before this one, most likely
 
@@ -252,6 +318,23 @@ class ClusterNode:
         weights = _weights(self._members.values())
         for transaction in claim_shards(claims(self._shards, weights)):
             self._when(what, self._transact(transaction), lambda _outcome: None)
+
+    def _balance(self, _what: str) -> None:
+        """Have shards moved so that all engines that are there have as many, a few at a time."""
+        there = {name for engines in self._engines.values() for name in engines}
+        weights = {name: weight for name, weight in _weights(self._members.values()).items() if name in there}
+        leaving: Counter[str] = Counter()
+        for move in balance(self._shards, weights):
+            leaving[move.source] += 1
+            if leaving[move.source] <= MOVES_AT_ONCE:
+                self.move(move.shard, move.target)
+
+    def move(self, shard: int, to: str) -> None:
+        """Ask the owner of a shard to give it to another engine, where both are known."""
+        owner = self._shards.engine_of(shard)
+        at = next((engines[owner] for engines in self._engines.values() if owner in engines), None)
+        if at is not None and owner != to:
+            self._send(at.peer, MoveShard(shard=shard, to=to))
 
 
 def _weights(members: Iterable[Member]) -> dict[str, float]:

@@ -47,6 +47,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     epoch: int  # 1 is the first owner's; grows with each
     move: str = ""  # id of the move that made it the owner; "": it claimed a shard nobody had
+    is_new: bool = False  # it was claimed, and was never opened: that nothing is on the owner's disk is no loss
     format: int = FORMAT
 
 
@@ -212,7 +213,18 @@ def move_owner(shard: int, held: Held, new: Owner) -> Transaction:
 
 def claim_shards(claims: Iterable[tuple[int, str]]) -> list[Transaction]:
     """Give shards that nobody owns to engines, at epoch 1: transactions, each of which may fail alone."""
-    single = [_put_owner(shard, 0, Owner(engine=engine, epoch=1)) for shard, engine in claims]
+    return _together([_put_owner(shard, 0, Owner(engine=engine, epoch=1, is_new=True)) for shard, engine in claims])
+
+
+def note_opened(shards: Iterable[tuple[int, Held]]) -> list[Transaction]:
+    """Note that shards were opened by those who had claimed them: transactions, each of which may fail alone."""
+    return _together(
+        [_put_owner(shard, held.revision, msgspec.structs.replace(held.owner, is_new=False)) for shard, held in shards]
+    )
+
+
+def _together(single: Sequence[Transaction]) -> list[Transaction]:
+    """Return as few transactions as can be, of those that have one key each."""
     return [
         Transaction(
             [one.conditions[0] for one in single[start : start + MOST_KEYS]],

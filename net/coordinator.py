@@ -20,6 +20,7 @@ import msgspec
 
 MOST_KEY_BYTES: Final = 400  # of UTF-8
 MOST_VALUE_BYTES: Final = 64 << 10
+MOST_BYTES: Final = 1 << 20  # of all keys and values of one transaction: etcd takes 1.5 MiB
 MOST_KEYS: Final = 100  # conditions, and changes, of one transaction: of the 128 that etcd takes by default
 
 
@@ -101,8 +102,9 @@ class Coordinator(Protocol):
     def transact(self, conditions: Sequence[Condition], changes: Sequence[Change]) -> Future[Outcome]:
         """If all conditions hold, make all changes, at one revision; else none.
 
-        No key may occur twice among the conditions, nor among the changes; at most `MOST_KEYS` of each. The future
-        raises `LeaseGone` where the conditions hold and a lease is not there; nothing was changed then.
+        No key may occur twice among the conditions, nor among the changes; at most `MOST_KEYS` of each, and
+        `MOST_BYTES` in all. The future raises `LeaseGone` where the conditions hold and a lease is not there; nothing
+        was changed then.
         """
         ...
 
@@ -154,6 +156,9 @@ def check_transaction(conditions: Sequence[Condition], changes: Sequence[Change]
             raise ValueError(f"a lease is an id that `grant` gave, for a key that gets a value: {change.key}")
         if change.value is not None and len(change.value) > MOST_VALUE_BYTES:
             raise ValueError(f"a value has at most {MOST_VALUE_BYTES} bytes, not {len(change.value)}: {change.key}")
+    size_bytes = sum(len(change.key.encode()) + len(change.value or b"") for change in changes)
+    if size_bytes > MOST_BYTES:
+        raise ValueError(f"a transaction has at most {MOST_BYTES} bytes, not {size_bytes}; make several of it")
 
 
 def check_key(key: str) -> None:

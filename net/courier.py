@@ -26,7 +26,8 @@ LOOK_AGAIN_S = 1.0  # how often a node is asked where the engines are, while ans
 FIND_AGAIN_S = 0.1  # and while one that is needed is missing
 SEND_S = 60.0  # an attempt to send a request ends after so long
 QUIET_S = 3_600.0
-Target: TypeAlias = int | str  # the engine that owns a shard, or the one with a name
+NODE = ""
+Target: TypeAlias = int | str  # the engine that owns a shard, the one with a name, or any `NODE`
 Sent: TypeAlias = tuple[str, Ask]  # the incarnation of the engine it is sent to, and what
 
 
@@ -159,6 +160,8 @@ class Courier:
     def _engine_for(self, target: Target) -> EngineAt | None:
         if self._where is None:
             return None
+        if target == NODE:
+            return EngineAt(peer=self._nodes[0], incarnation=f"node {self._nodes[0]}")
         name = target if isinstance(target, str) else self._where.owners[target]
         at = self._where.engines.get(name)
         return None if at is None or at.incarnation in self._doubted else at

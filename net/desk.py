@@ -6,39 +6,42 @@ No request waits here: what takes long is answered from another thread, through 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeAlias, TypeVar, assert_never
+from typing import TypeAlias, TypeVar
 
+from placet.actors.answers import Entries
 from placet.actors.clock import monotonic_s
-from placet.actors.control.desk import ControlDesk
-from placet.actors.control.request import StatusRequest
+from placet.actors.control.desk import ANSWER_S, ControlDesk
+from placet.actors.control.request import ImportRequest, InspectRequest, StatusRequest
 from placet.actors.errors import EngineStopped, OwnError, no_instance
-from placet.actors.instance import Instance
+from placet.actors.messages import Inspect
+from placet.actors.own.answering import next_answer
 from placet.actors.runtime import Runtime, client_of
 from placet.net.answer import (
+    Followed,
     InstanceFound,
-    Listed,
     NetAnswer,
     NextOffer,
-    Offers,
-    Shown,
+    Replied,
     StateSeen,
-    Told,
+    Trimmed,
     encode_error,
     encode_net_answer,
 )
+from placet.net.errors import NotAllowed
+from placet.net.looking import look
 from placet.net.request import (
-    FindRequest,
-    HistoryRequest,
+    FollowRequest,
     ListRequest,
     LookRequest,
     OfferRequest,
     PatientRequest,
-    ShowRequest,
+    ReplyRequest,
     SpawnRequest,
-    TasksRequest,
+    TrimRequest,
     WaitRequest,
     decode_net_request,
 )
+from placet.net.trail import Trails
 from placet.petri.errors import PlacetError
 
 THREADS = 8  # that wait for commits, or read
@@ -60,6 +63,7 @@ class NetDesk:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="placet-desk")
         self._lock = threading.Lock()
         self._waits: list[_Wait] = []
+        self._trails = Trails(runtime.follow)
 
     def take(self, line: bytes, reply: Reply) -> None:
         """Answer a request through `reply`, now or later; never raises."""
@@ -73,6 +77,7 @@ class NetDesk:
             self._waits = [wait for wait in self._waits if wait[0] > now_s and not wait[1]()]
         for cancel in due:
             cancel()
+        self._trails.tick()
 
     def close(self) -> None:
         """Take no more; what is under way is answered."""
@@ -95,14 +100,17 @@ class NetDesk:
         match request:
             case SpawnRequest():
                 self._spawn(request, reply)
-            case WaitRequest():
-                reached = self._client.reached(request.instance, frozenset(request.states))
-                self._wait(reached, request, reply, lambda state: StateSeen(state=state))
-            case OfferRequest():
-                offered = self._client.offered(request.instance, request.transition)
-                self._wait(offered, request, reply, lambda number: NextOffer(number=number))
-            case ListRequest() | FindRequest() | ShowRequest() | HistoryRequest() | TasksRequest():
-                reply(encode_net_answer(self._look(request)))
+            case WaitRequest() | OfferRequest() | FollowRequest() | ReplyRequest():
+                self._be_patient(request, reply)
+            case TrimRequest():
+                count = self._runtime.instance(request.instance).trim_history(request.keep, ANSWER_S)
+                reply(encode_net_answer(Trimmed(count=count)))
+            case InspectRequest():
+                reply(encode_net_answer(self._entries(request)))
+            case ImportRequest():
+                raise NotAllowed("a file of the engine's host is imported there alone", "use placet import on its host")
+            case _ if isinstance(request, LookRequest):
+                reply(encode_net_answer(look(self._runtime, request)))
             case _:
                 reply(self._control.answer(line))
 
@@ -110,42 +118,56 @@ class NetDesk:
         spawned = self._runtime.spawn_later(request.workflow, request.tokens, id=request.instance)
         _when_done(spawned, reply, lambda instance: InstanceFound(instance=instance.id))
 
+    def _entries(self, request: InspectRequest) -> Entries:
+        instance, path = request.instance, request.path
+        answer = self._client.ask(lambda reply: Inspect(instance=instance, path=path, reply=reply), ANSWER_S)
+        assert isinstance(answer, Entries), answer
+        return answer
+
+    # -- waiting ---------------------------------------------------------------------------------------------------
+
+    def _be_patient(self, request: PatientRequest, reply: Reply) -> None:
+        match request:
+            case WaitRequest():
+                reached = self._client.reached(request.instance, frozenset(request.states))
+                self._wait(reached, request, reply, lambda state: StateSeen(state=state))
+            case OfferRequest():
+                offered = self._client.offered(request.instance, request.transition)
+                self._wait(offered, request, reply, lambda number: NextOffer(number=number))
+            case ReplyRequest():
+                engine = self._client.engine
+                answer = next_answer(engine, self._client.reader, request.instance, request.request)
+                otherwise = Replied(value=None)
+                self._wait_or(engine.outlive(answer), request, reply, _replied, otherwise)
+            case FollowRequest():
+                if self._client.reader.root(request.instance) is None:
+                    raise no_instance(request.instance)
+                steps = self._client.engine.outlive(self._trails.after(request))
+                known = Followed(trail=request.trail, after=request.after, steps=[])
+                self._wait_or(steps, request, reply, lambda seen: seen, known)
+
     def _wait(
         self, future: "Future[T]", request: PatientRequest, reply: Reply, make: Callable[[T | None], NetAnswer]
     ) -> None:
         """Reply once a future is done, with None where the patience of who asks has come to its end."""
-        _when_done(future, reply, make, make(None))
+        self._wait_or(future, request, reply, make, make(None))
+
+    def _wait_or(
+        self,
+        future: "Future[T]",
+        request: PatientRequest,
+        reply: Reply,
+        make: Callable[[T], NetAnswer],
+        otherwise: NetAnswer,
+    ) -> None:
+        _when_done(future, reply, make, otherwise)
         until_s = monotonic_s() + min(request.patience_s, LONGEST_WAIT_S)
         with self._lock:
             self._waits.append((until_s, future.done, future.cancel))
 
-    def _look(self, request: LookRequest) -> NetAnswer:
-        match request:
-            case ListRequest():
-                found = self._runtime.list(request.state)
-                return Listed(instances=[one for one in found if request.caller in ("", one.caller)])
-            case FindRequest():
-                handle = self._runtime.find(request.address)
-                return InstanceFound(instance=handle.id if isinstance(handle, Instance) else handle.instance)
-            case ShowRequest():
-                view = self._client.reader.instance(request.instance)
-                if view is None:
-                    raise no_instance(request.instance)
-                return Shown(view=view, reason=self._client.explain(request.instance))
-            case HistoryRequest():
-                if self._client.reader.root(request.instance) is None:
-                    raise no_instance(request.instance)
-                return Told(records=self._client.reader.history(request.instance))
-            case TasksRequest():
-                offered = self._runtime.tasks(
-                    role=request.role,
-                    assignee=request.assignee,
-                    transition=request.transition,
-                    instance=request.instance,
-                )
-                return Offers(tasks=list(offered))
-            case _:
-                assert_never(request)
+
+def _replied(value: bytes | None) -> Replied:
+    return Replied(value=value, is_hopeless=value is None)
 
 
 def _when_done(

@@ -106,3 +106,31 @@ class TooLarge(NetworkError):
     def __str__(self) -> str:
         sizes = f"a message of {self.size_bytes} bytes is over the limit of {self.limit_bytes}"
         return f"{sizes}; pass a reference to large values, or look on the node's host"
+
+
+class NotPossible(NetworkError):
+    """What was asked of a cluster cannot be done, as it is now. Nothing was changed."""
+
+    code = "not_possible"
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason, remedy)
+        self.reason = reason
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.remedy}"
+
+
+class NotAllowed(NetworkError):
+    """What was asked for is not for those who have this key. Nothing was done."""
+
+    code = "not_allowed"
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason, remedy)
+        self.reason = reason
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.remedy}"

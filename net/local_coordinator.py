@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
@@ -26,7 +27,6 @@ from placet.persistence.errors import FormatTooNew, StateUnusable, StoreError, S
 from placet.persistence.format import FORMAT_KEY
 from placet.persistence.state import open_state
 from placet.persistence.store import Store, Write
-from placet.petri.errors import PlacetError
 
 FORMAT: Final = 1
 KEEP: Final = 1_000  # revisions that a watch may be behind
@@ -102,13 +102,13 @@ class LocalCoordinator:
         Raises what `open_state` raises: `StoreInUse`, `StateUnusable`, `StoreDamaged`, `FormatTooNew`, ….
         """
         state = open_state(path, limit_bytes=LIMIT_BYTES, map_bytes=MAP_BYTES)
-        try:
+        with ExitStack() as undo:
+            undo.callback(state.close)
             if _is_foreign(state.store):
                 raise StateUnusable(str(path), "it is an engine's, not a coordinator's; choose another path")
-            return cls(state.store, release=state.close)
-        except PlacetError:
-            state.close()
-            raise
+            local = cls(state.store, release=state.close)
+            undo.pop_all()
+        return local
 
     # -- the contract ----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
-"""What the processes of a node, and its clients, send each other: frozen values, pickled inside sealed frames.
+"""What the processes of a node, and its clients, send each other: frozen values, inside sealed frames.
 
-A peer is an address that the transport understands and nobody else looks into.
+Processes with the cluster key pickle them. What others say, and are told, is a closed set of plain messages, which
+`client_frame.py` writes and reads: `FromClient` and `ToClient`.
 """
 
 from collections.abc import Mapping
@@ -8,9 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from placet.net.keyring import KeyKind
 from placet.petri.errors import PlacetError
 
-Peer: TypeAlias = object
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A process that can be sent to."""
+
+    host: str  # IPv4, as numbers
+    port: int
+    kind: KeyKind = KeyKind.CLUSTER  # of the key it has shown, and what is sent to it is sealed with
+
+    def __str__(self) -> str:
+        kind = "" if self.kind is KeyKind.CLUSTER else f"/{self.kind.word}"
+        return f"{self.host}:{self.port}{kind}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +71,8 @@ class Whereabouts:
 
     revision: int
     owners: tuple[str, ...]  # a name for each shard; "": nobody owns it yet
+    epochs: tuple[int, ...]  # how often each has changed its owner; 0: it has none
+    new: frozenset[int]  # those that were claimed, and were never opened by anybody
     engines: Mapping[str, "EngineAt"]  # by name; one that is missing is starting, or away
     nodes: tuple[Peer, ...]  # any of them can be asked
 
@@ -68,6 +83,32 @@ class EngineAt:
 
     peer: Peer
     incarnation: str  # another for each process of an engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenShards:
+    """What an engine has opened, with what epoch: told to its node when that changes."""
+
+    name: str
+    epochs: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmMove:
+    """Have the table say that a shard is another engine's now; the table is the answer, whatever it says."""
+
+    shard: int
+    epoch: int  # of the new owner
+    engine: str  # the new owner
+    move: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveShard:
+    """Give a shard to another engine, unless it is on its way already; to the engine that owns it."""
+
+    shard: int
+    to: str
 
 
 # -- between nodes -------------------------------------------------------------------------------------------------
@@ -104,6 +145,21 @@ class Beat:
     cluster: str
     incarnation: int
     engines: Mapping[str, EngineAt]  # those that run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDraining:
+    """Have a node give all its shards away, or take its share again."""
+
+    name: str
+    is_draining: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopNode:
+    """Have a node stop cleanly."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,3 +234,7 @@ class Answers:
     """Answers to one client."""
 
     told: tuple[Told, ...]
+
+
+FromClient: TypeAlias = FindEngines | Asks  # all that a peer without the cluster key may say to a node or an engine
+ToClient: TypeAlias = Whereabouts | Answers  # and all that it is told

@@ -14,8 +14,10 @@ from placet.net.address import NetAddress, check_listen
 from placet.net.cluster import Cluster
 from placet.net.cluster_table import Member
 from placet.net.errors import NodeFailed
-from placet.net.keyring import load_keyring, make_key_file
+from placet.net.keyring import load_keyring_of_node, make_key_files
 from placet.net.messages import (
+    Answers,
+    Asks,
     Begin,
     Begun,
     EngineAt,
@@ -23,11 +25,16 @@ from placet.net.messages import (
     FindEngines,
     NotBegun,
     Peer,
+    SetDraining,
+    StopNode,
+    Told,
     Whereabouts,
 )
+from placet.net.node_desk import NodeDesk
 from placet.net.node_state import NodeState, prepare_node_directory
-from placet.net.thespian_adapter import AdminProcess
+from placet.net.thespian_adapter import AdminProcess, peer_of
 from placet.net.wire import WIRE_VERSION
+from placet.persistence.errors import StoreError
 from placet.petri.errors import PlacetError
 from placet.supervision.budget import RestartBudget
 
@@ -94,13 +101,14 @@ class Node:
         check_listen(config.listen, has_key=config.has_chosen_key)
         if not config.has_chosen_key:
             prepare_node_directory(config.state)  # its key lies there
-        self.made_key = make_key_file(config.key_file)
+        self.made_keys = make_key_files(config.key_file)
         self._config = config
         self._tell = tell
         self._error: PlacetError | None = None
         self._signal = 0
+        self._is_stopping = False
         with ExitStack() as undo:
-            self._admin = AdminProcess(config.listen, load_keyring(config.key_file), self)
+            self._admin = AdminProcess(config.listen, load_keyring_of_node(config.key_file), self)
             undo.callback(self._admin.close)
             self._state = NodeState.open(config.state, config.name, keeps_coordinator=not config.join)
             undo.callback(self._state.close)
@@ -116,6 +124,7 @@ class Node:
             )
             undo.callback(self._cluster.close)
             self._undo = undo.pop_all()
+        self._desk = NodeDesk(self._cluster, self._tell_node)
         self._engines: dict[str, Peer] = {}  # those that can be asked, by name
 
     def _engine_config(self, number: int) -> EngineConfig:
@@ -163,9 +172,13 @@ class Node:
         if self._signal:
             os._exit(128 + number)  # patience is over; engines end with this process
         self._signal = number
-        self._stop()
+        self._admin.wake()  # this is the middle of anything: what is done about it has to wait for `tick`
 
     def _stop(self) -> None:
+        if self._is_stopping:
+            return
+        self._is_stopping = True
+        self._cluster.leave()
         limit = threading.Timer(self._config.engine.grace_s + STOP_S, self._admin.kill)
         limit.daemon = True
         limit.start()
@@ -219,6 +232,9 @@ class Node:
         self._cluster.engine_started(begun.name, EngineAt(peer=peer, incarnation=incarnation))
         self._admin.send(peer, self._cluster.where)
 
+    def _tell_node(self, address: str, message: object) -> None:
+        self._admin.send(peer_of(address), message)
+
     def _whereabouts_changed(self, where: Whereabouts) -> None:
         for peer in self._engines.values():
             self._admin.send(peer, where)
@@ -232,11 +248,29 @@ class Node:
                 self._begun(sender, message)
             case NotBegun():
                 self._fail(message.error)
+            case Asks():
+                told = [
+                    Told(number=ask.number, line=self._desk.answer(ask.line, monotonic_s())) for ask in message.asks
+                ]
+                self._admin.send(sender, Answers(told=tuple(told)))
+            case SetDraining() if message.name == self._config.name and self._cluster.node is not None:
+                self._cluster.node.drain(is_draining=message.is_draining)
+            case StopNode() if message.name == self._config.name:
+                self._signal = self._signal or signal.SIGTERM
             case FindEngines():
                 self._admin.send(sender, self._cluster.where)
             case _:
-                self._cluster.receive(sender, message, monotonic_s())
+                self._guarded(lambda: self._cluster.receive(sender, message, monotonic_s()))
 
     def tick(self) -> None:
         """Do what is due."""
-        self._cluster.tick(monotonic_s())
+        self._guarded(lambda: self._cluster.tick(monotonic_s()))
+        if self._signal:
+            self._stop()
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Do something with the coordinator; where its store fails, only a fresh process knows what is on disk."""
+        try:
+            act()
+        except StoreError as error:
+            self._fail(error)

@@ -1,6 +1,8 @@
-"""One client of a cluster: it asks engines and waits for answers. `Client` and its handles are made of it."""
+"""One client of a cluster: it asks engines and waits for answers. `Client` and its handles are made of it.
 
-from concurrent.futures import TimeoutError as FutureTimeout
+What waits is a coroutine here, for threads and for asyncio: see `twins.py`.
+"""
+
 from typing import TypeVar
 
 from placet.actors.answers import Receipt
@@ -12,10 +14,11 @@ from placet.actors.messages import Put
 from placet.actors.task_request import Intervention
 from placet.actors.verbs import Giving
 from placet.net.answer import Done, decode_net_answer
-from placet.net.courier import Courier, Pending, Target
+from placet.net.courier import NODE, Courier, Pending, Target
 from placet.net.errors import TooLarge
 from placet.net.request import NetRequest, encode_net_request
 from placet.net.telling import to_request
+from placet.net.twins import Due, blocked
 from placet.persistence.keys import shard_of
 
 ANSWER_S = 30.0  # how long a request without a time-out of its own waits
@@ -30,49 +33,70 @@ class NodeClient:
         self._nodes = nodes
         self._courier = courier
 
-    def tell(self, address: str, message: Intervention | Giving, timeout_s: float | None) -> Receipt:
+    async def tell(self, address: str, message: Intervention | Giving, timeout_s: float | None) -> Receipt:
         """Send an intervention to an instance; see `Client.tell`."""
         if not message.by and not isinstance(message, Put):
             raise ValueError("an intervention needs `by`: who does it")
-        done = self.carry_out(to_request(check_text("an address", address), message), timeout_s)
+        done = await self.carry_out(to_request(check_text("an address", address), message), timeout_s)
         return Receipt(instance=done.id, at=done.at, already=done.already)
 
-    def carry_out(self, request: PersonalRequests, timeout_s: float | None) -> Done:
+    async def carry_out(self, request: PersonalRequests, timeout_s: float | None) -> Done:
         """Send an intervention that is a request already, and return what came of it."""
         again = f"tell it again with request_id {request.request_id!r} to find out"
-        return self.ask(request, Done, request.instance, timeout_s, again)
+        return await self.ask(request, Done, request.instance, timeout_s, again)
 
-    def ask(self, request: NetRequest, kind: type[T], instance: str, timeout_s: float | None, otherwise: str = "") -> T:
+    async def ask(
+        self, request: NetRequest, kind: type[T], instance: str, timeout_s: float | None, otherwise: str = ""
+    ) -> T:
         """Ask the engine where `instance` lives; `otherwise` says what to do when what came of it is not known.
 
         Raises the error that is the answer, `WaitTimeout`, `TooLarge`, `BadRequest` and `NodeUnreachable`.
         """
-        pending = self._send(request, shard_of(instance))
-        return self._answer(pending, kind, instance, ANSWER_S if timeout_s is None else timeout_s, otherwise)
+        pending = self.post(request, shard_of(instance))
+        return await self._answer(pending, kind, instance, ANSWER_S if timeout_s is None else timeout_s, otherwise)
 
-    def ask_all(self, request: NetRequest, kind: type[T], instance: str, timeout_s: float | None) -> list[T]:
+    async def ask_all(self, request: NetRequest, kind: type[T], instance: str, timeout_s: float | None) -> list[T]:
         """Ask every engine, and return the answers of all. Raises as `ask` does."""
+        return list((await self.ask_each(request, kind, instance, timeout_s)).values())
+
+    async def ask_each(
+        self, request: NetRequest, kind: type[T], instance: str, timeout_s: float | None
+    ) -> dict[str, T]:
+        """Ask every engine, and return the answers by their names. Raises as `ask` does."""
         limit_s = ANSWER_S if timeout_s is None else timeout_s
         end_s = monotonic_s() + limit_s
         asked = self._courier.engines()
         try:
-            engines = asked.result(limit_s)
-        except FutureTimeout as error:
+            engines = await Due(asked, limit_s)
+        except TimeoutError as error:
             asked.cancel()
             raise WaitTimeout(instance, f"{self._nodes} did not say within {limit_s:g} s where engines are") from error
-        sent = [self._send(request, engine) for engine in engines]
-        return [self._answer(one, kind, instance, max(0.0, end_s - monotonic_s())) for one in sent]
+        sent = {engine: self.post(request, engine) for engine in engines}
+        return {
+            engine: await self._answer(one, kind, instance, max(0.0, end_s - monotonic_s()))
+            for engine, one in sent.items()
+        }
 
-    def _send(self, request: NetRequest, target: Target) -> Pending:
+    async def ask_engine(self, request: NetRequest, kind: type[T], engine: str, timeout_s: float | None) -> T:
+        """Ask one engine by its name. Raises as `ask` does."""
+        return await self._answer(self.post(request, engine), kind, "", ANSWER_S if timeout_s is None else timeout_s)
+
+    def ask_node(self, line: bytes, kind: type[T], timeout_s: float | None) -> T:
+        """Ask any node itself, and block until it answers. Raises as `ask` does."""
+        pending = self._courier.ask(line, NODE)
+        return blocked(self._answer(pending, kind, "", ANSWER_S if timeout_s is None else timeout_s))
+
+    def post(self, request: NetRequest, target: Target) -> Pending:
+        """Send a request to the engine that owns a shard, or the one of a name. Raises as `ask` does."""
         line = encode_net_request(request)
         if len(line) > MOST_REQUEST_BYTES:
             raise TooLarge(len(line), MOST_REQUEST_BYTES)
         return self._courier.ask(line, target)
 
-    def _answer(self, pending: Pending, kind: type[T], instance: str, limit_s: float, otherwise: str = "") -> T:
+    async def _answer(self, pending: Pending, kind: type[T], instance: str, limit_s: float, otherwise: str = "") -> T:
         try:
-            answer = pending.answer.result(limit_s)
-        except FutureTimeout as error:
+            answer = await Due(pending.answer, limit_s)
+        except TimeoutError as error:
             if pending.answer.done():
                 raise
             pending.answer.cancel()

@@ -17,10 +17,10 @@ from typing import Final
 
 import msgspec
 
-from placet.persistence.directory import ABOUT, DATA, sync_directory
+from placet.persistence.directory import ABOUT, DATA, NODE, sync_directory
 from placet.persistence.errors import StateUnusable, StoreInUse
 
-NODE, LOCK, COORDINATOR, ENGINE = "node.json", "node.lock", "coordinator", "engine-"
+LOCK, COORDINATOR, ENGINE = "node.lock", "coordinator", "engine-"
 FORMAT: Final = 1
 
 
@@ -111,6 +111,23 @@ class NodeState:
             sync_directory(self.path)
         except OSError as error:
             raise StateUnusable(str(self.path), f"{error.strerror}; free space or choose another path") from error
+
+
+def node_of(path: Path) -> int | None:
+    """Return the pid of the process that has a node's directory, 0 where it is not known, or None if nobody has."""
+    try:
+        descriptor = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0).strip()
+        return int(text) if text.isdigit() else 0
+    else:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def is_node_state(path: Path) -> bool:

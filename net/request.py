@@ -73,9 +73,47 @@ class OfferRequest(ControlRequest, frozen=True, kw_only=True, tag="offer"):
     patience_s: float
 
 
-LookRequest: TypeAlias = ListRequest | FindRequest | ShowRequest | HistoryRequest | TasksRequest
-PatientRequest: TypeAlias = WaitRequest | OfferRequest
-NetRequest: TypeAlias = AnyRequest | SpawnRequest | PatientRequest | LookRequest
+class ExplainRequest(ControlRequest, frozen=True, kw_only=True, tag="explain"):
+    """Ask in a few words why an instance has not completed."""
+
+    instance: str
+
+
+class StructureRequest(ControlRequest, frozen=True, kw_only=True, tag="structure"):
+    """Ask for the net an instance runs on."""
+
+    instance: str
+
+
+class TrimRequest(ControlRequest, frozen=True, kw_only=True, tag="trim"):
+    """Delete all but the newest records of an instance's history."""
+
+    instance: str
+    keep: int
+
+
+class FollowRequest(ControlRequest, frozen=True, kw_only=True, tag="follow"):
+    """Ask for what an instance does after step `after` of a trail; answered at once where that trail is not known."""
+
+    instance: str
+    trail: str = ""
+    after: int = 0
+    patience_s: float
+
+
+class ReplyRequest(ControlRequest, frozen=True, kw_only=True, tag="reply"):
+    """Ask for what an actor of users' own has answered to a request; with none when that takes too long."""
+
+    instance: str
+    request: str
+    patience_s: float
+
+
+LookRequest: TypeAlias = (
+    ListRequest | FindRequest | ShowRequest | HistoryRequest | TasksRequest | ExplainRequest | StructureRequest
+)
+PatientRequest: TypeAlias = WaitRequest | OfferRequest | FollowRequest | ReplyRequest
+NetRequest: TypeAlias = AnyRequest | SpawnRequest | TrimRequest | PatientRequest | LookRequest
 
 _decoder: "msgspec.json.Decoder[NetRequest]" = msgspec.json.Decoder(NetRequest)
 _encode = msgspec.json.Encoder().encode

@@ -4,10 +4,11 @@
     connector -> acceptor   hello: magic (4) | key id (8) | salt (16), once, before its first frame
     either way              frame: sealed header (8 + 16) | sealed body (length + 16; none where the length is 0)
 
-The header holds kind (1), three zeros, and the length of the body (4, big-endian). Each connection has keys of its
-own, one a direction: HKDF-SHA256 of the shared key with challenge and salt. The nonce is a counter that neither side
-sends, so a frame opens once, in its place, on its connection; the fresh challenge keeps old hellos out, after a
-restart too. Before the first header is authentic an acceptor takes 52 bytes and not one more.
+The id of the key tells the acceptor of which kind it is, and so what the peer may do. The header holds kind (1), three
+zeros, and the length of the body (4, big-endian). Each connection has keys of its own, one a direction: HKDF-SHA256 of
+the shared key with challenge and salt. The nonce is a counter that neither side sends, so a frame opens once, in its
+place, on its connection; the fresh challenge keeps old hellos out, after a restart too. Before the first header is
+authentic an acceptor takes 52 bytes and not one more.
 
 Source: AES-GCM as in NIST SP 800-38D (deterministic nonces, 8.2.1), HKDF as in RFC 5869.
 """
@@ -22,10 +23,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from placet.net.keyring import KEY_BYTES, KEY_ID_BYTES, Keyring
+from placet.net.keyring import KEY_BYTES, KEY_ID_BYTES, Key, KeyKind, Keyring
 from placet.petri.errors import PlacetError
 
-MAGIC: Final = b"Pt\x00\x01"  # the last byte is the version of this protocol
+MAGIC: Final = b"Pt\x00\x02"  # the last byte is the version of this protocol
 RANDOM_BYTES: Final = 16  # of a challenge, and of a salt
 TAG_BYTES: Final = 16
 MOST_BYTES: Final = 64 << 20  # of one body
@@ -43,6 +44,8 @@ class Kind(IntEnum):
 
     DATA = 0  # its body is a message
     KNOCK = 1  # a connector asks whether its key is good; answered by a knock
+    TAKEN = 2  # the last message has come; no body
+    NOT_TAKEN = 3  # it has come, and is of no use; no body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,7 @@ class Frame:
 
 
 class SealBroken(PlacetError):
-    """What came is not of a peer with the same key, or not in its place; the connection is of no further use."""
+    """What came is of no peer with the same key, not in its place, or not for such a key; the connection is over."""
 
     code = "seal_broken"
 
@@ -108,10 +111,11 @@ class Session:
     Every error is a `SealBroken`, after which it takes and gives nothing more.
     """
 
-    def __init__(self, keyring: Keyring, stage: Stage, random: bytes) -> None:
+    def __init__(self, keyring: Keyring, stage: Stage, random: bytes, key: Key | None) -> None:
         if len(random) != RANDOM_BYTES:
             raise ValueError(f"{RANDOM_BYTES} random bytes are needed, not {len(random)}")
         self._keyring = keyring
+        self._key = key  # of this connection; an acceptor learns it from the hello
         self._stage = stage
         self._random = random
         self._wanted = GREETING_BYTES if stage is Stage.GREETING else HELLO_BYTES
@@ -125,12 +129,23 @@ class Session:
     @classmethod
     def accepting(cls, keyring: Keyring, challenge: bytes) -> "Session":
         """Return the end that was connected to; `challenge` must be fresh and random."""
-        return cls(keyring, Stage.HELLO, challenge)
+        return cls(keyring, Stage.HELLO, challenge, None)
 
     @classmethod
-    def connecting(cls, keyring: Keyring, salt: bytes) -> "Session":
-        """Return the end that connects; `salt` must be fresh and random."""
-        return cls(keyring, Stage.GREETING, salt)
+    def connecting(cls, keyring: Keyring, salt: bytes, kind: KeyKind | None = None) -> "Session":
+        """Return the end that connects, with the first key of a kind, of the highest if none is named.
+
+        `salt` must be fresh and random. Raises `ValueError` where there is no key of that kind.
+        """
+        key = keyring.first if kind is None else keyring.first_of(kind)
+        if key is None:
+            raise ValueError("there is no key of that kind")
+        return cls(keyring, Stage.GREETING, salt, key)
+
+    @property
+    def peer_kind(self) -> KeyKind | None:
+        """The kind of key that the peer has shown, or is about to: both ends use the same. None: not known yet."""
+        return None if self._key is None else self._key.kind
 
     @property
     def greeting(self) -> bytes:
@@ -194,15 +209,16 @@ class Session:
 
     def _greeted(self, piece: bytes) -> None:
         _check_magic(piece)
-        key = self._keyring.first
-        self._agree(key.secret, piece[len(MAGIC) :] + self._random, is_connector=True)
-        self._hello = MAGIC + key.id + self._random
+        assert self._key is not None, "who connects has chosen its key"
+        self._agree(self._key.secret, piece[len(MAGIC) :] + self._random, is_connector=True)
+        self._hello = MAGIC + self._key.id + self._random
 
     def _hello_came(self, piece: bytes) -> None:
         _check_magic(piece)
         key = self._keyring.find(piece[len(MAGIC) : len(MAGIC) + KEY_ID_BYTES])
         if key is None:
             raise SealBroken("it was sealed with a key that is unknown here")
+        self._key = key
         self._agree(key.secret, self._random + piece[-RANDOM_BYTES:], is_connector=False)
 
     def _agree(self, secret: bytes, salt: bytes, *, is_connector: bool) -> None:

@@ -1,15 +1,19 @@
 """A non-blocking socket that seals what it sends and opens what it receives: a drop-in for a plain one.
 
 It never reads beyond the frame that comes, so that `select` on its descriptor tells the truth, and it raises only
-`OSError`, as a plain socket does. One `recv` returns one whole message.
+`OSError`, as a plain socket does. One `recv` returns one whole message. Acknowledgements cross as frames of their own
+kind, and a message of a peer without the cluster key comes out only as what `Speech.admit` makes of it: so nothing that
+such a peer has written is ever read by the layer above.
 """
 
 import errno
 import secrets
 import socket
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, assert_never
 
-from placet.net.keyring import Keyring
+from placet.net.keyring import KeyKind, Keyring
 from placet.net.seal import GREETING_BYTES, RANDOM_BYTES, Kind, SealBroken, Session
 
 MOST_READ: Final = 1 << 20  # bytes of one read; more is read by the next
@@ -17,34 +21,43 @@ UNANSWERED_S: Final = 8  # data without an answer of the peer's system for so lo
 IDLE_S: Final = 30  # after so long the peer's system is asked whether it is still there
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """How the layer above speaks."""
+
+    acknowledgements: Mapping[bytes, Kind]  # messages that are sent once and never asked about again
+    admit: Callable[[bytes, KeyKind], bytes]  # what it reads of a peer without the cluster key; may raise `SealBroken`
+
+
 class SealedSocket:
     """One end of a connection; see the module."""
 
-    def __init__(self, raw: socket.socket, session: Session, acknowledgements: frozenset[bytes]) -> None:
+    def __init__(self, raw: socket.socket, session: Session, speech: Speech) -> None:
         self._raw = raw
         self._session = session
-        self._acknowledgements = acknowledgements  # messages that are sent once and never asked about again
+        self._speech = speech
         self._unsent = memoryview(b"")
         self._is_sending = False  # a message has been sealed whose sender has not been told that it is out
         self._came: bytes | None = None
         self._error: OSError | None = None
-        self.peer = ""  # host of an accepted connection
+        self.peer = ""  # host of the other end
+        self.refusal = ""  # why this end has broken off, where the other one is to blame
 
     @classmethod
-    def connecting(cls, raw: socket.socket, keyring: Keyring, acknowledgements: frozenset[bytes]) -> "SealedSocket":
-        """Return the end that is about to connect."""
-        _watch_over(raw)
-        return cls(raw, Session.connecting(keyring, secrets.token_bytes(RANDOM_BYTES)), acknowledgements)
-
-    @classmethod
-    def accepted(
-        cls, raw: socket.socket, host: str, keyring: Keyring, acknowledgements: frozenset[bytes]
+    def connecting(
+        cls, raw: socket.socket, keyring: Keyring, speech: Speech, kind: KeyKind | None = None
     ) -> "SealedSocket":
+        """Return the end that is about to connect, with a key of that kind. Raises `ValueError` without such a key."""
+        _watch_over(raw)
+        return cls(raw, Session.connecting(keyring, secrets.token_bytes(RANDOM_BYTES), kind), speech)
+
+    @classmethod
+    def accepted(cls, raw: socket.socket, host: str, keyring: Keyring, speech: Speech) -> "SealedSocket":
         """Return the end that was connected to, its greeting sent."""
         _watch_over(raw)
         raw.setblocking(False)
         session = Session.accepting(keyring, secrets.token_bytes(RANDOM_BYTES))
-        sealed = cls(raw, session, acknowledgements)
+        sealed = cls(raw, session, speech)
         sealed.peer = host
         try:
             if raw.send(session.greeting) != GREETING_BYTES:
@@ -70,6 +83,7 @@ class SealedSocket:
 
     def connect(self, address: Any) -> None:  # `Any`: of whatever form the family of the socket has
         """Begin to connect. Raises `BlockingIOError`, as a plain socket does."""
+        self.peer = address[0]
         self._raw.connect(address)
 
     def getsockname(self) -> Any:  # `Any`: as above
@@ -106,6 +120,11 @@ class SealedSocket:
         """True once the peer has shown that it holds the key."""
         return self._session.is_authenticated
 
+    @property
+    def kind(self) -> KeyKind | None:
+        """The kind of the key it seals with; None: the peer has named none yet."""
+        return self._session.peer_kind
+
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def fill(self) -> bool:
@@ -119,7 +138,10 @@ class SealedSocket:
                     return False
             except BlockingIOError:
                 return False
-            except (OSError, SealBroken) as error:
+            except SealBroken as error:
+                self.refusal = error.reason
+                self._error = _as_reset(error)
+            except OSError as error:
                 self._error = _as_reset(error)
         return True
 
@@ -129,12 +151,24 @@ class SealedSocket:
         frame = self._session.feed(data)
         if frame is None:
             return not (was_waiting and self._session.is_ready)
-        if frame.kind is Kind.DATA:
-            self._came = frame.body
-            return True
-        self._append(self._session.seal(b"", Kind.KNOCK))
-        self._flush()
-        return False
+        match frame.kind:
+            case Kind.DATA:
+                self._came = self._admitted(frame.body)
+                return True
+            case Kind.TAKEN | Kind.NOT_TAKEN:
+                self._came = next(one for one, kind in self._speech.acknowledgements.items() if kind is frame.kind)
+                return True
+            case Kind.KNOCK:
+                self._append(self._session.seal(b"", Kind.KNOCK))
+                self._flush()
+                return False
+            case _:
+                assert_never(frame.kind)
+
+    def _admitted(self, body: bytes) -> bytes:
+        kind = self._session.peer_kind
+        assert kind is not None, "a frame has been opened with the key"
+        return body if kind is KeyKind.CLUSTER else self._speech.admit(body, kind)
 
     def recv(self, _size: int) -> bytes:
         """Return one whole message whatever the size asked for, or `b""` at the end. Raises `OSError`."""
@@ -158,13 +192,14 @@ class SealedSocket:
             return self._send(bytes(data))
         except (OSError, SealBroken, ValueError) as error:
             self._error = _as_reset(error)
-            if data in self._acknowledgements:
+            if data in self._speech.acknowledgements:
                 return len(data)
             raise self._error from error
 
     def _send(self, data: bytes) -> int:
-        if data in self._acknowledgements:
-            self._append(self._session.seal(data))
+        acknowledgement = self._speech.acknowledgements.get(data)
+        if acknowledgement is not None:
+            self._append(self._session.seal(b"", acknowledgement))
             self._flush()
             return len(data)
         if not self._is_sending:

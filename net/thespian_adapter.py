@@ -21,7 +21,6 @@ from typing import Any, Final, Protocol
 
 from thespian.actors import (  # type: ignore[import-untyped]  # it has no types
     Actor,
-    ActorAddress,
     ActorExitRequest,
     ActorSystemMessage,
     ThespianWatch,
@@ -34,7 +33,6 @@ from thespian.system.transport import (  # type: ignore[import-untyped]  # it ha
     ReceiveEnvelope,
     TransmitIntent,
 )
-from thespian.system.transport.IPBase import TCPv4ActorAddress  # type: ignore[import-untyped]  # it has no types
 from thespian.system.utilis import thesplog_control  # type: ignore[import-untyped]  # it has no types
 
 from placet.net.address import NetAddress
@@ -42,7 +40,7 @@ from placet.net.errors import AddressTaken, BadAddress
 from placet.net.keyring import Keyring
 from placet.net.messages import Begin, EngineConfig, Peer
 from placet.net.outbox import Done
-from placet.net.sealed_transport import SealedEndpoint, SealedTransport
+from placet.net.sealed_transport import SealedEndpoint, SealedTransport, address_of, peer_from
 
 PINNED: Final = "4.0.1"  # the version that tests/net/test_thespian.py has looked into
 TICK_S: Final = 1.0
@@ -59,7 +57,7 @@ def quiet() -> None:
 
 def peer_at(address: NetAddress) -> Peer:
     """Return the peer that listens at an address."""
-    return ActorAddress(TCPv4ActorAddress(address.host, address.port, external=True))
+    return Peer(address.host, address.port)
 
 
 def peer_of(address: str) -> Peer:
@@ -87,7 +85,7 @@ class Supervisor(Protocol):
         ...
 
     def receive(self, sender: Peer, message: object) -> None:
-        """A message came from an actor or a client."""
+        """A message came from an actor or a client: from a peer without the cluster key only a `FromClient`."""
         ...
 
 
@@ -99,6 +97,7 @@ class AdminProcess:
 
     def __init__(self, at: NetAddress, keyring: Keyring, supervisor: Supervisor) -> None:
         quiet()
+        self._is_closed = False
         try:
             transport = SealedTransport(SealedEndpoint(None, None, None, at, keyring))
         except PermissionError as error:
@@ -131,8 +130,13 @@ class AdminProcess:
                 self._admin.numbers[child.childProc.pid] = number
 
     def send(self, peer: Peer, message: object, done: Done | None = None, within_s: float | None = None) -> None:
-        """Send a message; it may be lost when the peer ends. `done` is called later, with whether it got through."""
-        self._admin._send_intent(_intent(peer, message, done or _ignore, within_s))
+        """Send a message; it may be lost when the peer ends. `done` is called later, with whether it got through.
+
+        After `close` it does nothing.
+        """
+        if self._is_closed:
+            return
+        self._admin._send_intent(order_to_send(peer, message, done or _ignore, within_s))
 
     def wake(self) -> None:
         """Have the supervisor's `tick` called soon; from any thread."""
@@ -148,6 +152,7 @@ class AdminProcess:
 
     def close(self) -> None:
         """Stop listening, where `run` was never called, or has returned."""
+        self._is_closed = True
         self._alarm.close()
         self._transport.close()
 
@@ -184,7 +189,7 @@ class _Admin(MultiProcAdmin):  # type: ignore[misc]  # its base is of no known t
             return True
         if isinstance(envelope.message, ActorSystemMessage | logging.LogRecord):
             return super().handleIncoming(envelope)
-        self._supervisor.receive(envelope.sender, envelope.message)
+        self._supervisor.receive(peer_from(envelope.sender), envelope.message)
         return True
 
     def h_LogRecord(self, envelope: Any) -> bool:  # noqa: N802
@@ -195,7 +200,8 @@ class _Admin(MultiProcAdmin):  # type: ignore[misc]  # its base is of no known t
     def h_PendingActorResponse(self, envelope: Any) -> bool:  # noqa: N802
         """An actor that was asked for is there; where it is not, its process has ended, which is noticed as well."""
         if envelope.message.actualAddress is not None:
-            self._supervisor.actor_started(envelope.message.instanceNum, envelope.message.actualAddress)
+            peer = peer_from(envelope.message.actualAddress)
+            self._supervisor.actor_started(envelope.message.instanceNum, peer)
         return True
 
     def h_ActorExitRequest(self, envelope: Any) -> Any:  # noqa: N802
@@ -222,7 +228,7 @@ class Alarm:
         self.descriptor, self._bell = os.pipe()
         os.set_blocking(self.descriptor, False)
         os.set_blocking(self._bell, False)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may ring while this very thread rings, or closes
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._main, args=(period_s,), name="placet-alarm", daemon=True)
         self._thread.start()
@@ -262,7 +268,7 @@ class Guest(Protocol):
     wake_descriptor: int  # readable: `woken` is called
 
     def receive(self, sender: Peer, message: object) -> None:
-        """A message came."""
+        """A message came; from a peer without the cluster key only a `FromClient`."""
         ...
 
     def woken(self) -> None:
@@ -308,7 +314,7 @@ class HostActor(Actor):  # type: ignore[misc]  # its base is of no known type
         match message:
             case Begin():
                 factory: GuestFactory = named(message.factory)
-                self._guest = factory(message.config, self._send_and_tell, sender)
+                self._guest = factory(message.config, self._send_and_tell, peer_from(sender))
                 self.wakeupAfter(timedelta(seconds=TICK_S))
             case _ if self._guest is None:
                 pass
@@ -322,21 +328,21 @@ class HostActor(Actor):  # type: ignore[misc]  # its base is of no known type
             case ActorSystemMessage():
                 pass
             case _:
-                self._guest.receive(sender, message)
+                self._guest.receive(peer_from(sender), message)
 
     def _send_and_tell(self, peer: Peer, message: object, done: Done) -> None:
-        self._myRef._send_intent(_intent(peer, message, done))
+        self._myRef._send_intent(order_to_send(peer, message, done))
 
 
 def _ignore(_is_through: bool) -> None:
     """Who sends without asking does not want to know."""
 
 
-def _intent(peer: Peer, message: object, done: Done, within_s: float | None = None) -> Any:
+def order_to_send(peer: Peer, message: object, done: Done, within_s: float | None = None) -> Any:
     """Return an order to send, which tells whether it got through: what did not may have arrived all the same."""
     limit = None if within_s is None else timedelta(seconds=within_s)
     return TransmitIntent(
-        peer, message, onSuccess=lambda *_: done(True), onError=lambda *_: done(False), maxPeriod=limit
+        address_of(peer), message, onSuccess=lambda *_: done(True), onError=lambda *_: done(False), maxPeriod=limit
     )
 
 
@@ -354,13 +360,19 @@ class ClientPort:
 
     def __init__(self, at: NetAddress, nodes: Sequence[NetAddress], keyring: Keyring, wake_descriptor: int) -> None:
         quiet()
+        self._kind = keyring.kind
         self.nodes = [peer_at(node) for node in nodes]
-        self._transport = SealedTransport(SealedEndpoint(None, None, self.nodes[0], at, keyring))
+        first = address_of(self._as_seen_here(self.nodes[0]))
+        self._transport = SealedTransport(SealedEndpoint(None, None, first, at, keyring))
         self._transport.set_watch([wake_descriptor])
 
     def send(self, peer: Peer, message: object, done: Done, within_s: float) -> None:
         """Send a message and call `done` later on this thread; a message that failed may still have arrived."""
-        self._transport.scheduleTransmit(None, _intent(peer, message, done, within_s))
+        self._transport.scheduleTransmit(None, order_to_send(self._as_seen_here(peer), message, done, within_s))
+
+    def _as_seen_here(self, peer: Peer) -> Peer:
+        """Return a peer as this process can send to it: with the kind of key that it has."""
+        return Peer(peer.host, peer.port, self._kind)
 
     def receive(self, timeout_s: float) -> object | None:
         """Return the next message; None when the descriptor is readable, or nothing came in time."""

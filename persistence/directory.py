@@ -27,6 +27,7 @@ DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING, LOADING = (
     "running",
     "loading",
 )
+NODE = "node.json"  # in the state of a node, which has a directory for each of its engines
 OWN_NAMES = frozenset((DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING, LOADING))
 
 _ABOUT_TEXT = "The state of Placet workflows. Do not edit or move single files; copy only while no engine runs.\n"
@@ -57,9 +58,17 @@ def _refuse_strange(path: Path) -> None:
         raise StateUnusable(str(path), "this user may not write there; change its permissions or choose another path")
     if (path / DATA).exists() or (path / ABOUT).exists():
         return
+    refuse_node(path)
     strange = sorted(entry.name for entry in path.iterdir() if _is_strange(entry.name))
     if strange:
         raise StateUnusable(str(path), f"it holds other files ({', '.join(strange[:3])}); choose an empty directory")
+
+
+def refuse_node(path: Path) -> None:
+    """Raise `StateUnusable` where a directory is that of a node, whose engines have states of their own."""
+    if (path / NODE).exists():
+        remedy = f"name one of its engines', such as {path / 'engine-0'}, or ask the node with --connect"
+        raise StateUnusable(str(path), f"it is the directory of a node; {remedy}")
 
 
 def _is_strange(name: str) -> bool:

@@ -67,7 +67,7 @@ from placet.actors.task_request import Approve, Claim, Complete, Reject, Unclaim
 from placet.actors.task_view import TaskView
 from placet.actors.terminated import Terminated
 from placet.actors.token_request import Inject, Put
-from placet.net.errors import BadAddress, KeyUnusable, NetworkError, NodeUnreachable, TooLarge, WrongKey
+from placet.net.errors import BadAddress, KeyUnusable, NetworkError, NodeUnreachable, NotAllowed, TooLarge, WrongKey
 from placet.persistence.copy_errors import BadCopy, CopyExists, CopyFailed
 from placet.persistence.errors import (
     FormatTooNew,
@@ -97,9 +97,14 @@ if TYPE_CHECKING:
 
     from placet.net.client import Client
     from placet.net.remote import RemoteInstance
+    from placet.net.remote_part import RemoteActorHandle
 
 __version__ = "0.1.0"
-_OF_THE_NETWORK = {"Client": "placet.net.client", "RemoteInstance": "placet.net.remote"}
+_OF_THE_NETWORK = {
+    "Client": "placet.net.client",
+    "RemoteActorHandle": "placet.net.remote_part",
+    "RemoteInstance": "placet.net.remote",
+}
 
 __all__ = [
     "Actor",
@@ -162,6 +167,7 @@ __all__ = [
     "Net",
     "NetworkError",
     "NodeUnreachable",
+    "NotAllowed",
     "NotAnswered",
     "NotCompleted",
     "NotFound",
@@ -180,6 +186,7 @@ __all__ = [
     "RecordKind",
     "RefusalCode",
     "Reject",
+    "RemoteActorHandle",
     "RemoteInstance",
     "RequestRefused",
     "Resume",
@@ -215,6 +222,7 @@ __all__ = [
     "WrongKey",
     "WrongType",
     "connect",
+    "connect_async",
     "to_dot",
     "to_mermaid",
     "to_text",
@@ -230,6 +238,13 @@ def connect(address: str, *, key_file: "str | os.PathLike[str]", timeout_s: floa
     from placet.net.client import connect as _connect  # noqa: PLC0415 - see above
 
     return _connect(address, key_file=key_file, timeout_s=timeout_s)
+
+
+async def connect_async(address: str, *, key_file: "str | os.PathLike[str]", timeout_s: float = 2.0) -> "Client":
+    """`connect` for asyncio: use what it returns in `async with`."""
+    from placet.net.client import connect_async as _connect_async  # noqa: PLC0415 - as above
+
+    return await _connect_async(address, key_file=key_file, timeout_s=timeout_s)
 
 
 def __getattr__(name: str) -> object:

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from placet.net.client import Client, connect
+from placet.net.keyring import KeyKind, key_file_beside
 from tests.endtoend.processes import PATIENCE_S, Process, start, until
 
 FLOWS = '''
@@ -80,11 +81,22 @@ joining = Workflow("joining")
 left, right, joined = joining.place("left"), joining.place("right", entry=True), joining.place("joined")
 joining.transition((left & right) >> joined, "join")
 
+inner = Workflow("inner")
+packed = inner.place("packed", entry=True)
+checked, sealed, late = inner.places("checked sealed late")
+inner.task(packed >> checked, "check")
+inner.transition(checked >> sealed, "seal", handler=lambda value: value + 1)
+more = inner.place("more", type=int, external=True)
+inner.transition(more >> late, "add")
+outer = Workflow("outer")
+ordered, shipped = outer.places("ordered shipped")
+outer.composite("fulfil", inner, {packed: ordered, sealed: shipped})
+
 calling = Workflow("calling")
 wanted, answered = calling.places("wanted answered")
 calling.call(wanted >> answered, "ask", asking, entries=["asked"], exits=["denied"])
 '''
-WORKFLOWS = ("echo", "gated", "broken", "odd", "large", "asking", "joining", "calling")
+WORKFLOWS = ("echo", "gated", "broken", "odd", "large", "asking", "joining", "calling", "outer")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +111,12 @@ class RunningNode:
 
     @property
     def key_file(self) -> Path:
-        return self.folder / "key"
+        """A client's: it needs no other for anything it does."""
+        return self.key_of(KeyKind.CLIENT)
+
+    def key_of(self, kind: KeyKind) -> Path:
+        """Return the key file of a kind."""
+        return key_file_beside(self.folder / "key", kind)
 
     @property
     def port(self) -> int:

@@ -34,7 +34,7 @@ def test_spawn_and_result(client: Client) -> None:
     instance = client.spawn("echo", {"given": [value]}, id="r-1")
     assert instance.result(PATIENCE_S) == {"got": [{"got": value}]}
     assert instance.state is InstanceState.COMPLETED
-    assert client.find("r-1").id == client.instance("r-1").id == "r-1"
+    assert repr(client.find("r-1")) == repr(client.instance("r-1")) == "RemoteInstance('r-1')"
     assert instance.marking() == {"got": [{"got": value}]}
 
 
@@ -123,7 +123,7 @@ def test_errors_are_those_of_the_runtime(client: Client) -> None:
     client.spawn("echo", {"given": [1]}, id="e-1")
     with pytest.raises(NotFound, match="no place or composite 'nowhere'"):
         client.find("e-1/nowhere")
-    assert client.find("e-1/got").id == "e-1"
+    assert repr(client.find("e-1/got")) == "RemoteActorHandle('e-1/got')"
     with pytest.raises(UnknownWorkflow) as unknown:
         client.spawn("none", {})
     assert unknown.value.workflow == "none"

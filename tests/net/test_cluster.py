@@ -60,7 +60,7 @@ def test_children_of_calls_live_in_both_engines_and_are_found_by_their_addresses
         callers = [client.spawn("calling", {"wanted": [number]}, id=f"c-{number}") for number in range(12)]
         for caller in callers:
             child = child_of(caller)
-            assert client.find(f"{child.id}/asked").id == child.id
+            assert repr(client.find(f"{child.id}/asked")) == f"RemoteActorHandle('{child.id}/asked')"
             parent = child.parent()
             assert parent is not None
             assert parent.id == caller.id

@@ -20,6 +20,7 @@ from placet.net.cluster_table import (
     member_key,
     members_after,
     move_owner,
+    note_opened,
     put_member,
     read_members,
     shard_key,
@@ -57,7 +58,7 @@ def test_an_owner_comes_back(owner: Owner, shard: int) -> None:
 
 def test_what_stands_in_the_table_stays_so() -> None:
     owner = Owner(engine="a/0", epoch=3, move="m1")
-    assert encode_record(owner) == b'{"engine":"a/0","epoch":3,"move":"m1","format":1}'
+    assert encode_record(owner) == b'{"engine":"a/0","epoch":3,"move":"m1","is_new":false,"format":1}'
     assert [shard_key(0), shard_key(7), shard_key(255)] == ["shards/000", "shards/007", "shards/255"]
     assert member_key("a") == "members/a"
 
@@ -174,6 +175,21 @@ def test_all_shards_are_claimed_in_transactions_that_every_coordinator_takes() -
     assert (table.free_shards(), len(table.shards_of("a/0"))) == ((), 128)
     assert not any(coordinator.transact(*one).result().ok for one in transactions)
     assert claim_shards([]) == []
+
+
+def test_a_shard_that_was_claimed_is_new_until_it_is_noted_as_opened() -> None:
+    coordinator = LocalCoordinator(MemoryStore())
+    for transaction in claim_shards((shard, "a/0") for shard in range(SHARDS)):
+        coordinator.transact(*transaction)
+    table = ShardTable.read(coordinator.read(SHARDS_PREFIX).result())
+    claimed = [(shard, held) for shard, held in enumerate(table.held) if held is not None]
+    assert all(held.owner.is_new for _, held in claimed)
+    noted = note_opened(claimed[1:])
+    assert all(coordinator.transact(*one).result().ok for one in noted)
+    assert not any(coordinator.transact(*one).result().ok for one in noted)
+    after = ShardTable.read(coordinator.read(SHARDS_PREFIX).result())
+    assert after.owner_of(0) == Owner(engine="a/0", epoch=1, is_new=True)
+    assert {after.owner_of(shard) for shard in range(1, SHARDS)} == {Owner(engine="a/0", epoch=1)}
 
 
 def test_a_member_is_entered_once_and_described_anew() -> None:

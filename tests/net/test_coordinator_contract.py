@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from placet.net.coordinator import (
+    MOST_BYTES,
     MOST_KEYS,
     MOST_VALUE_BYTES,
     Change,
@@ -107,6 +108,7 @@ def test_the_largest_transaction_passes_and_larger_ones_are_refused(place: Place
         ([], [put("", b"")]),
         ([], [put("k" * 401, b"")]),
         ([], [put("a", bytes(MOST_VALUE_BYTES + 1))]),
+        ([], [put(key, bytes(MOST_VALUE_BYTES)) for key in keys[: MOST_BYTES // MOST_VALUE_BYTES]]),
         ([], [Change(key="a", value=None, lease=1)]),
     ]:
         with pytest.raises(ValueError, match=r"a key|a transaction|a revision|a value|a lease"):

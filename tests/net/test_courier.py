@@ -20,14 +20,16 @@ Done = Callable[[bool], None]
 
 def whereabouts(engine: str | None, incarnation: str) -> Whereabouts:
     """Return that one engine owns all there is; None: it is starting."""
-    engines = {} if engine is None else {"a/0": EngineAt(peer=engine, incarnation=incarnation)}
-    return Whereabouts(revision=1, owners=("a/0",) * 256, engines=engines, nodes=("node",))
+    engines = {} if engine is None else {"a/0": EngineAt(peer=Peer(engine, 1), incarnation=incarnation)}
+    return Whereabouts(
+        revision=1, owners=("a/0",) * 256, epochs=(1,) * 256, new=frozenset(), engines=engines, nodes=(Peer("node", 1),)
+    )
 
 
 class FakePort:
     """A port whose other end is the test; what `sent` holds the test has to end by calling it."""
 
-    nodes = ("node",)
+    nodes = (Peer("node", 1),)
     last: "FakePort"
 
     def __init__(self, _at: NetAddress, _nodes: object, _keyring: Keyring, _wake_descriptor: int) -> None:
@@ -107,10 +109,10 @@ def test_what_did_not_get_through_is_sent_again_to_the_same_engine(courier: Cour
 
 def test_what_an_engine_took_along_is_asked_of_the_next_one(courier: Courier) -> None:
     pending = courier.ask(b"a", 0)
-    assert sent()[0] == "engine"
+    assert sent()[0] == Peer("engine", 1)
     FakePort.last.engine, FakePort.last.incarnation = "engine 2", "two"
     peer, numbers, _ = sent()
-    assert peer == "engine 2"
+    assert peer == Peer("engine 2", 1)
     FakePort.last.answer(*numbers)
     assert answered(pending) == b"answer"
 

@@ -1,6 +1,8 @@
-"""Who has no key gets nothing but a closed connection: no code runs, no memory fills, nobody else waits."""
+"""Who has no key gets nothing but a closed connection, and who has one no more than is its kind's.
 
-import os
+No code runs, no memory fills, nobody else waits.
+"""
+
 import pickle
 import socket
 import struct
@@ -10,29 +12,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
+import msgspec
 import psutil
 import pytest
 
 from placet.net.address import parse_address
 from placet.net.client import Client, connect
 from placet.net.errors import NodeUnreachable, WrongKey
-from placet.net.keyring import Keyring, load_keyring, make_key_file
+from placet.net.keyring import KeyKind, Keyring, key_file_beside, load_keyring, make_key_file
 from placet.net.preflight import knock
 from placet.net.seal import GREETING_BYTES, MAGIC, Kind, Session
 from tests.endtoend.processes import PATIENCE_S, until
+from tests.net.evil import RunsCode, thespian_frame
 from tests.net.nodes import RunningNode, listeners, running
 
 SALT = bytes(16)
-
-
-class RunsCode:
-    """Something whose unpickling leaves a file behind."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, (str(self.mark),)
+any_kind = pytest.mark.parametrize("kind", KeyKind)
 
 
 @contextmanager
@@ -62,12 +57,6 @@ def works(client: Client, id: str) -> bool:
     return client.spawn("echo", {"given": [id]}, id=id).result(PATIENCE_S) == {"got": [{"got": id}]}
 
 
-def thespian_frame(value: object) -> bytes:
-    """Return a message as Thespian itself would send it: its length, and a pickle."""
-    body = pickle.dumps(value)
-    return b"%d>" % len(body) + body
-
-
 def test_a_pickle_sent_to_every_port_runs_nothing(node: RunningNode, client: Client, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     attack = RunsCode(mark)
@@ -82,11 +71,12 @@ def test_a_pickle_sent_to_every_port_runs_nothing(node: RunningNode, client: Cli
     assert mark.exists()  # it does run code, where somebody unpickles it
 
 
-def test_a_sealed_pickle_under_another_key_runs_nothing(node: RunningNode, tmp_path: Path) -> None:
+@any_kind
+def test_a_sealed_pickle_under_another_key_runs_nothing(node: RunningNode, tmp_path: Path, kind: KeyKind) -> None:
     mark = tmp_path / "mark"
-    keyring = Keyring.of(bytes(range(32)))
+    keyring = Keyring.of(bytes(range(32)), kind=kind)
     for port in ports(node):
-        for claimed in (keyring.first.id, load_keyring(node.key_file).first.id):
+        for claimed in (keyring.first.id, load_keyring(node.key_of(kind)).first.id):
             with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
                 session = Session.connecting(keyring, SALT)
                 session.feed(connection.recv(GREETING_BYTES, socket.MSG_WAITALL))
@@ -96,8 +86,45 @@ def test_a_sealed_pickle_under_another_key_runs_nothing(node: RunningNode, tmp_p
     assert not mark.exists()
 
 
-def test_what_was_recorded_on_one_connection_is_refused_on_another(node: RunningNode, client: Client) -> None:
-    keyring = load_keyring(node.key_file)
+@pytest.mark.parametrize("kind", [KeyKind.CLIENT, KeyKind.DEPLOY])
+def test_a_sealed_pickle_under_a_key_of_a_client_runs_nothing(
+    node: RunningNode, client: Client, tmp_path: Path, kind: KeyKind
+) -> None:
+    mark, engine = tmp_path / "mark", node.engine()
+    bodies = (thespian_frame(RunsCode(mark)), thespian_frame((None, RunsCode(mark))), pickle.dumps(RunsCode(mark)))
+    for port in ports(node):
+        for body in bodies:
+            with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
+                session = Session.connecting(load_keyring(node.key_of(kind)), SALT)
+                session.feed(connection.recv(GREETING_BYTES, socket.MSG_WAITALL))
+                connection.sendall(session.seal(body))
+                assert hung_up(connection)
+    assert works(client, f"h-7-{kind}")
+    assert not mark.exists()
+    assert node.engine() == engine
+    assert "refused a peer at 127.0.0.1: " in node.said("refused a peer")
+    secrets = [key.secret.hex() for one in KeyKind for key in load_keyring(node.key_of(one)).keys]
+    assert not any(secret in line for line in node.lines for secret in secrets)
+
+
+def test_what_only_a_node_may_say_is_refused_of_a_client(node: RunningNode, client: Client) -> None:
+    engine = node.engine()
+    for port in ports(node):
+        for name in ("Begin", "NotBegun", "EngineAt", "ActorExitRequest"):
+            with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
+                session = Session.connecting(load_keyring(node.key_file), SALT)
+                session.feed(connection.recv(GREETING_BYTES, socket.MSG_WAITALL))
+                connection.sendall(session.seal(msgspec.msgpack.encode([name, "127.0.0.1", 9, {}])))
+                assert hung_up(connection)
+    assert works(client, "h-8")
+    assert node.engine() == engine
+
+
+@any_kind
+def test_what_was_recorded_on_one_connection_is_refused_on_another(
+    node: RunningNode, client: Client, kind: KeyKind
+) -> None:
+    keyring = load_keyring(node.key_of(kind))
     with socket.create_connection(("127.0.0.1", node.port), PATIENCE_S) as connection:
         session = Session.connecting(keyring, SALT)
         session.feed(connection.recv(GREETING_BYTES, socket.MSG_WAITALL))
@@ -112,17 +139,18 @@ def test_what_was_recorded_on_one_connection_is_refused_on_another(node: Running
     with stranger(node.port) as connection:
         connection.sendall(recorded)
         assert hung_up(connection)
-    assert works(client, "h-2")
+    assert works(client, f"h-2-{kind}")
 
 
-def test_four_gigabytes_announced_are_not_waited_for(node: RunningNode, client: Client) -> None:
+@any_kind
+def test_four_gigabytes_announced_are_not_waited_for(node: RunningNode, client: Client, kind: KeyKind) -> None:
     before = psutil.Process(node.process.pid).memory_info().rss
     for data in (b"4294967296>" + bytes(1 << 20), struct.pack(">Q", 1 << 32) + bytes(1 << 20)):
         with stranger(node.port) as connection:
             with suppress(ConnectionError):
                 connection.sendall(data)
             assert hung_up(connection)
-    session = Session.connecting(load_keyring(node.key_file), SALT)
+    session = Session.connecting(load_keyring(node.key_of(kind)), SALT)
     with socket.create_connection(("127.0.0.1", node.port), PATIENCE_S) as connection:
         session.feed(connection.recv(GREETING_BYTES, socket.MSG_WAITALL))
         hello = session.seal(b"", Kind.KNOCK)
@@ -133,17 +161,20 @@ def test_four_gigabytes_announced_are_not_waited_for(node: RunningNode, client: 
         with suppress(ConnectionResetError):
             while connection.recv(100):  # the answer to the knock, then the end
                 pass
-    assert works(client, "h-3")
+    assert works(client, f"h-3-{kind}")
     assert psutil.Process(node.process.pid).memory_info().rss - before < 8 << 20
 
 
-def test_a_message_that_breaks_off_is_never_delivered(node: RunningNode, client: Client, tmp_path: Path) -> None:
+@any_kind
+def test_a_message_that_breaks_off_is_never_delivered(
+    node: RunningNode, client: Client, tmp_path: Path, kind: KeyKind
+) -> None:
     mark = tmp_path / "mark"
     with socket.create_connection(("127.0.0.1", node.port), PATIENCE_S) as connection:
-        session = Session.connecting(load_keyring(node.key_file), SALT)
+        session = Session.connecting(load_keyring(node.key_of(kind)), SALT)
         session.feed(connection.recv(GREETING_BYTES, socket.MSG_WAITALL))
         connection.sendall(session.seal(thespian_frame(RunsCode(mark)))[:-1])
-    assert works(client, "h-4")
+    assert works(client, f"h-4-{kind}")
     assert not mark.exists()
 
 
@@ -185,35 +216,56 @@ def test_a_stranger_that_dribbles_is_cut_off_in_time(node: RunningNode) -> None:
     assert monotonic() - begin < 15
 
 
+@any_kind
+def test_a_peer_that_shows_its_key_and_then_dribbles_holds_up_nobody(
+    node: RunningNode, client: Client, kind: KeyKind
+) -> None:
+    with socket.create_connection(("127.0.0.1", node.port), PATIENCE_S) as connection:
+        session = Session.connecting(load_keyring(node.key_of(kind)), SALT)
+        session.feed(connection.recv(GREETING_BYTES, socket.MSG_WAITALL))
+        sealed = session.seal(bytes(1 << 20))
+        for number in range(5):
+            connection.sendall(sealed[number * 100 : (number + 1) * 100])
+            assert works(client, f"h-9-{kind}-{number}")
+
+
 # -- keys -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_wrong_key_is_told_within_two_seconds(node: RunningNode, tmp_path: Path) -> None:
-    make_key_file(tmp_path / "other")
+@any_kind
+def test_a_wrong_key_is_told_within_two_seconds(node: RunningNode, tmp_path: Path, kind: KeyKind) -> None:
+    make_key_file(tmp_path / "other", kind)
     begin = monotonic()
     with pytest.raises(WrongKey, match=r"does not take the key in .*other; copy the key file from its host"):
         connect(node.address, key_file=tmp_path / "other")
     assert monotonic() - begin < 2
 
 
-def test_keys_are_changed_while_clients_with_the_old_and_the_new_one_go_on(tmp_path: Path) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    for file in (old, new, tmp_path / "key"):
-        make_key_file(file)
-    texts = [file.read_text(encoding="ascii").splitlines()[1] for file in (old, new)]
-    for keys in ([texts[0]], texts, texts[::-1], [texts[1]]):  # the steps of a rotation
-        (tmp_path / "key").write_text("\n".join(keys), encoding="ascii")
+@any_kind
+def test_a_client_works_with_a_key_of_any_kind(node: RunningNode, kind: KeyKind) -> None:
+    with connect(node.address, key_file=node.key_of(kind), timeout_s=PATIENCE_S) as client:
+        assert works(client, f"h-10-{kind}")
+
+
+def test_keys_of_each_kind_are_changed_while_clients_with_the_old_and_the_new_one_go_on(tmp_path: Path) -> None:
+    files = {(kind, age): tmp_path / f"{kind.word}.{age}" for kind in KeyKind for age in ("old", "new")}
+    for (kind, _), file in files.items():
+        make_key_file(file, kind)
+    lines = {name: file.read_text(encoding="ascii").splitlines()[1] for name, file in files.items()}
+    for ages in (["old"], ["old", "new"], ["new", "old"], ["new"]):  # the steps of a rotation
+        for kind in KeyKind:
+            rotated = key_file_beside(tmp_path / "key", kind)
+            rotated.write_text("\n".join(lines[kind, age] for age in ages), encoding="ascii")
+            rotated.chmod(0o600)
         with running(tmp_path) as node:
-            for text, file in zip(texts, (old, new), strict=True):
-                if text in keys:
-                    with connect(node.address, key_file=file, timeout_s=PATIENCE_S) as client:
-                        both = len(keys) == 2 or text == keys[0]
-                        assert both
-                        if text == keys[0]:  # answers come sealed with the node's first key
-                            assert works(client, f"{file.name}-{len(keys)}-{texts.index(keys[0])}")
-                else:
+            for (kind, age), file in files.items():
+                if age not in ages:
                     with pytest.raises(WrongKey):
                         connect(node.address, key_file=file, timeout_s=PATIENCE_S)
+                    continue
+                with connect(node.address, key_file=file, timeout_s=PATIENCE_S) as client:
+                    if age == ages[0]:  # the node connects to clients with its first key
+                        assert works(client, f"{kind.word}-{'-'.join(ages)}")
 
 
 # -- what answers is no node ----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from placet.net.coordinator import Change, Changed, Condition, Outcome
+from placet.net.coordinator import Change, Changed, Compacted, Condition, Outcome
 from placet.net.coordinator_errors import CoordinatorFailed
 from placet.net.local_coordinator import HEADER, LONGEST_STEP_S, LocalCoordinator, RequestId
 from placet.persistence.errors import FormatTooNew, StateUnusable, StoreFailed, StoreFull, StoreInUse
@@ -206,18 +206,21 @@ def test_after_an_error_of_the_disk_it_says_nothing_any_more() -> None:
 
 def test_a_listener_that_raises_has_been_told_and_others_are_told_later() -> None:
     local = LocalCoordinator(MemoryStore())
-    heard = Heard("", 0)
+    heard, bad = Heard("", 0), Heard("", 0)
 
-    def bad(_: object) -> None:
+    def raises(event: Changed | Compacted) -> None:
+        bad(event)
         raise RuntimeError("a bug")
 
-    watch = local.watch("", 0, bad)
+    watch = local.watch("", 0, raises)
     local.watch("", 0, heard)
-    with pytest.raises(RuntimeError):
-        local.transact([], [put("x")])
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            local.transact([], [put("x")])
     watch.cancel()
-    local.transact([Condition(key="x", revision=1)], [put("x")])
-    assert [one.revision for one in heard.changes] == [1, 2]
+    local.transact([Condition(key="x", revision=2)], [put("x")])
+    assert [one.revision for one in bad.changes] == [1, 2]
+    assert [one.revision for one in heard.changes] == [1, 2, 3]
 
 
 def test_a_watch_may_be_so_many_revisions_behind() -> None:

@@ -12,7 +12,7 @@ import pytest
 from placet import NotFound, WaitTimeout
 from placet.net.client import connect
 from placet.net.errors import KeyUnusable, NodeUnreachable
-from placet.net.keyring import make_key_file
+from placet.net.keyring import make_key_file, make_key_files
 from tests.endtoend.processes import PATIENCE_S, finished, started, until
 from tests.net.nodes import begin, finish, in_threads, listeners, node_command, prepare, running, script
 
@@ -75,7 +75,7 @@ def test_what_is_spawned_while_an_engine_is_killed_again_and_again_is_there_once
             for turn in range(20):
                 id = f"k-{number}-{turn}"
                 assert client.spawn("echo", {"given": [id]}, id=id, timeout_s=PATIENCE_S).id == id
-                assert client.find(id, timeout_s=PATIENCE_S).result(PATIENCE_S) == {"got": [{"got": id}]}
+                assert client.instance(id, timeout_s=PATIENCE_S).result(PATIENCE_S) == {"got": [{"got": id}]}
 
         in_threads(4, spawn)
         ended.set()
@@ -237,7 +237,7 @@ def test_an_address_of_another_host_and_every_address_at_once(tmp_path: Path) ->
 
 
 def test_a_file_with_a_mistake(tmp_path: Path) -> None:
-    make_key_file(tmp_path / "key")
+    make_key_files(tmp_path / "key")
     (tmp_path / "bad.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
     command = node_command(tmp_path, str(tmp_path / "bad.py"))
     assert "bad.py:1: loading it raised ModuleNotFoundError" in refusal(tmp_path, command)

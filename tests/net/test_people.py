@@ -188,7 +188,8 @@ def test_children_are_found_and_decided_on(client: Client) -> None:
     assert child.id == "c-1/ask.2"
     above = child.parent()
     assert (above.id if above else "", parent.parent()) == ("c-1", None)
-    assert client.find("c-1/ask.2").id == client.find("c-1/ask.2/asked").id == child.id
+    assert client.instance("c-1/ask.2").id == child.id
+    assert repr(client.find("c-1/ask.2/asked")) == "RemoteActorHandle('c-1/ask.2/asked')"
     task = child.wait_task("boss", PATIENCE_S)
     assert task.id.startswith("c-1/ask.2/boss.")
     client.tell(child.id, Reject(task.id, by="eva", roles=["boss"]))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.net.keyring import Keyring
+from placet.net.keyring import KeyKind, Keyring
 from placet.net.seal import (
     GREETING_BYTES,
     HEADER_BYTES,
@@ -108,6 +108,35 @@ def test_a_new_key_first_and_the_old_one_second_goes_with_who_has_only_the_old_o
     assert opened(acceptor, connector.seal(b"new to both"))[0].body == b"new to both"
 
 
+def of_all_kinds() -> Keyring:
+    cluster, deploy, client = (Keyring.of(bytes([kind]) * 32, kind=kind) for kind in sorted(KeyKind, reverse=True))
+    return cluster.joined(deploy).joined(client)
+
+
+@pytest.mark.parametrize("kind", KeyKind)
+def test_the_acceptor_learns_the_kind_of_key_and_both_ends_know_it(kind: KeyKind) -> None:
+    alone = Keyring.of(bytes([kind]) * 32, kind=kind)
+    connector, acceptor = Session.connecting(alone, SALT), Session.accepting(of_all_kinds(), CHALLENGE)
+    assert (connector.peer_kind, acceptor.peer_kind) == (kind, None)
+    connector.feed(acceptor.greeting)
+    opened(acceptor, connector.seal(b"x"))
+    assert acceptor.peer_kind is kind
+    assert opened(connector, acceptor.seal(b"y"))[0].body == b"y"
+
+
+@pytest.mark.parametrize("kind", KeyKind)
+def test_a_node_connects_with_the_kind_it_is_told_to_and_else_with_its_highest(kind: KeyKind) -> None:
+    ring, alone = of_all_kinds(), Keyring.of(bytes([kind]) * 32, kind=kind)
+    connector, acceptor = Session.connecting(ring, SALT, kind), Session.accepting(alone, CHALLENGE)
+    connector.feed(acceptor.greeting)
+    assert opened(acceptor, connector.seal(b"x"))[0].body == b"x"
+    assert acceptor.peer_kind is kind
+    assert Session.connecting(ring, SALT).peer_kind is KeyKind.CLUSTER
+    if kind is not KeyKind.CLUSTER:
+        with pytest.raises(ValueError, match="no key of that kind"):
+            Session.connecting(alone, SALT, KeyKind.CLUSTER)
+
+
 # -- hostile peers --------------------------------------------------------------------------------------------------
 
 
@@ -123,6 +152,21 @@ def test_another_key_is_refused_under_its_own_id_and_under_a_known_one(known: by
         else "a frame is not authentic: another key, or altered, repeated or out of order"
     )
     assert not acceptor.is_authenticated
+
+
+@pytest.mark.parametrize("claimed", [KeyKind.CLUSTER, KeyKind.DEPLOY])
+def test_a_client_key_is_not_taken_for_one_of_a_higher_kind(claimed: KeyKind) -> None:
+    client = Keyring.of(bytes([KeyKind.CLIENT]) * 32, kind=KeyKind.CLIENT)
+    higher = of_all_kinds().first_of(claimed)
+    assert higher is not None
+    connector, acceptor = Session.connecting(client, SALT), Session.accepting(of_all_kinds(), CHALLENGE)
+    connector.feed(acceptor.greeting)
+    sealed = connector.seal(b"x")
+    assert "not authentic" in refuses(acceptor, sealed[:4] + higher.id + sealed[12:])
+    relabelled = Keyring.of(bytes([KeyKind.CLIENT]) * 32, kind=claimed)  # as in a file that says what it is not
+    connector, acceptor = Session.connecting(relabelled, SALT), Session.accepting(of_all_kinds(), CHALLENGE)
+    connector.feed(acceptor.greeting)
+    assert "unknown" in refuses(acceptor, connector.seal(b"x"))
 
 
 @given(data=st.binary(min_size=FIRST_BYTES, max_size=FIRST_BYTES))

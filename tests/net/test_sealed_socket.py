@@ -8,14 +8,23 @@ from contextlib import contextmanager
 
 import pytest
 
-from placet.net.keyring import Keyring
-from placet.net.seal import GREETING_BYTES, Kind, Session
-from placet.net.sealed_socket import SealedSocket
+from placet.net.keyring import KeyKind, Keyring
+from placet.net.seal import GREETING_BYTES, Kind, SealBroken, Session
+from placet.net.sealed_socket import SealedSocket, Speech
 
 RING = Keyring.of(bytes(range(32)))
 OTHER = Keyring.of(bytes(32))
 ACK = b"ACK"
-ACKS = frozenset({ACK})
+CLIENTS = Keyring.of(bytes(range(2, 34)), kind=KeyKind.CLIENT)
+
+
+def admit(body: bytes, kind: KeyKind) -> bytes:
+    if body == b"evil":
+        raise SealBroken("it is evil")
+    return body + b" of a " + kind.word.encode()
+
+
+SPEECH = Speech(acknowledgements={ACK: Kind.TAKEN}, admit=admit)
 PATIENCE_S = 30.0
 
 
@@ -29,12 +38,12 @@ def listening() -> Generator[socket.socket]:
 def pair(ring: Keyring = RING, other: Keyring = RING) -> Generator[tuple[SealedSocket, SealedSocket]]:
     """Yield (connector, acceptor), connected, nothing read yet."""
     with listening() as listener, socket.socket() as raw:
-        connector = SealedSocket.connecting(raw, ring, ACKS)
-        raw.connect(listener.getsockname())
+        connector = SealedSocket.connecting(raw, ring, SPEECH)
+        connector.connect(listener.getsockname())
         connector.setblocking(False)
         accepted, address = listener.accept()
         with accepted:
-            yield connector, SealedSocket.accepted(accepted, address[0], other, ACKS)
+            yield connector, SealedSocket.accepted(accepted, address[0], other, SPEECH)
 
 
 def readable(one: SealedSocket, patience_s: float = PATIENCE_S) -> bool:
@@ -141,7 +150,7 @@ def test_half_a_message_and_then_the_end_is_the_end() -> None:
     with listening() as listener, socket.create_connection(listener.getsockname()) as raw:
         accepted, address = listener.accept()
         with accepted:
-            acceptor = SealedSocket.accepted(accepted, address[0], RING, ACKS)
+            acceptor = SealedSocket.accepted(accepted, address[0], RING, SPEECH)
             session = Session.connecting(RING, bytes(16))
             session.feed(raw.recv(GREETING_BYTES, socket.MSG_WAITALL))
             raw.sendall(session.seal(b"x" * 1000)[:-1])
@@ -156,3 +165,51 @@ def test_a_message_that_is_too_large_is_a_reset_for_the_sender() -> None:
         with pytest.raises(ConnectionResetError, match="over the limit"):
             connector.send(bytes((64 << 20) + 1))
         assert acceptor.fileno() != connector.fileno()
+
+
+def test_an_acknowledgement_crosses_as_a_kind_of_frame_and_comes_out_as_what_it_was() -> None:
+    with pair() as (connector, acceptor):
+        greet(connector)
+        sent(connector, acceptor, b"message")
+        filled(acceptor)
+        acceptor.recv(1)
+        assert acceptor.send(ACK) == len(ACK)
+        filled(connector)
+        assert connector.recv(1) == ACK
+
+
+def test_what_comes_from_a_peer_without_the_cluster_key_comes_out_as_it_is_admitted_on_both_ends() -> None:
+    with pair(ring=CLIENTS, other=RING.joined(CLIENTS)) as (connector, acceptor):
+        greet(connector)
+        sent(connector, acceptor, b"word")
+        filled(acceptor)
+        assert acceptor.recv(1) == b"word of a client"
+        assert (connector.kind, acceptor.kind) == (KeyKind.CLIENT, KeyKind.CLIENT)
+        sent(acceptor, connector, b"answer")
+        filled(connector)
+        assert connector.recv(1) == b"answer of a client"
+
+
+@pytest.mark.parametrize("evil", ["connector", "acceptor"])
+def test_what_is_not_admitted_ends_the_connection_and_says_why(evil: str) -> None:
+    with pair(ring=CLIENTS, other=RING.joined(CLIENTS)) as (connector, acceptor):
+        greet(connector)
+        sent(connector, acceptor, b"word")
+        filled(acceptor)
+        acceptor.recv(1)
+        sender, receiver = (connector, acceptor) if evil == "connector" else (acceptor, connector)
+        sent(sender, receiver, b"evil")
+        filled(receiver)
+        with pytest.raises(ConnectionResetError, match="it is evil"):
+            receiver.recv(1)
+        assert receiver.refusal == "it is evil"
+        assert receiver.peer == "127.0.0.1"
+
+
+def test_a_peer_that_goes_is_not_refused() -> None:
+    with pair() as (connector, acceptor):
+        greet(connector)
+        connector.close()
+        filled(acceptor)
+        assert acceptor.recv(1) == b""
+        assert acceptor.refusal == ""

@@ -57,7 +57,7 @@ def test_the_source_that_is_overridden_is_the_one_that_was_looked_into(module: s
 def test_every_method_that_is_overridden_is_still_there() -> None:
     own = {name for name, value in vars(SealedTransport).items() if callable(value) and not name.startswith("__")}
     inherited = {name for base in SealedTransport.__mro__[1:] for name in vars(base)}
-    assert own - inherited == {"_limit_strangers", "run_for"}
+    assert own - inherited == {"_admit", "_filled", "_limit_strangers", "_refuse", "run_for"}
 
 
 def test_of_many_strangers_the_oldest_are_cut_off_at_once() -> None:

@@ -18,6 +18,7 @@ from placet.actors.phases import IllegalPhase
 from placet.cli import errors as command
 from placet.cli.output import NotWritten
 from placet.cli.signals import Interrupted
+from placet.net import coordinator_errors as agreed
 from placet.net import errors as net
 from placet.net.seal import SealBroken
 from placet.nets.errors import NetError
@@ -88,6 +89,10 @@ EXAMPLES: dict[PlacetError, int] = {
     net.NodeUnreachable("127.0.0.1:1900", "connection refused"): ENDED,
     net.NodeFailed("its engine ended 3 times within 60 s"): ENDED,
     net.TooLarge(5, 4): USAGE,
+    agreed.LeaseGone(7): USAGE,
+    agreed.CoordinatorFailed("the store is full"): ENDED,
+    agreed.CoordinatorClosed("Transact"): ENDED,
+    agreed.BadRecord("shards/007", "it has format 9, this Placet reads up to 1", "upgrade Placet on this host"): USAGE,
     SealBroken("a frame is not of this connection"): USAGE,
     command.MachineLimit("this process may open no more files", "raise the limit (ulimit -n)"): ENDED,
     command.WrongUsage("quick needs tokens in start", "give them with --input JSON"): USAGE,

@@ -16,7 +16,16 @@ from tests.project.sources import ROOT, read
 FACE = read(ROOT / "src/placet/__init__.py")
 
 # Got from others, never made by users: what these are made of is hidden from them.
-HANDLES = {"ActorHandle", "ActorInstance", "Client", "Context", "Instance", "RemoteInstance", "TransitionDecorator"}
+HANDLES = {
+    "ActorHandle",
+    "ActorInstance",
+    "Client",
+    "Context",
+    "Instance",
+    "RemoteActorHandle",
+    "RemoteInstance",
+    "TransitionDecorator",
+}
 
 # Written as `(a & b) >> c`: their methods are for users, and what they hold is for `Workflow`.
 ARROWS = {"Bundle", "Flow", "PlaceRef"}

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from placet.cli.cluster_commands import nodes_app, shards_app
 from placet.cli.options import STATE, Id, Json, State
 from placet.cli.task_commands import tasks_app
 from placet.cli.token_commands import put_app, token_app
@@ -326,9 +327,11 @@ def node(
     grace: Annotated[float, typer.Option(min=0.0, help="Seconds that a stop waits for handlers.")] = 5.0,
     is_json: Json = False,
 ) -> int:
-    """Run a node, which clients reach over the network, until Ctrl-C."""
+    """Run a node, which clients reach over the network, until Ctrl-C; `placet node stop` ends the one over a state."""
     from placet.cli import node as module
 
+    if files == ["stop"]:
+        return module.stop(state, grace, is_json=is_json)
     request = module.NodeRequest(
         listen=listen,
         state=state,
@@ -345,6 +348,8 @@ def node(
     return module.node(request)
 
 
+app.add_typer(nodes_app, name="nodes")
+app.add_typer(shards_app, name="shard")
 app.add_typer(tasks_app)
 app.add_typer(put_app)
 app.add_typer(token_app, name="token")

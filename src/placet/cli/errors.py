@@ -21,6 +21,8 @@ EXIT_CODES: Mapping[str, int] = {
     "engine_silent": ENDED,
     "node_failed": ENDED,
     "unreachable": ENDED,
+    "coordinator_failed": ENDED,
+    "coordinator_closed": ENDED,
     "store_failed": ENDED,
     "copy_failed": ENDED,
     "busy": ENDED,

@@ -46,9 +46,10 @@ def _carried_out(where: Where, request: PersonalRequests) -> dict[str, object]:
 def _asked(where: Where, request: PersonalRequests) -> dict[str, object]:
     """Have the node carry it out."""
     from placet.net.client import node_of
+    from placet.net.twins import blocked
 
     with where.connected() as client:
-        done = node_of(client).carry_out(request, None)
+        done = blocked(node_of(client).carry_out(request, None))
     face: dict[str, object] = {"id": done.id, "at": done.at, "already": done.already, "state": done.state}
     return {**face, "engine": None, "node": where.node}
 

@@ -4,22 +4,29 @@ import math
 import os
 import re
 import socket
+import threading
 from dataclasses import dataclass
 from pathlib import Path
-from signal import Signals
+from signal import SIGTERM, Signals
 from typing import TYPE_CHECKING
 
 from placet import __version__
+from placet.actors.clock import monotonic_s
+from placet.actors.errors import WaitTimeout
 from placet.cli.errors import COMPLETED, WrongUsage
 from placet.cli.output import note, say, say_json
 from placet.net.address import parse_address
+from placet.net.keyring import KeyKind
 from placet.net.messages import EngineConfig
-from placet.net.node import Lost, Node, NodeConfig, NodeEvent, Started
+from placet.net.node import STOP_S, Lost, Node, NodeConfig, NodeEvent, Started
+from placet.net.node_state import is_node_state, node_of
 
 if TYPE_CHECKING:
     from placet.actors.spawning import Definable
 
+_FOR = {KeyKind.CLUSTER: "nodes", KeyKind.DEPLOY: "clients that send code", KeyKind.CLIENT: "clients"}
 KEY = ".node.key"  # in the state directory, where no other file is named
+PATIENCE_S = 5.0  # beyond what a stop may take
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
@@ -63,8 +70,8 @@ def node(request: NodeRequest) -> int:
         ),
     )
     started = Node(config, _Teller(request).tell)
-    if started.made_key:
-        note(f"made the key file {key_file}; clients need it, or a copy")
+    for kind, file in started.made_keys.items():
+        note(f"made the key file {file}, for {_FOR[kind]}")
     number = started.run()
     note(f"stopped by {Signals(number).name}; the state is as committed")
     return COMPLETED
@@ -85,6 +92,31 @@ def _capability(text: str) -> tuple[str, float | str]:
     except ValueError:
         return name, value
     return name, number if math.isfinite(number) else value
+
+
+def stop(state: Path, grace_s: float, *, is_json: bool) -> int:
+    """Have the node of a state directory on this host stop cleanly, and wait until it has."""
+    if not is_node_state(state):
+        raise WrongUsage(f"{state} is not the state of a node", "name one with --state")
+    pid = node_of(state)
+    if pid is None:
+        face, line = {"path": str(state), "stopped": True, "already": True}, f"no node runs over {state}"
+    else:
+        if not pid:
+            raise WrongUsage(f"the process that has {state} is not known", "stop it where it was started")
+        os.kill(pid, SIGTERM)
+        end_s = monotonic_s() + grace_s + STOP_S + PATIENCE_S
+        pause = threading.Event()
+        while node_of(state) is not None:
+            if monotonic_s() >= end_s:
+                raise WaitTimeout("", f"node {pid} has not stopped yet; wait, or see what it does with placet top")
+            pause.wait(0.05)
+        face, line = {"path": str(state), "stopped": True, "already": False}, f"the node over {state} has stopped"
+    if is_json:
+        say_json(face)
+    else:
+        say(line)
+    return COMPLETED
 
 
 class _Teller:

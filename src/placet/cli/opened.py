@@ -10,7 +10,7 @@ from placet.actors.reader import InstanceView, StateReader
 from placet.actors.records import Header
 from placet.cli.errors import WrongUsage
 from placet.cli.family import outermost
-from placet.persistence.directory import is_initialised
+from placet.persistence.directory import is_initialised, refuse_node
 from placet.persistence.errors import FormatTooNew, StateMissing
 from placet.persistence.format import FORMAT, read_format
 from placet.persistence.lmdb_store import LmdbReader
@@ -25,6 +25,7 @@ def opened(path: Path) -> Generator[LmdbReader]:
     Raises `StateMissing`, `StoreDamaged`, `FormatTooNew`, `StateUnusable`, and `WrongUsage` for an old format.
     """
     if not is_initialised(path):
+        refuse_node(path)
         raise StateMissing(str(path))
     if owner(path) is None:
         probe(path, unclean=was_left(path))  # LMDB would crash on a truncated file; a running engine has looked already

@@ -1,0 +1,64 @@
+"""What clients look at, answered from what is on disk: nothing is changed, nothing waited for."""
+
+from typing import assert_never
+
+from placet.actors.engine_client import EngineClient
+from placet.actors.errors import no_instance
+from placet.actors.instance import Instance
+from placet.actors.runtime import Runtime, client_of
+from placet.net.answer import Explained, InstanceFound, Listed, Looked, Offers, Shown, Structure, Told
+from placet.net.request import (
+    ExplainRequest,
+    FindRequest,
+    HistoryRequest,
+    ListRequest,
+    LookRequest,
+    ShowRequest,
+    StructureRequest,
+    TasksRequest,
+)
+
+
+def look(runtime: Runtime, request: LookRequest) -> Looked:
+    """Return what is asked for. Raises `NotFound`."""
+    client = client_of(runtime)
+    match request:
+        case ListRequest():
+            found = runtime.list(request.state)
+            return Listed(instances=[one for one in found if request.caller in ("", one.caller)])
+        case FindRequest():
+            handle = runtime.find(request.address) if request.address else runtime.instance(request.instance)
+            if isinstance(handle, Instance):
+                return InstanceFound(instance=handle.id)
+            return InstanceFound(instance=handle.instance, path=handle.path)
+        case ShowRequest():
+            view = client.reader.instance(request.instance)
+            if view is None:
+                raise no_instance(request.instance)
+            return Shown(view=view, reason=client.explain(request.instance))
+        case HistoryRequest():
+            _check_instance(client, request.instance)
+            return Told(records=client.reader.history(request.instance))
+        case TasksRequest():
+            offered = runtime.tasks(
+                role=request.role,
+                assignee=request.assignee,
+                transition=request.transition,
+                instance=request.instance,
+            )
+            return Offers(tasks=list(offered))
+        case ExplainRequest():
+            _check_instance(client, request.instance)
+            return Explained(reason=client.explain(request.instance))
+        case StructureRequest():
+            header = client.reader.header(request.instance)
+            if header is None:
+                raise no_instance(request.instance)
+            return Structure(net=client.reader.stored_net(header))
+        case _:
+            assert_never(request)
+
+
+def _check_instance(client: EngineClient, instance: str) -> None:
+    if client.reader.root(instance) is None:
+        raise no_instance(instance)
