@@ -5,8 +5,9 @@ it does not matter where the child lives. The firing keeps its tokens until the 
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from placet.actors.arguments import LONGEST_ID
@@ -29,6 +30,7 @@ from placet.actors.troubles import forget_trouble
 from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs
 from placet.persistence.history import RecordKind
+from placet.persistence.keys import shard_of
 from placet.petri.behaviour import Definition
 from placet.petri.calling import entries_of
 from placet.petri.plan import TransitionPlan
@@ -40,6 +42,7 @@ NOT_CALLED = "NotCalled"  # the child could not begin
 CHILD_FAILED = "ChildFailed"
 CHILD_CANCELLED = "ChildCancelled"
 WRONG_RESULT = "WrongResult"  # what the child left in its exits is not what the outputs take
+_SALT = re.compile(r"(?<=[0-9])\+[0-9]+$")  # what places a child
 MOST_CAUSE = 1_000  # characters of the message of what failed in a child
 MOST_TYPES = 32  # classes of the exception that failed there
 
@@ -47,6 +50,21 @@ MOST_TYPES = 32  # classes of the exception that failed there
 def child_id(instance: str, transition: str, number: int, attempt: int) -> str:
     """Return the id of the child that an attempt of a firing calls, such as `order-17/fulfil.41`."""
     return f"{instance}/{transition}{_call_number(number, attempt)}"
+
+
+def placed_child_id(instance: str, transition: TransitionPlan, number: int, attempt: int) -> str:
+    """Return the id of a child where its transition wants it: with the first number that gives it the right shard.
+
+    Such as `order-17/fulfil.41+23`: an id says where its instance lives, so that nobody has to look that up.
+    """
+    plain = child_id(instance, transition.path, number, attempt)
+    near = transition.called.near if transition.called is not None else None
+    if near is None:
+        return plain
+    shard = shard_of(near or instance)
+    if shard_of(plain) == shard:
+        return plain
+    return next(placed for placed in (f"{plain}+{salt}" for salt in count(1)) if shard_of(placed) == shard)
 
 
 def _call_number(number: int, attempt: int) -> str:
@@ -62,7 +80,7 @@ def call(
     """Send the `Call` of a firing's attempt, `values` being those of its arguments; return why it cannot be sent."""
     assert transition.called is not None, transition.path
     header = workflow.header
-    child = child_id(header.instance, transition.path, firing.number, firing.attempt)
+    child = placed_child_id(header.instance, transition, firing.number, firing.attempt)
     left = iter(values)
     message = Call(
         instance=child,
@@ -85,8 +103,8 @@ def call(
 def cancel_child(workflow: "WorkflowActor", turn: Turn, firing: Firing, why: str) -> None:
     """Ask the child of a firing to end; the firing waits until it has answered."""
     header = workflow.header
-    path = workflow.plan.transitions[firing.transition].path
-    child = child_id(header.instance, path, firing.number, firing.attempt)
+    transition = workflow.plan.transitions[firing.transition]
+    child = placed_child_id(header.instance, transition, firing.number, firing.attempt)
     turn.rare().sent.append(encode_message(Cancel(instance=child, by=header.instance, why=why)))
 
 
@@ -187,7 +205,7 @@ def called_spawn(message: Call, definition: Definition | None, services: Service
 def _calling_path(message: Call) -> str:
     """Return the path of the transition that calls, which the id of its child holds."""
     caller = message.caller
-    below = message.instance.removeprefix(f"{caller.instance}/")
+    below = _SALT.sub("", message.instance.removeprefix(f"{caller.instance}/"))
     return below.removesuffix(_call_number(caller.number, caller.attempt))
 
 

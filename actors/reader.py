@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import islice, takewhile
 from typing import TypeAlias
 
-from placet.actors.calls import child_id
+from placet.actors.calls import placed_child_id
 from placet.actors.catalog import StoredNet, decode_stored_net, net_key
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import Return, decode_message
@@ -378,12 +378,12 @@ def _task_views(
 
 
 def _firing_view(header: Header, plan: Plan, firing: Firing) -> FiringView:
-    path = plan.transitions[firing.transition].path
+    transition = plan.transitions[firing.transition]
     is_called = firing.phase is Phase.CALLED
     return FiringView(
         number=firing.number,
-        transition=path,
-        child=child_id(header.instance, path, firing.number, firing.attempt) if is_called else "",
+        transition=transition.path,
+        child=placed_child_id(header.instance, transition, firing.number, firing.attempt) if is_called else "",
         trouble=firing.heard.state if firing.heard is not None else None,
         phase=firing.phase,
         attempt=firing.attempt,

@@ -16,7 +16,6 @@ from placet.actors.task_view import TaskView
 from placet.actors.verbs import Giving
 from placet.net.answer import Explained, Listed, NextOffer, Offers, Shown, StateSeen, Told, Trimmed
 from placet.net.node_client import NodeClient
-from placet.net.plain import plain
 from placet.net.request import (
     ExplainRequest,
     HistoryRequest,
@@ -226,7 +225,7 @@ class RemoteInstance(AsyncVerbs):
         return await awaited(self._client.tell(self.id, message, timeout_s))
 
     def _encoded(self, target: PlaceRef | str | int, value: object) -> bytes:  # noqa: ARG002  the engine knows types
-        return encode(plain(value))
+        return encode(value)
 
 
 async def in_rounds(
@@ -266,5 +265,6 @@ def decoded(values: dict[str, list[bytes]]) -> dict[str, list[object]]:
 
 
 def _call_number(child: str) -> tuple[int, ...]:
-    """Return (firing, attempt) of a child's id, such as `order-17/fulfil.41.2`."""
-    return tuple(int(part) for part in child.rpartition("/")[2].split(".")[1:] if part.isdecimal())
+    """Return (firing, attempt) of a child's id, such as `order-17/fulfil.41.2` or `order-17/fulfil.41+7`."""
+    tail = child.rpartition("/")[2]
+    return tuple(int(part) for part in tail.partition("+")[0].split(".")[1:] if part.isdecimal())

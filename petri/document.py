@@ -88,6 +88,10 @@ class CallDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ] = None
     entries: Annotated[list[str], Meta(description="Its place for each input; without, its entries in order.")] = []
     exits: Annotated[list[str], Meta(description="Its place for each output; without, its exits in order.")] = []
+    near: Annotated[
+        str | None,
+        Meta(description="Instance in whose shard the child lives; empty: that of the caller; without, anywhere."),
+    ] = None
 
 
 class TransitionDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

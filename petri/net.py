@@ -58,12 +58,14 @@ class Called(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The workflow that each firing of a transition starts as a child instance of its own, and waits for.
 
     `entries` names the child's place for each argument, `exits` its place for each output; empty: its entries, or
-    exits, in the order in which it declares them.
+    exits, in the order in which it declares them. `near` is the instance in whose shard the child lives; "": its
+    caller, None: anywhere.
     """
 
     workflow: str
     entries: tuple[str, ...] = ()
     exits: tuple[str, ...] = ()
+    near: str | None = None
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -22,6 +22,7 @@ from placet.petri.import_path import Resolve, type_of_text
 from placet.petri.location import Location, Site, written_at
 from placet.petri.mapping import handler_of_pieces
 from placet.petri.net import CONSUME, MANY, READ, Scalar
+from placet.petri.placement import Near, Spread
 from placet.petri.workflow import Workflow
 
 _TIMES = ("timeout_s", "deadline_s", "heartbeat_s")
@@ -210,7 +211,10 @@ class _Reader:
             if not isinstance(found, Workflow) or found.name != call.workflow:
                 raise site.error(f"`{call.path}` is no workflow called `{call.workflow}`", "mend the path, or the name")
             callee = found
-        workflow.call(flow, transition.name, callee, entries=call.entries, exits=call.exits, **options)
+        placement = Spread() if call.near is None else Near(call.near)
+        workflow.call(
+            flow, transition.name, callee, entries=call.entries, exits=call.exits, placement=placement, **options
+        )
 
     def _retry(self, retry: RetryDocument | None, site: Site) -> RetryPolicy | None:
         if retry is None:

@@ -8,7 +8,7 @@ from placet.petri.location import Site
 from placet.petri.net import CONSUME, INHIBIT, MANY, READ, RESET, Arc, Composite, Net, Transition
 from placet.petri.plan import Plan, TransitionPlan, make_plan
 
-_LIKE_A_CHILD = re.compile(r"\.[0-9]+$")  # as in `order-17/fulfil.41`
+_LIKE_A_CHILD = re.compile(r"\.[0-9]+(\+[0-9]+)?$")  # as in `order-17/fulfil.41`
 MAX_NODES = 32_000  # places, and composites: an actor's number has two bytes, half of them for places
 MAX_DEPTH = 100  # nested composites; each level costs a few frames of Python's stack
 

@@ -23,6 +23,7 @@ from placet.petri.expression import Flow, PlaceRef
 from placet.petri.location import Site
 from placet.petri.net import CONSUME, READ, Scalar
 from placet.petri.output import Output
+from placet.petri.placement import Near, Spread
 
 EXECUTORS = (INLINE, THREAD, ASYNC, PROCESS, PARALLEL, PARALLEL_THREADS, HYBRID)
 LONGEST_S: Final = 100 * 365.25 * 86_400  # a hundred years: no time in a definition is longer
@@ -54,6 +55,17 @@ def checked_properties(properties: Mapping[str, Scalar] | None, site: Site) -> t
         _check_property(key, value, site)
         pairs.append((key, value))
     return tuple(sorted(pairs, key=lambda pair: pair[0]))
+
+
+def checked_placement(placement: object, site: Site) -> str | None:
+    """Return the instance that children are to be near: "" is their caller, None is none."""
+    if isinstance(placement, Near):
+        if not isinstance(placement.instance, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a caller without types
+            raise site.error("`Near` takes the id of an instance", "give a text, or nothing for the caller")
+        return placement.instance
+    if isinstance(placement, Spread):
+        return None
+    raise site.error(f"`placement` is {type(placement).__name__}", "give Spread() or Near(…)")
 
 
 def checked_texts(texts: Sequence[str], what: str, site: Site) -> tuple[str, ...]:

@@ -14,8 +14,16 @@ from placet.petri.location import Site, caller, variable_of
 from placet.petri.mapping import declare_map
 from placet.petri.net import Called, Scalar
 from placet.petri.options import CallOptions, HandlerOptions, TaskOptions, TransitionOptions, check_options
+from placet.petri.placement import SPREAD, Placement
 from placet.petri.steps import step_names
-from placet.petri.validation import check_capacity, check_name, check_version, checked_properties, checked_texts
+from placet.petri.validation import (
+    check_capacity,
+    check_name,
+    check_version,
+    checked_placement,
+    checked_properties,
+    checked_texts,
+)
 
 
 class Workflow:
@@ -147,6 +155,7 @@ class Workflow:
         *,
         entries: Sequence[str] = (),
         exits: Sequence[str] = (),
+        placement: Placement = SPREAD,
         **options: Unpack[CallOptions],
     ) -> None:
         """Declare a called composite: each firing starts a child instance of `workflow` and waits for what it returns.
@@ -154,8 +163,9 @@ class Workflow:
         The child has an id below its parent's, such as `order-17/fulfil.41`, and a life of its own. The values of
         the inputs go to its entry places, and what is in its exit places at the end goes to the outputs, both in
         the order of declaration unless `entries` and `exits` name others. `workflow` may be this one, or the name
-        of one that is registered where the child runs. A child that fails or is cancelled fails the attempt;
-        `timeout_s` cancels the child. All else is as in `transition`, which has a handler besides.
+        of one that is registered where the child runs; `placement` says where in a cluster. A child that fails or is
+        cancelled fails the attempt; `timeout_s` cancels the child. All else is as in `transition`, which has a handler
+        besides.
         """
         site = site_of(self.declared, f"transition `{name}`")
         callee = workflow.name if isinstance(workflow, Workflow) else workflow
@@ -165,6 +175,7 @@ class Workflow:
             workflow=callee,
             entries=checked_texts(entries, "entries", site),
             exits=checked_texts(exits, "exits", site),
+            near=checked_placement(placement, site),
         )
         self.transition(flow, name, **options)
         draft = self.declared.transitions[-1]

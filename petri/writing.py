@@ -130,7 +130,13 @@ class _Writer:
         if callee is not None:
             with suppress(LookupError):  # then it goes by its name
                 path = self.path_of(callee)
-        return CallDocument(workflow=called.workflow, path=path, entries=list(called.entries), exits=list(called.exits))
+        return CallDocument(
+            workflow=called.workflow,
+            path=path,
+            entries=list(called.entries),
+            exits=list(called.exits),
+            near=called.near,
+        )
 
     def _inputs(self, draft: TransitionDraft) -> list[str | InputDocument]:
         written: list[str | InputDocument] = []

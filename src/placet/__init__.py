@@ -23,6 +23,7 @@ from placet.actors.engine import Health
 from placet.actors.errors import (
     AttemptOver,
     BadRequest,
+    BundleUnusable,
     Busy,
     DeclaredPure,
     EngineStopped,
@@ -36,6 +37,7 @@ from placet.actors.errors import (
     UnknownWorkflow,
     WaitsForItself,
     WaitTimeout,
+    WorkflowTaken,
 )
 from placet.actors.executors.base import RunningHandler
 from placet.actors.executors.hybrid import Placement
@@ -89,6 +91,7 @@ from placet.petri.drawing import to_dot, to_mermaid, to_text
 from placet.petri.errors import DefinitionError, OutputError, PlacetError, WrongType
 from placet.petri.expression import Bundle, Flow, PlaceRef
 from placet.petri.net import Arc, Called, Composite, Manual, Net, Place, Transition
+from placet.petri.placement import Near, Spread
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
 
@@ -120,6 +123,7 @@ __all__ = [
     "BadRequest",
     "Behaviour",
     "Bundle",
+    "BundleUnusable",
     "Busy",
     "Called",
     "Caller",
@@ -164,6 +168,7 @@ __all__ = [
     "KeyUnusable",
     "Manual",
     "MoveToken",
+    "Near",
     "Net",
     "NetworkError",
     "NodeUnreachable",
@@ -198,6 +203,7 @@ __all__ = [
     "SkipIncident",
     "Source",
     "SpawnConflict",
+    "Spread",
     "StateTooNew",
     "StateUnusable",
     "StoreDamaged",
@@ -219,6 +225,7 @@ __all__ = [
     "WaitTimeout",
     "WaitsForItself",
     "Workflow",
+    "WorkflowTaken",
     "WrongKey",
     "WrongType",
     "connect",
@@ -232,7 +239,7 @@ __all__ = [
 def connect(address: str, *, key_file: "str | os.PathLike[str]", timeout_s: float = 2.0) -> "Client":
     """Return a client of the node at `address`, such as `127.0.0.1:1900`: the verbs of `Runtime`, over the network.
 
-    `key_file` is the node's, or a copy. Raises within `timeout_s`: `WrongKey`, `NodeUnreachable`, `KeyUnusable` and
+    `key_file` is one of the node's, of any kind, or a copy. Raises within `timeout_s`: `WrongKey`, `NodeUnreachable`, `KeyUnusable` and
     `BadAddress`, all of them `PlacetError`. Only who connects pays for importing the network.
     """
     from placet.net.client import connect as _connect  # noqa: PLC0415 - see above

@@ -4,7 +4,7 @@ from typing import Never
 
 import pytest
 
-from placet import DefinitionError, Retry, Workflow
+from placet import DefinitionError, Near, Retry, Spread, Workflow
 from placet.actors import calls
 from placet.actors.calls import CHILD_CANCELLED, CHILD_FAILED, NOT_CALLED, WRONG_RESULT
 from placet.actors.lifecycle import InstanceState
@@ -12,7 +12,7 @@ from placet.actors.messages import Cancel, Decide, FailIncident, Inspect, Pause,
 from placet.actors.reader import StateReader
 from placet.actors.records import TIMED_OUT, Phase
 from placet.actors.task_id import TaskId
-from placet.persistence.keys import OUTBOX
+from placet.persistence.keys import OUTBOX, shard_of
 from placet.petri.expression import PlaceRef
 from tests.actors.driver import Driver
 
@@ -35,12 +35,19 @@ def fulfil() -> Workflow:
 
 
 def orders(
-    child: Workflow | str, *, timeout_s: float | None = None, retry: Retry | None = None, error: bool = False
+    child: Workflow | str,
+    *,
+    timeout_s: float | None = None,
+    retry: Retry | None = None,
+    error: bool = False,
+    placement: Near | Spread = Spread(),  # noqa: B008 - it is frozen
 ) -> Workflow:
     workflow = Workflow("orders")
     received, filled = workflow.places("received filled")
     failed: PlaceRef | None = workflow.place("failed") if error else None
-    workflow.call(received >> filled, "fulfil", child, timeout_s=timeout_s, retry=retry, error=failed)
+    workflow.call(
+        received >> filled, "fulfil", child, timeout_s=timeout_s, retry=retry, error=failed, placement=placement
+    )
     return workflow
 
 
@@ -67,6 +74,28 @@ def test_a_call_gives_its_values_to_a_child_and_takes_what_it_returns() -> None:
     assert (driver.state(), driver.marking()) == (S.COMPLETED, {"filled": [42]})
     assert driver.kinds() == ["spawned", "called", "fired", "completed"]
     assert not list(driver.store.scan(OUTBOX)), "what had its effect leaves the outbox"
+
+
+@pytest.mark.parametrize(("placement", "where"), [(Near(), "one"), (Near("order-9"), "order-9")])
+def test_a_child_that_is_to_be_near_lives_in_that_shard_and_is_found_by_its_id(placement: Near, where: str) -> None:
+    driver = called(orders(fulfil(), placement=placement), 21)
+    child = driver.view().firings[0].child
+    assert child.startswith(f"{CHILD}+")
+    assert shard_of(child) == shard_of(where) != shard_of(CHILD)
+    driver.finish_all()
+    assert (driver.state(child), driver.marking()) == (S.COMPLETED, {"filled": [42]})
+
+
+def test_a_child_that_is_near_is_cancelled_and_another_attempt_has_one_of_its_own() -> None:
+    driver = called(orders(fulfil(), retry=Retry(attempts=2, first_s=1.0, jitter=0.0), timeout_s=5.0, placement=Near()))
+    first = driver.view().firings[0].child
+    driver.pass_time(6.0)
+    driver.finish_all()  # the handler of the child that is cancelled
+    driver.pass_time(2.0)
+    second = driver.view().firings[0].child
+    assert (driver.state(first), first != second, shard_of(second)) == (S.CANCELLED, True, shard_of("one"))
+    driver.finish_all()
+    assert driver.marking() == {"filled": [2]}
 
 
 def test_a_parent_and_its_child_wait_for_each_other_over_a_crash() -> None:

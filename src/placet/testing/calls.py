@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from placet.actors.calls import child_id
+from placet.actors.calls import placed_child_id
 from placet.actors.lifecycle import ENDING, InstanceState
 from placet.actors.messages import (
     Call,
@@ -170,14 +170,16 @@ class Calls:
 
     def check_returned(self, parent: Image, record: Record) -> None:
         """A call counts as done only when its child has completed."""
-        child = child_id(parent.header.instance, record.transition, record.firing, record.attempt)
+        plan = self._plan(parent)
+        transition = next(one for one in plan.transitions if one.path == record.transition)
+        child = placed_child_id(parent.header.instance, transition, record.firing, record.attempt)
         found = self.find(child)
         completed = found is not None and found[1].header.state is InstanceState.COMPLETED
         require(completed, "P2: no result of a call without a child that completed", record)
 
     def _child(self, parent: Image, firing: Firing) -> str:
-        path = self._plan(parent).transitions[firing.transition].path
-        return child_id(parent.header.instance, path, firing.number, firing.attempt)
+        transition = self._plan(parent).transitions[firing.transition]
+        return placed_child_id(parent.header.instance, transition, firing.number, firing.attempt)
 
     def _plan(self, image: Image) -> Plan:
         found = self.find(image.header.instance)

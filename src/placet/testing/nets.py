@@ -14,6 +14,7 @@ from placet.petri.calling import entries_of, exits_of
 from placet.petri.errors import DefinitionError
 from placet.petri.expression import Flow, PlaceRef, Term
 from placet.petri.net import CONSUME, INHIBIT, READ, RESET
+from placet.petri.placement import Near, Spread
 from placet.petri.plan import make_plan
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
@@ -181,6 +182,9 @@ class _Maker:
             timeout_s=random.choice((0.5, 8.0, 30.0)) if random.random() < taste.timed else None,
             deadline_s=random.choice((1.0, 4.0, 20.0)) if random.random() < taste.limited else None,
             priority=random.choice((0, 0, 1)),
+            placement=Near()
+            if Random(name).random() < 0.3
+            else Spread(),  # seeds stay what they are
         )
 
     def _transition(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:
