@@ -1,0 +1,148 @@
+"""Nodes in processes of their own: tokens between two engines, how long a hop takes, and what more engines give."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from itertools import count, islice
+from pathlib import Path
+from statistics import median, quantiles
+from threading import Thread
+
+from benchmarks.cluster_flows import AT_ONCE
+from benchmarks.figure import Figure
+from benchmarks.setting import PATIENCE_S, Setting
+from placet.net.client import Client, cluster_of, connect
+from placet.persistence.keys import shard_of
+
+FLOWS = Path(__file__).with_name("cluster_flows.py")
+WORKFLOWS = ("flood", "sink", "answering", "asking", "ten")
+
+
+@contextmanager
+def node(setting: Setting, engines: int) -> Generator[Client]:
+    """Yield a client of a node with so many engines, on this host."""
+    folder = setting.fresh()
+    folder.mkdir(parents=True)
+    files = [f"{FLOWS}:{name}" for name in WORKFLOWS]
+    where = ["--listen", "127.0.0.1:0", "--state", str(folder / "state"), "--key-file", str(folder / "key")]
+    command = [sys.executable, "-m", "placet", "node", *files, *where, "--engines", str(engines), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    try:
+        said = [json.loads(process.stdout.readline()) for _ in range(engines)]
+        with connect(said[0]["listens_at"], key_file=folder / "key", timeout_s=PATIENCE_S) as client:
+            while any(not shard.engine for shard in cluster_of(client).shards(PATIENCE_S)):
+                time.sleep(0.05)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+        process.stdout.close()
+
+
+def ids_at(client: Client, prefix: str) -> dict[str, Iterator[str]]:
+    """Return endless ids of instances that live in each engine, by the engine's name."""
+    owners = {shard.shard: shard.engine for shard in cluster_of(client).shards(PATIENCE_S)}
+
+    def of(engine: str) -> Iterator[str]:
+        """Yield ids that live in this one."""
+        return (id for id in (f"{prefix}-{n}" for n in count()) if owners[shard_of(id)] == engine)
+
+    return {engine: of(engine) for engine in sorted(set(owners.values()))}
+
+
+def tokens(setting: Setting) -> list[Figure]:
+    """Measure tokens a second from the instances of one engine to those of another, durable at both ends."""
+    pairs, firings = setting.pick(32, 2), setting.pick(8, 1)
+    with node(setting, 2) as client:
+        sources, sinks = (
+            list(islice(ids_at(client, prefix)[engine], pairs)) for prefix, engine in _engines(client, ("f", "s"))
+        )
+        for sink in sinks:
+            client.spawn("sink", {"begun": [None]}, id=sink)
+        begin = time.monotonic()
+        for source, sink in zip(sources, sinks, strict=True):
+            orders = [(sink, AT_ONCE, number == firings - 1) for number in range(firings)]
+            client.spawn("flood", {"orders": [list(order) for order in orders]}, id=source)
+        for sink in sinks:
+            client.instance(sink).result(PATIENCE_S)
+        elapsed_s = time.monotonic() - begin
+    total = pairs * firings * AT_ONCE
+    note = f"{total} tokens between {pairs} pairs of instances, two engines of one node"
+    return [Figure(name="cluster.tokens", value=total / elapsed_s, unit="tokens/s", note=note)]
+
+
+def _engines(client: Client, prefixes: tuple[str, str]) -> list[tuple[str, str]]:
+    return list(zip(prefixes, ids_at(client, "x"), strict=True))
+
+
+def hop(setting: Setting) -> list[Figure]:
+    """Measure how long a message takes to another engine: half of a call of a child there, and its return."""
+    rounds = setting.pick(300, 10)
+    halves: list[float] = []
+    with node(setting, 2) as client:
+        owners = {shard.shard: shard.engine for shard in cluster_of(client).shards(PATIENCE_S)}
+        for n in count():
+            id = f"h-{n}"
+            if owners[shard_of(id)] == owners[shard_of(f"{id}/ask.2")]:
+                continue
+            instance = client.spawn("asking", {"todo": [n]}, id=id)
+            instance.result(PATIENCE_S)
+            at = {record.kind: record.at for _, record in instance.history(PATIENCE_S)}
+            halves.append((at["fired"] - at["called"]) / 2 * 1e3)
+            if len(halves) >= rounds:
+                break
+    cuts = quantiles(halves, n=100)
+    note = f"half of a call and its return, each of two commits; {rounds} calls, one after the other"
+    return [
+        Figure(name="cluster.hop_p50", value=median(halves), unit="ms", note=note),
+        Figure(name="cluster.hop_p99", value=cuts[98], unit="ms", note=note),
+    ]
+
+
+def engines(setting: Setting) -> list[Figure]:
+    """Measure firings a second over 1, 2 and 4 engines of a node, inline steps, beside one engine."""
+    rates: dict[int, float] = {}
+    instances = setting.pick(2_000, 20)
+    for number in (1, 2, 4):
+        with node(setting, number) as client:
+            begin = time.monotonic()
+            _spawn_all(client, instances, threads=8)
+            for n in range(instances):
+                client.instance(f"t-{n}").result(PATIENCE_S)
+            rates[number] = instances * 10 / (time.monotonic() - begin)
+    note = f"{instances} instances of ten inline steps, spawned and waited for by one client; ratio to one engine"
+    return [
+        Figure(name=f"cluster.engines{number}", value=rates[number] / rates[1], unit="ratio", note=note)
+        for number in (2, 4)
+    ]
+
+
+def spawns(setting: Setting) -> list[Figure]:
+    """Measure spawns a second by one client, from 1 and from 16 threads."""
+    figures: list[Figure] = []
+    for threads in (1, 16):
+        instances = setting.pick(200 * threads, 2 * threads)
+        with node(setting, 2) as client:
+            begin = time.monotonic()
+            _spawn_all(client, instances, threads=threads)
+            rate = instances / (time.monotonic() - begin)
+        note = f"{instances} instances, each on disk before its spawn returns; two engines"
+        figures.append(Figure(name=f"cluster.spawns{threads}", value=rate, unit="spawns/s", note=note))
+    return figures
+
+
+def _spawn_all(client: Client, instances: int, *, threads: int) -> None:
+    def spawn(first: int) -> None:
+        """Spawn every so many-th of them."""
+        for n in range(first, instances, threads):
+            client.spawn("ten", {"p0": [n]}, id=f"t-{n}", timeout_s=PATIENCE_S)
+
+    workers = [Thread(target=spawn, args=(first,)) for first in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
