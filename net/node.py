@@ -250,7 +250,8 @@ class Node:
                 self._fail(message.error)
             case Asks():
                 told = [
-                    Told(number=ask.number, line=self._desk.answer(ask.line, monotonic_s())) for ask in message.asks
+                    Told(number=ask.number, line=self._desk.answer(ask.line, sender.kind, monotonic_s()))
+                    for ask in message.asks
                 ]
                 self._admin.send(sender, Answers(told=tuple(told)))
             case SetDraining() if message.name == self._config.name and self._cluster.node is not None:

@@ -9,9 +9,11 @@ from placet.net.answer import encode_error
 from placet.net.cluster import Cluster
 from placet.net.cluster_node import ClusterNode
 from placet.net.cluster_table import SHARDS, Member
-from placet.net.errors import NotPossible
+from placet.net.errors import NotAllowed, NotPossible
+from placet.net.keyring import KeyKind
 from placet.net.messages import SetDraining, StopNode
 from placet.net.node_request import (
+    ChangeCluster,
     DrainRequest,
     MoveRequest,
     NodeAnswer,
@@ -39,10 +41,16 @@ class NodeDesk:
         self._cluster = cluster
         self._tell = tell
 
-    def answer(self, line: bytes, now_s: float) -> bytes:
-        """Return the answer to a request, or the error, as JSON; never raises."""
+    def answer(self, line: bytes, kind: KeyKind, now_s: float) -> bytes:
+        """Return the answer to a request, or the error, as JSON; never raises.
+
+        `kind` is that of the key of who asks.
+        """
         try:
-            return msgspec.json.encode(self._carry_out(decode_node_request(line), now_s))
+            request = decode_node_request(line)
+            if isinstance(request, ChangeCluster) and kind is not KeyKind.CLUSTER:
+                raise NotAllowed(f"a {kind.word} key does not change the cluster", "connect with the cluster key")
+            return msgspec.json.encode(self._carry_out(request, now_s))
         except PlacetError as error:
             return encode_error(error)
 

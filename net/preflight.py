@@ -32,7 +32,8 @@ def _greet(connection: socket.socket, session: Session, address: NetAddress, end
         while not session.is_ready:
             data = _read(connection, session, end_s)
             if not data:
-                raise NodeUnreachable(str(address), "what answers there is no Placet node, or hangs up at once")
+                said = "what answers there is no Placet node, or has refused this host too often a moment ago"
+                raise NodeUnreachable(str(address), said)
             session.feed(data)
     except SealBroken as error:
         raise NodeUnreachable(str(address), error.reason) from error

@@ -52,13 +52,17 @@ class SealedSocket:
         return cls(raw, Session.connecting(keyring, secrets.token_bytes(RANDOM_BYTES), kind), speech)
 
     @classmethod
-    def accepted(cls, raw: socket.socket, host: str, keyring: Keyring, speech: Speech) -> "SealedSocket":
-        """Return the end that was connected to, its greeting sent."""
+    def accepted(
+        cls, raw: socket.socket, host: str, keyring: Keyring, speech: Speech, *, greets: bool = True
+    ) -> "SealedSocket":
+        """Return the end that was connected to, its greeting sent unless it is to be closed at once."""
         _watch_over(raw)
         raw.setblocking(False)
         session = Session.accepting(keyring, secrets.token_bytes(RANDOM_BYTES))
         sealed = cls(raw, session, speech)
         sealed.peer = host
+        if not greets:
+            return sealed
         try:
             if raw.send(session.greeting) != GREETING_BYTES:
                 raise ConnectionResetError(errno.ECONNRESET, "it takes no greeting")

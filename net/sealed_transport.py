@@ -197,7 +197,8 @@ class SealedTransport(TCPTransport):  # type: ignore[misc]  # its base is of no 
         made = super().new_socket(op, *args, **kw)
         if isinstance(made, tuple):
             raw, address = made
-            return SealedSocket.accepted(raw, address[0], self.keyring, self._speech), address
+            greets = not self.refusals.is_barred(address[0], monotonic_s())
+            return SealedSocket.accepted(raw, address[0], self.keyring, self._speech, greets=greets), address
         return SealedSocket.connecting(made, self.keyring, self._speech, self._to_connect)
 
     def _acceptNewIncoming(self) -> None:  # noqa: N802

@@ -12,6 +12,7 @@ from placet.net.client import Client
 from placet.net.remote import RemoteInstance
 from placet.net.remote_part import RemoteActorHandle
 from tests.endtoend.processes import PATIENCE_S
+from tests.net.loops import once_round
 from tests.net.nodes import RunningNode
 
 ALONE = {"close", "cluster"}  # `close_async` is no verb; `cluster` is for those who run one
@@ -89,7 +90,7 @@ async def wait_in_vain(client: Client) -> RemoteInstance:
         nonlocal ticks
         while True:
             ticks += 1
-            await asyncio.sleep(0)
+            await once_round()
 
     ticking = asyncio.create_task(tick())
     with pytest.raises(WaitTimeout, match=r"w-1 was not seen so far within 0\.3 s"):
@@ -97,7 +98,7 @@ async def wait_in_vain(client: Client) -> RemoteInstance:
     ticking.cancel()
     assert ticks > 10, "the loop went on meanwhile"
     waiting = asyncio.create_task(instance.result_async(PATIENCE_S))
-    await asyncio.sleep(0)
+    await once_round()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -113,7 +114,7 @@ def test_cancelling_ends_the_wait_alone(client: Client, node: RunningNode) -> No
 
 async def spawn_and_leave(client: Client) -> None:
     spawning = asyncio.create_task(client.spawn_async("echo", {"given": [1]}, id="left"))
-    await asyncio.sleep(0)  # it has been sent, and is not answered
+    await once_round()  # it has been sent, and is not answered
     spawning.cancel()
     with pytest.raises(asyncio.CancelledError):
         await spawning

@@ -7,7 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from placet.net.client import connect
+from placet.net.client import cluster_of, connect
+from placet.net.errors import NotAllowed, NotPossible
+from placet.net.keyring import KeyKind
 from placet.net.remote import RemoteInstance
 from placet.persistence.keys import shard_of
 from tests.endtoend.processes import PATIENCE_S, finished, until
@@ -83,6 +85,30 @@ def test_an_engine_that_is_killed_comes_back_and_calls_between_the_two_go_on(tmp
         assert [caller.result(PATIENCE_S) for caller in callers] == [{"answered": [n]} for n in range(20)]
         told = [record for caller in callers for _, record in caller.history(PATIENCE_S) if record.kind == "fired"]
         assert len(told) == 20
+
+
+def test_a_client_key_looks_at_the_cluster_and_only_the_cluster_key_changes_it(tmp_path: Path) -> None:
+    with running(tmp_path) as node:
+        with node.connect() as client:
+            cluster = cluster_of(client)
+            until(lambda: [shard.engine for shard in cluster.shards()] == ["a/0"] * 256, "all shards are claimed")
+            (seen,) = cluster.nodes().nodes
+            assert (seen.name, seen.state, seen.engines, seen.keeps_coordinator) == ("a", "alive", {"a/0": 256}, True)
+            for change in (lambda: cluster.stop("a"), lambda: cluster.drain("a"), lambda: cluster.move(3, "a/0")):
+                with pytest.raises(NotAllowed, match="a client key does not change the cluster; connect with the"):
+                    change()
+        with connect(node.address, key_file=node.key_of(KeyKind.CLUSTER), timeout_s=PATIENCE_S) as client:
+            cluster = cluster_of(client)
+            assert cluster.move(3, "a/0").already
+            for change, problem in (
+                (lambda: cluster.move(3, "b/0"), "no engine b/0 runs now; name one that does: a/0"),
+                (lambda: cluster.move(256, "a/0"), "there is no shard 256"),
+                (lambda: cluster.stop("b"), "there is no node b in the cluster; name one of these: a"),
+            ):
+                with pytest.raises(NotPossible, match=problem):
+                    change()
+            cluster.stop("a")
+        assert node.process.wait(PATIENCE_S) == 0
 
 
 def test_a_client_goes_on_with_the_second_address_where_nothing_answers_at_the_first(tmp_path: Path) -> None:
