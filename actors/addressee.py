@@ -10,6 +10,7 @@ from placet.actors.records import Header
 from placet.persistence.errors import ValueNotLoadable
 from placet.persistence.values import decode, encode
 from placet.petri.behaviour import Definition
+from placet.petri.expression import PlaceRef, place_name
 from placet.petri.place_types import check_type, types_of
 from placet.petri.plan import Plan, TransitionPlan
 
@@ -40,6 +41,11 @@ class Addressee:
         if index is not None:
             check_type(self.plan, self.types, index, value)
         return encode(value)
+
+    def encoded_for(self, target: PlaceRef | str | int, value: object, reader: StateReader) -> bytes:
+        """Return a value for a place, or for the free token of this number, encoded. Raises as `encoded` does."""
+        place = reader.token_place(self.header.instance, target) if isinstance(target, int) else place_name(target)
+        return self.encoded(place, value)
 
     def check_move(self, message: MoveToken, reader: StateReader) -> None:
         """Raise `WrongType` for a token whose value, as committed now, the place it is to go to was not declared for.

@@ -3,10 +3,16 @@
 Then, should the process die again, no neighbour can be blamed for it.
 """
 
+from typing import TYPE_CHECKING
+
 from placet.actors.records import Firing
 from placet.actors.slots import FlightKey, Slots
 from placet.petri.behaviour import INLINE
 from placet.supervision.losses import ALONE_FROM
+
+if TYPE_CHECKING:
+    from placet.actors.turn import Aside
+    from placet.actors.workflow import WorkflowActor
 
 TRIAL_BATCHES = 100  # an instance that is busy inline for ever must not hold up all others
 
@@ -28,6 +34,15 @@ class Alone:
         if firing.losses > ALONE_FROM:
             self._waiting = {key: self._waiting.pop(key), **self._waiting}
 
+    def merge(self, workflow: "WorkflowActor", aside: "Aside") -> None:
+        """Take over what a turn says of the firings of its instance."""
+        for number in aside.acquitted:
+            self.drop((workflow.root, number))
+        for firing in aside.suspects:
+            transition = workflow.plan.transitions[firing.transition]
+            if transition.behaviour is not None and workflow.is_suspect(firing):
+                self.add((workflow.root, firing.number), firing, transition.executor)
+
     def try_first(self) -> None:
         """Start no handler until user code of the kernel that is on trial has come back, or had its chance to run."""
         self._slots.alone = True
@@ -47,6 +62,13 @@ class Alone:
     def drop(self, key: FlightKey) -> None:
         """Forget a firing: it no longer has to run alone, or no longer has to run."""
         self._waiting.pop(key, None)
+
+    def leave(self, prefix: bytes) -> list[bytes]:
+        """Forget the firings of all instances whose root begins so, and return these."""
+        found = [key for key in self._waiting if key[0].startswith(prefix)]
+        for key in found:
+            del self._waiting[key]
+        return list(dict.fromkeys(root for root, _ in found))
 
     @property
     def has_work(self) -> bool:

@@ -28,6 +28,7 @@ class RefusalCode(StrEnum):
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
     FAULT = "fault"  # an actor raised
+    MOVED = "moved"  # the instance lives in another engine, or its own is not sure yet: ask again, there
     ENDED = "ended"
     ENDING = "ending"
     PAUSED = "paused"

@@ -35,6 +35,7 @@ class _Draft(Verbs):
 def _twin(verb: Callable[Concatenate[Verbs, P], Receipt]) -> Callable[Concatenate["AsyncVerbs", P], Told]:
     @wraps(verb)
     async def told(self: "AsyncVerbs", /, *args: P.args, **kwargs: P.kwargs) -> Receipt:
+        """Tell what the verb would."""
         draft = _Draft(self)
         verb(draft, *args, **kwargs)
         assert draft.told is not None, verb

@@ -72,6 +72,11 @@ class Awakenings:
             self._known[root][0].dispose()
             self._over(root)
 
+    def drop_all(self, prefix: bytes) -> None:
+        """Forget what was read of all instances whose root begins so."""
+        for root in [root for root in self._known if root.startswith(prefix)]:
+            self.drop(root)
+
     def _over(self, root: bytes) -> None:
         _, closed = self._known.pop(root)
         for address, is_closed in closed.items():

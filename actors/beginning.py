@@ -3,7 +3,7 @@
 from placet.actors.copies.arrival import bring_in
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import FirstMessage, Import, Spawn
-from placet.actors.records import Header
+from placet.actors.records import Header, decode_header
 from placet.actors.services import WakingServices
 from placet.actors.turn import Turn
 from placet.actors.waking import spawn
@@ -17,10 +17,11 @@ def begin(root: bytes, message: FirstMessage, turn: Turn, services: WakingServic
     return spawn(root, _first_header(message, turn.now), message.tokens, turn, services)
 
 
-def has_begun(message: FirstMessage, header: Header | None) -> bool:
-    """Return whether an instance that exists is what the message asks for: it may have been asked for before."""
-    if header is None:
+def has_begun(message: FirstMessage, stored: bytes | None) -> bool:
+    """Return whether an instance with this header is what the message asks for: it may have been asked for before."""
+    if stored is None:
         return False
+    header = decode_header(stored)
     if isinstance(message, Import):
         return header.incarnation == message.incarnation
     return (header.workflow, header.inputs) == (message.workflow, message.inputs)

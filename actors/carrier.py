@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from placet.actors.messages import ChannelKey, Parcel
+from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, MoveEnded
 
 
 class Carrier(Protocol):
@@ -18,9 +19,30 @@ class Carrier(Protocol):
         ...
 
 
+class Mover(Protocol):
+    """Carries what has to do with shards that move; what it loses is said again."""
+
+    def carry_shards(
+        self,
+        between: Sequence[tuple[str, BetweenEngines]],
+        forwards: Sequence[Forward],
+        confirms: Sequence[Confirm],
+        ended: Sequence[MoveEnded],
+    ) -> None:
+        """Take what a batch says, which is on disk; called on the engine's thread, must be quick and not raise.
+
+        `between` goes to the engines named, which give it to `kernel.receive`; `forwards` to whoever owns the shards of
+        their roots by now, for `kernel.deliver`; `confirms` to the coordinator, whose row is then given to
+        `kernel.receive`, whatever came of it; `ended` to whoever asked for the moves.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
     """The place of an engine among others."""
 
-    shards: Set[int]  # those it owns now
+    shards: Set[int]  # those it owns now; not asked where there is a `mover`: then its store and the table say it
     carrier: Carrier
+    engine: str = ""  # its name
+    mover: Mover | None = None

@@ -1,6 +1,6 @@
 """The composite actor: its firings. It takes tokens for them, starts them, and counts what came of them."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -354,6 +354,12 @@ class CompositeActor:
             turn.timers.append((firing.number, 0.0, min(again, end) if end > turn.now else again, firing.transition))
         elif firing.phase is Phase.CALLED and firing.due:
             cancel_child(self.workflow, turn, firing, "it took too long")
+
+    def call_off(self, turn: Turn, reason: ExpireReason, transitions: Container[int] | None = None) -> None:
+        """Take back what was handed to executors and has not begun: of some transitions, or of all."""
+        for firing in self.firings.values():
+            if firing.phase is Phase.RUNNING and (transitions is None or firing.transition in transitions):
+                self._expire(turn, firing, reason)
 
     def _expire(self, turn: Turn, firing: Firing, reason: ExpireReason) -> None:
         executor, root = self.workflow.plan.transitions[firing.transition].executor, self.workflow.root

@@ -7,6 +7,7 @@ import msgspec
 
 from placet.actors.answers import Answer
 from placet.actors.messages import ChannelKey, Parcel
+from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, MoveEnded
 from placet.persistence.history import RecordKind
 from placet.petri.plan import TransitionPlan
 
@@ -31,13 +32,17 @@ class ExpireReason(Enum):
     TIME = "it has had its time"
     SILENCE = "it has given no sign of life for its heartbeat_s"
     CANCELLED = "its instance is being cancelled"
+    PAUSED = "its instance, or a part of it, is paused"
+
+
+UNFORCED = frozenset({ExpireReason.CANCELLED, ExpireReason.PAUSED})  # a handler that runs may go on
 
 
 class Expire(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A started firing is past its deadline: answer `Failed`, or `Withdrawn` if its handler has not begun.
 
-    For `SILENCE` only if it has begun and no sign of life is on its way. For `CANCELLED` nothing is answered: a
-    handler that runs is told when it gives its next one.
+    For `SILENCE` only if it has begun and no sign of life is on its way. For `CANCELLED` and `PAUSED` only
+    `Withdrawn`, if it has not begun: a handler that runs goes on, and is told of the first when it gives its next one.
     """
 
     executor: str
@@ -87,6 +92,12 @@ class Batch:
     progress: list[Progress] = field(default_factory=list[Progress])
     parcels: list[Parcel] = field(default_factory=list[Parcel])  # to other engines, in order
     acknowledgements: dict[ChannelKey, int] = field(default_factory=dict[ChannelKey, int])  # to other engines
+    between: list[tuple[str, BetweenEngines]] = field(
+        default_factory=list[tuple[str, BetweenEngines]]
+    )  # to other engines, by name: about shards that move
+    forwards: list[Forward] = field(default_factory=list[Forward])  # to whoever owns the shard of the root by now
+    confirms: list[Confirm] = field(default_factory=list[Confirm])  # to the coordinator
+    moves: list[MoveEnded] = field(default_factory=list[MoveEnded])  # for whoever asked for them
     fired: int = 0  # results counted in this batch
     turns: int = 0
 
@@ -94,5 +105,7 @@ class Batch:
     def is_empty(self) -> bool:
         """True when there is nothing to commit and nothing to release."""
         if self.writes or self.starts or self.expires or self.replies or self.changes or self.progress:
+            return False
+        if self.between or self.forwards or self.confirms or self.moves:
             return False
         return not (self.parcels or self.acknowledgements)

@@ -3,32 +3,36 @@
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from concurrent.futures import Future, InvalidStateError
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from placet.actors.bundle import Bundle
 from placet.actors.carrier import Seat
-from placet.actors.catalog import Catalog, is_same
+from placet.actors.catalog import Catalog, is_same, registered
 from placet.actors.control.desk import ControlDesk
 from placet.actors.control.server import ControlServer
+from placet.actors.deployment import Deployment
 from placet.actors.engine import Engine
 from placet.actors.engine_client import EngineClient
 from placet.actors.executors.portable import check_portable
-from placet.actors.executors.roster import Bounds, executors_for
+from placet.actors.executors.roster import Bounds, Roster
+from placet.actors.kernel import Kernel
 from placet.actors.loading import load_stored, record_options
 from placet.actors.loading_guard import LoadingGuard
 from placet.actors.marker_file import MarkerFile
+from placet.actors.messages import Inspect, Restart
 from placet.actors.spawning import Definable
 from placet.persistence.state import open_state
 from placet.persistence.store import Store
 from placet.petri.behaviour import Definition
 from placet.petri.errors import DefinitionError
-from placet.petri.plan import Plan, make_plan
 
 
 class EmbeddedEngine:
     """Runs from the moment it is made until `close`; whoever asks it for something does so through `client`.
 
-    `digests` and `plans` are those of the workflows it was given, by name. Raises as `Runtime` does.
+    `digests` are those of the nets of the workflows that it was given or sent, by name. Raises as `Runtime` does.
     """
 
     def __init__(
@@ -51,7 +55,6 @@ class EmbeddedEngine:
         self._engine: Engine | None = None
         self._catalog = Catalog()
         self.digests: dict[str, bytes] = {}
-        self.plans: dict[str, Plan] = {}
         for workflow in workflows:
             definition = workflow.definition()
             for one in (*definition.callees, definition):
@@ -61,8 +64,11 @@ class EmbeddedEngine:
             undo.callback(self._let_go, state.close)
             marker = MarkerFile(path)
             undo.callback(self._let_go, marker.close)
+            guard = LoadingGuard(path)
+            self.deployment = Deployment(path, guard, self._catalog, self.digests)
+            unsent = self.deployment.load(self._enter)
             record_options(state.store, self._catalog, self.digests.values())
-            unknown = load_stored(state.store, self._catalog, LoadingGuard(path))
+            unknown = {**load_stored(state.store, self._catalog, guard), **unsent}
             engine = self._engine = self._make_engine(state.store, marker, bounds, seat)
             self.client = EngineClient(engine, state.store, self._catalog.definitions, unknown)
             undo.callback(self.client.close)
@@ -98,7 +104,8 @@ class EmbeddedEngine:
             suspects.add(
                 found.instance, found.path, accompanied=found.accompanied
             )  # the engine clears the mark once this is on disk
-        for executor in executors_for(self._catalog.definitions.values(), engine.post, bounds, engine.durations):
+        self._roster = Roster(engine.post, bounds, engine.durations)
+        for executor in self._roster.missing(self._catalog.definitions.values()):
             engine.add(executor)
         return engine
 
@@ -107,8 +114,34 @@ class EmbeddedEngine:
         if known is not None and not is_same(known, definition):
             raise DefinitionError(f"there are two workflows called {definition.name}", "give one of them another name")
         check_portable(definition)
+        self._enter(definition)
+
+    def _enter(self, definition: Definition) -> None:
         self.digests[definition.name] = self._catalog.register(definition)
-        self.plans[definition.name] = make_plan(definition.net, definition.behaviours)
+
+    def take_in(self, bundle: Bundle, timeout_s: float) -> None:
+        """Run a workflow that a client has sent, from now on and at each start. Raises as `Deployment.take_in` does."""
+        self.deployment.take_in(bundle, self._enter_while_running, timeout_s)
+
+    def _enter_while_running(self, definition: Definition) -> "Future[None]":
+        """Have the engine's own thread register a definition; its instances that are in memory get its handlers."""
+        check_portable(definition)
+        engine, done = self.client.engine, Future[None]()
+        executors = self._roster.missing([definition])
+        registered(definition)  # it takes a while for a large net
+
+        def enter(kernel: Kernel) -> None:
+            """Register it, between two batches."""
+            engine.executors = {**engine.executors, **{one.name: one for one in executors}}
+            self._enter(definition)
+            for live in kernel.memory.instances_of(definition.name):
+                for kind in (Restart, Inspect):  # it is dropped, and read again with what it can do now
+                    kernel.deliver(kind(instance=live, path=""))
+            with suppress(InvalidStateError):  # who waited for it has given up
+                done.set_result(None)
+
+        engine.order(enter)
+        return engine.outlive(done)
 
     def _end_engine(self) -> None:
         """Stop the engine. The store is let go of after it, never beneath it: an interrupt only ends the grace."""

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from placet.actors.answers import Answer
-from placet.actors.carrier import Carrier, Seat
+from placet.actors.carrier import Carrier, Mover, Seat
 from placet.actors.catalog import Catalog
 from placet.actors.clock import EngineClock, wall_s
 from placet.actors.collecting import relax, restore
@@ -85,8 +85,10 @@ class Engine:
         self, store: Store, catalog: Catalog, marker: Marker | None = None, *, seat: Seat | None = None
     ) -> None:
         self.store = store
-        self.kernel = Kernel(store, catalog, marker, shards=None if seat is None else seat.shards)
         self._carrier: Carrier | None = None if seat is None else seat.carrier
+        self._mover: Mover | None = None if seat is None else seat.mover
+        name = "" if seat is None or seat.mover is None else seat.engine
+        self.kernel = Kernel(store, catalog, marker, shards=None if seat is None else seat.shards, engine=name)
         self.clock = EngineClock(self.kernel.stamp)
         self.inbox: Inbox = SimpleQueue()
         self._orders: SimpleQueue[Callable[[Kernel], None]] = SimpleQueue()
@@ -261,7 +263,7 @@ class Engine:
             if executor.is_behind():
                 return TEND_S
         now = self.clock.now()
-        due = self.kernel.timers.next_due(now)
+        due = self.kernel.next_due(now)
         return WAIT_S if due is None else min(WAIT_S, max(0.0, due - now) + 0.000_1)
 
     def _commit(self, batch: Batch) -> None:
@@ -297,6 +299,8 @@ class Engine:
             self.steps.tell(step.instance, step)
         if self._carrier is not None and (batch.parcels or batch.acknowledgements):
             self._carrier.carry(batch.parcels, batch.acknowledgements)
+        if self._mover is not None and (batch.between or batch.forwards or batch.confirms or batch.moves):
+            self._mover.carry_shards(batch.between, batch.forwards, batch.confirms, batch.moves)
 
     def _wind_down(self) -> None:
         """Choose nothing more, count what still comes within the grace, and mark the stop as clean."""

@@ -26,6 +26,7 @@ from placet.actors.reader import StateReader
 from placet.actors.report import explain
 from placet.actors.task_request import TaskRequest, TaskRequests, to_task_message
 from placet.actors.task_watch import next_offered
+from placet.actors.token_request import GivingRequest, to_giving_message
 from placet.persistence.lmdb_store import LmdbStore
 from placet.petri.behaviour import Definition
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from placet.actors.executors.base import RunningHandler
 
 T = TypeVar("T")
-Told: TypeAlias = InterventionMessage | TaskRequests  # by a person to an instance
+Told: TypeAlias = InterventionMessage | TaskRequests | GivingRequest  # by a person to an instance
 
 
 class EngineClient:
@@ -97,8 +98,11 @@ class EngineClient:
     def intervene(self, instance: str, message: Told) -> "Future[Receipt]":
         """Send an intervention; its receipt comes once it is on disk.
 
-        Raises `NotFound`, `WrongType`, and as `to_task_message` does.
+        Raises `NotFound`, `WrongType`, and as `to_task_message` and `to_giving_message` do.
         """
+        if isinstance(message, GivingRequest):
+            told = self.addressee(instance)
+            message = to_giving_message(message, lambda target, value: told.encoded_for(target, value, self.reader))
         if not message.by and not isinstance(message, Put):
             raise ValueError("an intervention needs `by`: who does it")
         if isinstance(message, TaskRequest):

@@ -211,3 +211,35 @@ class OwnError(PlacetError):
 
     def __str__(self) -> str:
         return printable(f"an error of Placet's own, {self.reason}; {self.remedy}")
+
+
+class BundleUnusable(PlacetError):
+    """A workflow that was sent to an engine cannot run there. Nothing was changed."""
+
+    code = "bundle_unusable"
+
+    def __init__(self, workflow: str, reason: str) -> None:
+        super().__init__(workflow, reason)
+        self.workflow = workflow
+        self.reason = reason
+
+    def __str__(self) -> str:
+        remedy = "make the program fit the node, and spawn it again"
+        return f"the code of workflow {self.workflow} cannot be used: {self.reason}; {remedy}"
+
+
+class WorkflowTaken(PlacetError):
+    """Another workflow of that name runs where one was sent to. Nothing was changed."""
+
+    code = "workflow_taken"
+
+    def __init__(self, workflow: str, version: str, reason: str, remedy: str) -> None:
+        super().__init__(workflow, version, reason, remedy)
+        self.workflow = workflow
+        self.version = version
+        self.reason = reason
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        named = f"workflow {self.workflow}, version {self.version},"
+        return f"{named} is not what the node runs: {self.reason}; {self.remedy}"

@@ -56,6 +56,13 @@ class Faults:
         )
         return Remedy(parked=parked)
 
+    def leave(self, prefix: bytes) -> None:
+        """Forget the instances whose root begins so: another engine has them now."""
+        for root in [root for root in self.past if root.startswith(prefix)]:
+            del self.past[root]
+        for root in [root for root in self.broken if root.startswith(prefix)]:
+            del self.broken[root]
+
     def _count(self, root: bytes, now: float, *, is_parking: bool) -> FaultVerdict:
         verdict, past = after_fault(self.past.get(root, ()), now, is_parking=is_parking)
         if past:

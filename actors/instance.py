@@ -19,10 +19,11 @@ from placet.actors.reader import InstanceView
 from placet.actors.records import Header
 from placet.actors.task_request import Intervention
 from placet.actors.task_view import TaskView
+from placet.actors.token_request import GivingRequest
 from placet.actors.verbs import Giving
 from placet.persistence.history import Record
 from placet.persistence.values import decode
-from placet.petri.expression import PlaceRef, place_name
+from placet.petri.expression import PlaceRef
 
 _S = InstanceState
 SETTLED = TERMINAL | {_S.STUCK, _S.INCIDENT}  # what `result` stops waiting at
@@ -203,13 +204,12 @@ class Instance(AsyncVerbs):
         return await self._client.wait_async(self._client.intervene(self.id, message), timeout_s, self.id)
 
     def _encoded(self, target: PlaceRef | str | int, value: object) -> bytes:
-        place = self._client.reader.token_place(self.id, target) if isinstance(target, int) else place_name(target)
-        return self._client.addressee(self.id).encoded(place, value)
+        return self._client.addressee(self.id).encoded_for(target, value, self._client.reader)
 
     def _outputs(self, incident: int, outputs: object) -> tuple[tuple[str, bytes], ...]:
         return () if outputs is None and self._gives_nothing(incident) else super()._outputs(incident, outputs)
 
-    def tell_later(self, message: Intervention) -> "Future[Receipt]":
+    def tell_later(self, message: Intervention | GivingRequest) -> "Future[Receipt]":
         """`tell` without waiting."""
         return self._client.intervene(self.id, message)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from placet.actors.answers import Answer, Receipt, RefusalCode, Refused, decode_answer, encode_answer
 from placet.actors.calls import answered, cancel_child, cause_of
+from placet.actors.effects import ExpireReason
 from placet.actors.holds import held_transitions, is_target
 from placet.actors.lifecycle import ENDING, TERMINAL, Intent
 from placet.actors.messages import (
@@ -101,6 +102,7 @@ def _pause(workflow: WorkflowActor, turn: Turn, message: Pause) -> Answer:
     workflow.header.intent = Intent.PAUSE
     for composite in workflow.composites:
         turn.rare().acquitted += [one.number for one in composite.firings.values() if one.phase is Phase.SUSPECT]
+        composite.call_off(turn, ExpireReason.PAUSED)
     return _accept(workflow, turn, message, RecordKind.PAUSED)
 
 
@@ -131,6 +133,7 @@ def _change_holds(workflow: WorkflowActor, turn: Turn) -> None:
     workflow.held = held_transitions(workflow.plan, workflow.header.held)
     workflow.dirty += sorted(before - workflow.held)
     for composite in workflow.composites:
+        composite.call_off(turn, ExpireReason.PAUSED, workflow.held - before)
         for firing in composite.firings.values():
             if firing.phase is Phase.SUSPECT and firing.transition in workflow.held:
                 turn.rare().acquitted.append(firing.number)
@@ -162,11 +165,15 @@ def _cancel(workflow: WorkflowActor, turn: Turn, message: Cancel) -> Answer:
 
 
 def end(workflow: WorkflowActor, turn: Turn, intent: Intent) -> None:
-    """Choose nothing more, cancel the children, and put back the tokens of every firing that does not run."""
+    """Choose nothing more, cancel the children, and put back the tokens of every firing that does not run.
+
+    What waits in executors is asked back.
+    """
     workflow.header.intent = intent
     why = "its caller is cancelled" if intent is Intent.CANCEL else "its caller has failed"
     put_back_idle(workflow, turn)
     for composite in workflow.composites:
+        composite.call_off(turn, ExpireReason.CANCELLED)
         for firing in composite.firings.values():
             if firing.phase is Phase.CALLED:
                 cancel_child(workflow, turn, firing, why)

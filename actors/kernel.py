@@ -35,7 +35,6 @@ from placet.actors.messages import (
     Parcel,
     Park,
     PostedMessage,
-    Recover,
     Request,
     RootMessage,
     RunAlone,
@@ -47,11 +46,15 @@ from placet.actors.outbox import Outbox
 from placet.actors.pending import Pending
 from placet.actors.receive import RECEIVERS
 from placet.actors.records import RUNNING, Header, decode_header
-from placet.actors.recovery import Found, find_work, keep_losses, untold
+from placet.actors.recovery import Found, find_work, keep_losses, resume, untold
 from placet.actors.roots import Roots
 from placet.actors.services import Room
+from placet.actors.shards.messages import Assigned, BetweenEngines
+from placet.actors.shards.records import has_owners
+from placet.actors.shards.residents import Residents
+from placet.actors.shards.shards import Shards, earlier
 from placet.actors.slots import Slots
-from placet.actors.stamp import Stamp, decode_stamp, encode_stamp
+from placet.actors.stamp import Stamp, encode_stamp, read_stamp
 from placet.actors.stored_nets import StoredNets
 from placet.actors.suspects import Suspects
 from placet.actors.timers import Timers
@@ -80,7 +83,11 @@ class Kernel:
         *,
         visiting: bool = False,
         shards: Set[int] | None = None,
+        engine: str = "",
     ) -> None:
+        """`engine` is the name of this one among others, whose shards come and go; without one it has `shards`, or all,
+        unless its store says that it is one among others: then it has none.
+        """
         self.visiting = visiting  # for one message of a person, beside no engine: nothing is recovered or chosen
         self.room = Room()
         self.portion = PORTION
@@ -89,12 +96,10 @@ class Kernel:
         self.marker: Marker = marker or NoMarker()
         self._pending = Pending()
         self._batch = Batch()
-        self._memory = Memory()
+        self.memory = self._memory = Memory()
         self._one_turn = Turn()
         self.mail = Mailboxes()  # what is not handled yet
         self._awakenings = Awakenings(self.mail)
-        self._parcels: list[Parcel | Acknowledged] = []  # from other engines, for the next batch
-        self._sends_again = False
         self._roots = Roots()
         self._nets = StoredNets(catalog, self.get)
         self._faults = Faults()
@@ -103,33 +108,35 @@ class Kernel:
         self.timers = Timers()
         self.observed: set[str] = set()  # instances somebody follows
         self.suspects = Suspects(view)
-        stamp = view.get(STAMP)
-        self.stamp: Stamp = decode_stamp(stamp) if stamp else Stamp()
+        self.stamp: Stamp = read_stamp(view)
         self.history = self.stamp.history
-        self.outbox = Outbox(self.stamp.sent, shards)
+        here = set[int]() if engine or has_owners(view) else None
+        self.outbox = Outbox(self.stamp.sent, shards if here is None else here)
         self._arriving: Sent | None = None  # the message from another instance that is being handled
         self._now = nextafter(self.stamp.engine_s, inf)  # so that nothing new began by the time of a clean stop
         self.draining = visiting  # a clean stop is under way: nothing new is chosen, inline neither
+        self.shards: Shards | None = None  # None: those it has are its own for ever
+        if here is not None:
+            awake = (self._memory, self._awakenings, self.mail, self.slots, self._alone)
+            residents = Residents(*awake, self.timers, self._faults, self._roots, self.outbox)
+            self.shards = Shards(view, engine, here, residents, self, self.deliver, self.stamp.stopped_s)
 
     # -- in ------------------------------------------------------------------------------------------------
 
     def recover(self) -> Found:
         """Find what must go on: call once, before the first `run`."""
-        found = find_work(self._view)
+        found = find_work(self._view) if self.shards is None else Found()
         # Suspects go before all else: were others let in first, a suspect could be lost again and again while those
         # got on, and be found guilty for no more than running last when the engine was killed from outside.
         self.slots.alone = found.suspected
-        first: set[bytes | None] = set()
         if self.suspects.on_trial:  # user code of the kernel that a crash has marked
             first = {self.get(address_key(instance)) for instance in self.suspects.instances()}
+            found.awake.sort(key=lambda root: root not in first)
             self._alone.try_first()
-        for root in sorted(found.awake, key=lambda root: root not in first) if first else found.awake:
-            self.deliver(Recover(root=root, stopped_s=self.stamp.stopped_s))
-        for key, due, transition in found.timers:
-            self.timers.set(key, due, transition)
-        for sent in self.outbox.recover(self._view):
+        resume(found, self.stamp.stopped_s, self.timers, self.deliver)
+        for sent in self.outbox.recover(self._view) if self.shards is None else ():
             self.deliver(sent)
-        self._sends_again = self.outbox.unacknowledged
+        self.outbox.say_again()
         return found
 
     def set_capacity(self, executor: str, slots: int) -> None:
@@ -138,24 +145,32 @@ class Kernel:
 
     def deliver(self, message: KernelMessage) -> None:
         """Queue one message."""
-        self.mail.put(message)
+        if self.shards is None or self.shards.admits(message):
+            self.mail.put(message)
 
-    def receive(self, message: Parcel | Acknowledged) -> None:
-        """Queue what another engine has sent; it is looked at in the order in which it comes."""
-        self._parcels.append(message)
+    def receive(self, message: Parcel | Acknowledged | BetweenEngines | Assigned) -> None:
+        """Queue what another engine has sent, or the coordinator's table says; it is looked at in that order."""
+        if isinstance(message, Parcel | Acknowledged):
+            self.outbox.come.append(message)
+        elif self.shards is not None:
+            self.shards.receive(message)
 
     def send_again(self) -> None:
         """Send other engines once more what they have not acknowledged: after a while, or a new connection."""
-        self._sends_again = self.outbox.unacknowledged
+        self.outbox.say_again()
 
     # -- run -----------------------------------------------------------------------------------------------
 
     @property
     def has_work(self) -> bool:
         """True when `run` would handle something without a new message."""
-        if self.mail.ready or self._awakenings.roots or self._parcels or self._sends_again:
+        if self.mail.ready or self._awakenings.roots or self.outbox.has_work or (self.shards and self.shards.has_work):
             return True
         return bool(self.slots.queued and self.slots.has_grant) or (not self.draining and self._alone.has_work)
+
+    def next_due(self, now: float) -> float | None:
+        """Return a time until which nothing is due, or None if nothing will be."""
+        return earlier(self.timers.next_due(now), self.shards)
 
     def run(self, now: float, budget: int = BUDGET, wall: float = 0.0) -> Batch:
         """Handle messages until there are none or the budget is used up, and return what came of it.
@@ -163,9 +178,11 @@ class Kernel:
         `now` is engine time and never goes back; `wall` is recorded beside it for the next start.
         """
         self._begin(now)
+        if self.shards is not None:
+            self.shards.begin_batch(self._now, wall, self._pending.engine, self._batch, stops=self.draining)
         for (root, number), transition in self.timers.pop_due(self._now):
             self.deliver(Due(root=root, transition=transition, number=number))
-        if self._parcels or self._sends_again:
+        if self.outbox.has_work:
             self._exchange()
         if self._awakenings.roots:
             self._awakenings.begin_batch()
@@ -207,6 +224,8 @@ class Kernel:
             self.stamp = Stamp(self._now, wall, self.history, stopped_s, self.outbox.given)
             engine[STAMP] = encode_stamp(self.stamp)
             self._batch.writes = self._pending.writes()
+            if self.shards is not None:
+                self.shards.end_batch(self._pending.roots(), self._batch.writes)
         return self._batch
 
     def committed(self) -> None:
@@ -236,16 +255,8 @@ class Kernel:
 
     def _exchange(self) -> None:
         """Take in what other engines have sent, and send what is due."""
-        writes, batch = self._pending.engine, self._batch
-        for message in self._parcels:
-            if isinstance(message, Acknowledged):
-                self.outbox.acknowledged(message, writes)
-            elif sent := self.outbox.take_in(message, self.get, writes, batch):
-                self.deliver(sent)
-        self._parcels.clear()
-        if self._sends_again:
-            self._sends_again = False
-            self.outbox.send_again(self.get, batch)
+        for sent in self.outbox.exchange(self.get, self._pending.engine, self._batch):
+            self.deliver(sent)
 
     def _send(self, sender: str, message: bytes) -> None:
         """Put a message of an instance into the outbox, and on its way."""
@@ -323,8 +334,7 @@ class Kernel:
                 self._memory.roots[root] = workflow
                 spent += (workflow.inner + workflow.outer) // TOKENS_A_MESSAGE
             workflow.turn = turn
-            if self.observed:
-                turn.observed = workflow.header.instance in self.observed
+            turn.observed = bool(self.observed) and workflow.header.instance in self.observed
             RECEIVERS[type(message)](workflow, turn, message)
             workflow.settle(turn)
             wanted = workflow.wants()  # which may wake a place
@@ -366,17 +376,13 @@ class Kernel:
             self._memory.keep(workflow, self._now, waits=bool(wanted))
 
     def _merge_aside(self, workflow: WorkflowActor, aside: Aside, message: KernelMessage) -> None:
-        root, instance, batch = workflow.root, workflow.header.instance, self._batch
+        instance, batch = workflow.header.instance, self._batch
         self._pending.engine.update(aside.engine_writes)
         batch.changes += aside.changes
         batch.expires += aside.expires
         batch.progress += aside.progress
-        for number in aside.acquitted:
-            self._alone.drop((root, number))
-        for firing in aside.suspects:
-            transition = workflow.plan.transitions[firing.transition]
-            if transition.behaviour is not None and workflow.is_suspect(firing):
-                self._alone.add((root, firing.number), firing, transition.executor)
+        if aside.acquitted or aside.suspects:
+            self._alone.merge(workflow, aside)
         for replay in aside.replays:
             again = replayed(replay, self.stamp.stopped_s)
             if isinstance(again, PostedMessage | Intervention):
@@ -430,13 +436,11 @@ class Kernel:
         return 1 + inline - turn.inline_left
 
     def _spawned_before(self, message: FirstMessage, root: bytes) -> None:
-        data = self.get(entry_key(root, 0, HEADER, 0))
-        header = decode_header(data) if data else None
-        if not has_begun(message, header):
+        if not has_begun(message, self.get(entry_key(root, 0, HEADER, 0))):
             self._refuse(message, RefusalCode.CONFLICT, conflict(message))
         elif message.reply:
-            answer = Spawned(instance=message.instance, root=root, already=True)
-            self._batch.replies.append(Reply(reply=message.reply, answer=answer))
+            already = Spawned(instance=message.instance, root=root, already=True)
+            self._batch.replies.append(Reply(reply=message.reply, answer=already))
 
     # -- faults --------------------------------------------------------------------------------------------
 

@@ -47,6 +47,18 @@ class Mailboxes:
         else:
             self.ready.append(address)
 
+    def addresses(self) -> list[bytes | str]:
+        """Return all addresses with mail, those that are closed too."""
+        return list(self._held)
+
+    def empty(self, address: bytes | str) -> list[KernelMessage]:
+        """Remove and return all mail for an address, which must be open and have some."""
+        self.ready.remove(address)
+        held = self._held.pop(address)
+        found = list(held) if isinstance(held, deque) else [held]
+        self.waiting -= len(found)
+        return found
+
     def take(self) -> KernelMessage:
         """Remove and return the next message; there must be one."""
         address = self.ready.popleft()

@@ -27,6 +27,10 @@ class Memory:
         self._idle = _Pool()
         self._waiting = _Pool()
 
+    def instances_of(self, workflow: str) -> list[str]:
+        """Return the instances of a workflow that are in memory."""
+        return [one.header.instance for one in self.roots.values() if one.header.workflow == workflow]
+
     @property
     def is_resting(self) -> bool:
         """True when some instance is in memory without need."""
@@ -59,6 +63,11 @@ class Memory:
         if workflow is not None:
             workflow.dispose()
         self._no_longer_rests(root)
+
+    def forget_all(self, prefix: bytes) -> None:
+        """Drop all instances whose root begins so."""
+        for root in [root for root in self.roots if root.startswith(prefix)]:
+            self.forget(root)
 
     def put_to_sleep(self, now: float) -> None:
         """Drop the least recently used of those that run nothing, beyond the limits."""

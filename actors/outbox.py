@@ -7,7 +7,7 @@ and in order, over a transport that promises neither.
 """
 
 from collections import deque
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
 from itertools import islice
 
 from placet.actors.effects import Batch
@@ -50,10 +50,38 @@ class Outbox:
         self._last: dict[ChannelKey, int] = {}  # number of the last parcel given to a channel
         self._open: dict[ChannelKey, deque[int]] = {}  # parcels that nobody has acknowledged
         self._received: dict[ChannelKey, int] = {}  # number of the last parcel taken in
+        self.come: list[Parcel | Acknowledged] = []  # from other engines, for the next batch
+        self._says_again = False
 
     def owns(self, instance: str) -> bool:
         """Return whether an instance lives, or would live, in this engine."""
         return self._shards is None or shard_of(instance) in self._shards
+
+    def _has(self, shard: int) -> bool:
+        return self._shards is None or shard in self._shards
+
+    def say_again(self) -> None:
+        """Send with the next batch once more what nobody has acknowledged."""
+        self._says_again = self.unacknowledged
+
+    @property
+    def has_work(self) -> bool:
+        """True when `exchange` has something to do."""
+        return bool(self.come) or self._says_again
+
+    def exchange(self, get: Get, writes: Writes, batch: Batch) -> list[Sent]:
+        """Take in what has come from other engines, and send what is due; return what is to be handled here."""
+        found: list[Sent] = []
+        for message in self.come:
+            if isinstance(message, Acknowledged):
+                self.acknowledged(message, writes)
+            elif sent := self.take_in(message, get, writes, batch):
+                found.append(sent)
+        self.come.clear()
+        if self._says_again:
+            self._says_again = False
+            self.send_again(get, batch)
+        return found
 
     @property
     def unacknowledged(self) -> bool:
@@ -65,7 +93,8 @@ class Outbox:
     def post(self, sender: str, message: bytes, get: Get, writes: Writes, batch: Batch) -> Sent | None:
         """Put a message of an instance into the outbox; return it if its target is in this engine."""
         target = decode_delivery(message).instance
-        if self.owns(target):
+        # Past a channel only while nothing is under way in it: that was sent before, and has to come before.
+        if self.owns(target) and not (self._open and (shard_of(sender), shard_of(target)) in self._open):
             self.given += 1
             sent = Sent(instance=target, entry=self.given, sender=sender, message=message)
             writes[outbox_key(self.given)] = encode_message(sent)
@@ -87,6 +116,8 @@ class Outbox:
 
     def acknowledged(self, message: Acknowledged, writes: Writes) -> None:
         """Forget what another engine has on disk."""
+        if not self._has(message.channel[0]):
+            return  # it is said to an engine that has, or will have, the shard
         numbers = self._open.get(message.channel)
         while numbers and numbers[0] <= message.number:
             writes[channel_key(message.channel, numbers.popleft())] = None
@@ -106,6 +137,8 @@ class Outbox:
     def take_in(self, parcel: Parcel, get: Get, writes: Writes, batch: Batch) -> Sent | None:
         """Take over a message of another engine; None: it was here before, or others have to come first."""
         channel = parcel.channel
+        if not self._has(channel[1]):
+            return None  # it comes again, to whoever has the shard by then
         if channel not in self._received:
             self._received[channel] = int.from_bytes(get(received_key(channel)) or b"", "big")
         last = self._received[channel]
@@ -123,13 +156,32 @@ class Outbox:
 
     def recover(self, view: View) -> list[Sent]:
         """Find what is on its way, and return what is to be handled here, in order."""
-        for key, _ in view.scan(CHANNEL):
+        self._find_parcels(view, CHANNEL)
+        return list(_posts(view))
+
+    def open(self, view: View, shards: Set[int]) -> list[Sent]:
+        """Do what `recover` does for some shards, which this engine has from now on."""
+        for shard in sorted(shards):
+            self._find_parcels(view, CHANNEL + bytes((shard,)))
+        return [sent for sent in _posts(view) if shard_of(sent.instance) in shards]
+
+    def close(self, shard: int) -> None:
+        """Forget the channels from and to a shard, which this engine has no longer."""
+        for known in (self._last, self._open):
+            for channel in [channel for channel in known if channel[0] == shard]:
+                del known[channel]
+        for channel in [channel for channel in self._received if channel[1] == shard]:
+            del self._received[channel]
+
+    def _find_parcels(self, view: View, prefix: bytes) -> None:
+        for key, _ in view.scan(prefix):
             channel, number = split_channel(key)
             if number:
                 self._open.setdefault(channel, deque()).append(number)
-        found: list[Sent] = []
-        for _, data in view.scan(OUTBOX):
-            sent = decode_message(data)
-            assert isinstance(sent, Sent), sent
-            found.append(sent)
-        return found
+
+
+def _posts(view: View) -> Iterator[Sent]:
+    for _, data in view.scan(OUTBOX):
+        sent = decode_message(data)
+        assert isinstance(sent, Sent), sent
+        yield sent

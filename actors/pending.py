@@ -83,6 +83,10 @@ class Pending:
             ours = [entry for entry in ours if entry[0] >= start]
         yield from _overlaid(view.scan(prefix, start), sorted(ours))
 
+    def roots(self) -> Iterator[bytes]:
+        """Yield the roots of the instances that had a turn."""
+        return iter(self._born)
+
     @property
     def is_empty(self) -> bool:
         """True when nothing is to be written."""

@@ -28,6 +28,7 @@ from placet.actors.records import (
     decode_task,
 )
 from placet.actors.recovery import survey
+from placet.actors.shards.visible import Visible
 from placet.actors.state import HIDDEN, state_key
 from placet.actors.task_view import TaskView, task_view
 from placet.persistence.blobs import BLOB_ACTOR, is_ref, join
@@ -124,7 +125,7 @@ class StateReader:
     """Reads instances from a view."""
 
     def __init__(self, view: View) -> None:
-        self._view = view
+        self._view = Visible(view)
         self._plans: dict[bytes, Plan] = {}
 
     def root(self, instance: str) -> bytes | None:

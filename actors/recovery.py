@@ -1,13 +1,13 @@
 """What a start finds to do: one pass over headers and firings that leaps over tokens."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf, nextafter
 
-from placet.actors.messages import KernelMessage, Park, Recover
+from placet.actors.messages import KernelMessage, Park, Recover, decode_message
 from placet.actors.records import Header, Phase, decode_delay, decode_firing, decode_header, decode_scheduled, encode
 from placet.actors.slots import Slots
-from placet.actors.timers import OF_A_SCHEDULE, OF_A_TOKEN, TimerKey
+from placet.actors.timers import OF_A_SCHEDULE, OF_A_TOKEN, TimerKey, Timers
 from placet.actors.turn import Turn
 from placet.actors.workflow import Scan
 from placet.persistence.blobs import BLOB_ACTOR
@@ -26,12 +26,13 @@ class Found:
     suspected: bool = False  # some firing was lost so often that it may have to run alone
     awake: list[bytes] = field(default_factory=list[bytes])  # roots that can move
     timers: list[tuple[TimerKey, float, int]] = field(default_factory=list[tuple[TimerKey, float, int]])
+    running: list[tuple[TimerKey, int]] = field(default_factory=list[tuple[TimerKey, int]])  # (firing, attempt)
 
 
-def find_work(view: View) -> Found:
-    """Return the roots to be recovered and the timers of all others."""
+def find_work(view: View, prefix: bytes = LIVE) -> Found:
+    """Return the roots to be recovered and the timers of all others, in live state or a part of it."""
     found = Found()
-    for key, value in survey(view):
+    for key, value in survey(view, prefix):
         actor, kind, number = split_entry(key)
         if kind == HEADER and actor == 0:
             _note_header(key, decode_header(value), found)
@@ -44,14 +45,25 @@ def find_work(view: View) -> Found:
     return found
 
 
+def resume(found: Found, stopped_s: float, timers: Timers, deliver: Callable[[KernelMessage], None]) -> None:
+    """Have instances told of a start, and set the timers of the others."""
+    for root in found.awake:
+        deliver(Recover(root=root, stopped_s=stopped_s))
+    for key, due, transition in found.timers:
+        timers.set(key, due, transition)
+
+
 def untold(mail: Iterable[KernelMessage]) -> list[bytes]:
     """Return the roots of instances that have not been told of the last start, though they were to be."""
-    recovers = Recover.__name__
-    return [
-        message.root
-        for message in mail
-        if isinstance(message, Recover) or (isinstance(message, Park) and message.kind == recovers)
-    ]
+    recovers = map(_recover_in, mail)
+    return [recover.root for recover in recovers if recover is not None and recover.stopped_s < inf]
+
+
+def _recover_in(message: KernelMessage) -> Recover | None:
+    """Return what a message says of a start; one of `inf` is of no start: nothing that ran was lost."""
+    if isinstance(message, Park) and message.kind == Recover.__name__:
+        message = decode_message(message.message)
+    return message if isinstance(message, Recover) else None
 
 
 def keep_losses(turn: Turn, scan: Scan, slots: Slots, stopped_s: float) -> Turn:
@@ -72,13 +84,13 @@ def keep_losses(turn: Turn, scan: Scan, slots: Slots, stopped_s: float) -> Turn:
     return turn
 
 
-def survey(view: View) -> Iterator[tuple[bytes, bytes]]:
+def survey(view: View, prefix: bytes = LIVE) -> Iterator[tuple[bytes, bytes]]:
     """Yield the entries of all workflow actors and composites; the tokens of large instances are leapt over."""
-    start: bytes | None = LIVE
+    start: bytes | None = prefix
     while start is not None:
         leap_from: bytes | None = None
         tokens = 0
-        for key, value in view.scan(LIVE, start):
+        for key, value in view.scan(prefix, start):
             if int.from_bytes(key[10:12], "big") < FIRST_PLACE:
                 tokens = 0
                 yield key, value
@@ -106,5 +118,6 @@ def _note_firing(key: bytes, value: bytes, found: Found) -> None:
         found.timers.append(((key[:10], firing.number), firing.due, firing.transition))
     elif firing.phase is Phase.RUNNING:
         found.suspected = found.suspected or firing.losses + 1 >= ALONE_FROM
+        found.running.append(((key[:10], firing.number), firing.attempt))
     elif firing.phase is Phase.SUSPECT:
         found.suspected = True

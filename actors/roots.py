@@ -13,6 +13,10 @@ class Roots:
     def __init__(self) -> None:
         self._shards: dict[int, tuple[int, int]] = {}  # shard -> (next root, first not set aside)
 
+    def leave(self, shard: int) -> None:
+        """Forget the counter of a shard: another engine has it now."""
+        self._shards.pop(shard, None)
+
     def new(self, instance: str, get: Callable[[bytes], bytes | None], writes: dict[bytes, bytes | None]) -> bytes:
         """Return the key prefix of a new instance; what must be stored goes to `writes`."""
         shard = shard_of(instance)

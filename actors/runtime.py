@@ -16,7 +16,7 @@ from placet.actors.actor_handle import ActorHandle
 from placet.actors.answers import Answer, Receipt, RefusalCode, Refused, Spawned
 from placet.actors.arguments import check_state, check_text, chosen_id
 from placet.actors.carrier import Seat
-from placet.actors.catalog import is_same
+from placet.actors.catalog import is_same, registered
 from placet.actors.copies.backup import BackedUp, backup
 from placet.actors.copies.export import Exported
 from placet.actors.copies.import_request import import_message
@@ -43,6 +43,7 @@ from placet.actors.own.definition import BORN
 from placet.actors.spawning import Definable, Tokens, entry_values
 from placet.actors.task_request import Intervention
 from placet.actors.task_view import TaskView
+from placet.actors.token_request import GivingRequest
 from placet.persistence.lmdb_store import LIMIT_BYTES
 from placet.persistence.values import encode
 from placet.petri.errors import DefinitionError
@@ -146,14 +147,15 @@ class Runtime:
         if given is not None and not is_same(definition, given):
             raise DefinitionError(f"another workflow called {name} is registered", "pass this one to Runtime instead")
         instance = chosen_id(id, f"{name}-{secrets.token_hex(6)}")
-        values = entry_values(self._embedded.plans[name], definition, instance, tokens)
+        _, plan, digest = registered(definition)
+        values = entry_values(plan, definition, instance, tokens)
         message = Spawn(
             instance=instance,
             workflow=definition.name,
             version=definition.version,
-            net=self._embedded.digests[name],
+            net=digest,
             tokens=tuple((place, encode(value)) for place, value in values),
-            inputs=fingerprint((self._embedded.plans[name].places[place].path, value) for place, value in values),
+            inputs=fingerprint((plan.places[place].path, value) for place, value in values),
             incarnation=_random.getrandbits(32),
         )
         return self._client.engine.ask(
@@ -294,12 +296,12 @@ class Runtime:
         found = self._client.reader.tasks("" if instance is None else self.instance(instance).id)
         return (task for task in found if transition in (None, task.transition) and task.is_for(role, assignee))
 
-    def tell(self, address: str, message: Intervention, timeout_s: float | None = None) -> Receipt:
+    def tell(self, address: str, message: Intervention | GivingRequest, timeout_s: float | None = None) -> Receipt:
         """Send an intervention to an instance; see `Instance.tell`."""
         self._client.engine.refuse_own_thread()
         return self._client.wait(self.tell_later(address, message), timeout_s, address)
 
-    def tell_later(self, address: str, message: Intervention) -> "Future[Receipt]":
+    def tell_later(self, address: str, message: Intervention | GivingRequest) -> "Future[Receipt]":
         """`tell` without waiting."""
         return self._client.intervene(address, message)
 
@@ -353,6 +355,11 @@ class Runtime:
 def client_of(runtime: Runtime) -> EngineClient:
     """Return what a runtime asks its engine through: for Placet's own commands, desks and tests, not for users."""
     return runtime._client  # pyright: ignore[reportPrivateUsage]  a friend of the class: users have no business with it
+
+
+def engine_of(runtime: Runtime) -> EmbeddedEngine:
+    """Return the engine of a runtime, with what was sent to it: for the engines of a node, not for users."""
+    return runtime._embedded  # pyright: ignore[reportPrivateUsage] - of this module
 
 
 def seated(

@@ -31,7 +31,7 @@ class Pool:
 class Slots:
     """The pools of all executors of an engine."""
 
-    __slots__ = ("_held", "_out", "accompanied", "alone", "pools", "queued")
+    __slots__ = ("_held", "_out", "accompanied", "alone", "elsewhere", "pools", "queued")
 
     def __init__(self) -> None:
         self.pools: dict[str, Pool] = {}
@@ -39,6 +39,7 @@ class Slots:
         self.alone = False  # a suspect runs, or is about to: nothing else may start
         self._out = 0  # firings in flight, over all pools
         self._held = 0  # those of them that no executor has yet: their batch is not committed
+        self.elsewhere: dict[FlightKey, int] = {}  # attempts that run where their instance was moved from
         self.accompanied = False  # some handler may run beside the kernel: more are out than held
 
     def pool(self, executor: str) -> Pool:
@@ -77,8 +78,28 @@ class Slots:
         self.accompanied = self._out > 0
 
     def is_out(self, root: bytes, number: int) -> bool:
-        """Return whether a firing was started by this engine and is not answered yet."""
-        return any((root, number) in pool.in_flight for pool in self.pools.values())
+        """Return whether a firing was started, here or where it was moved from, and is not answered yet."""
+        key = (root, number)
+        return key in self.elsewhere or any(key in pool.in_flight for pool in self.pools.values())
+
+    def of_shard(self, prefix: bytes) -> list[tuple[bytes, int, int]]:
+        """Return (root, firing, attempt) of what is out of the instances whose root begins so."""
+        return [
+            (root, number, attempt)
+            for pool in self.pools.values()
+            for (root, number), attempt in pool.in_flight.items()
+            if root.startswith(prefix)
+        ]
+
+    def leave(self, prefix: bytes) -> list[bytes]:
+        """Let no instance whose root begins so wait any longer, and return those that did."""
+        found: dict[bytes, None] = {}
+        for pool in self.pools.values():
+            for root in [root for root in pool.waiting if root.startswith(prefix)]:
+                del pool.waiting[root]
+                self.queued -= 1
+                found[root] = None
+        return list(found)
 
     def wait(self, executor: str, root: bytes) -> None:
         """Put `root` at the end of the queue for `executor`, unless it is in it."""
@@ -113,3 +134,5 @@ class Slots:
                 self._out -= 1
                 self.accompanied = self._out > self._held
                 return
+        if self.elsewhere.get(key) == attempt:
+            del self.elsewhere[key]

@@ -2,6 +2,9 @@
 
 import msgspec
 
+from placet.persistence.keys import STAMP
+from placet.persistence.store import View
+
 
 class Stamp(msgspec.Struct, array_like=True):
     """Where the engine stood when it last committed."""
@@ -15,3 +18,9 @@ class Stamp(msgspec.Struct, array_like=True):
 
 encode_stamp = msgspec.msgpack.Encoder().encode
 decode_stamp = msgspec.msgpack.Decoder(Stamp).decode
+
+
+def read_stamp(view: View) -> Stamp:
+    """Return the stamp of the last commit, or a new one where there has been none."""
+    data = view.get(STAMP)
+    return Stamp() if data is None else decode_stamp(data)

@@ -112,8 +112,8 @@ def _transition(task: TaskId, addressee: Addressee, reader: StateReader) -> Tran
 
 
 def is_approval(transition: TransitionPlan) -> bool:
-    """Return whether a manual transition asks for yes or no: it gives to one of two places."""
-    return transition.choice and len(transition.output_names) == len((APPROVED, REJECTED))
+    """Return whether a manual transition was declared as an approval: it asks for yes or no."""
+    return transition.manual is not None and transition.manual.approval
 
 
 def _chosen(
@@ -122,6 +122,8 @@ def _chosen(
     names = transition.output_names
     if not is_approval(transition):
         reason = f"{transition.path} is no approval: it is completed, not approved or rejected"
+        if transition.choice:
+            reason += f"; its output is one of {', '.join(names)}"
         raise RequestRefused(task.instance, reason, RefusalCode.NO_APPROVAL)
     values = () if request.value is msgspec.UNSET else ((names[position], request.value),)
     return _decided(request, task, names[position], addressee.outputs(transition, values))
@@ -138,7 +140,8 @@ def _completed(request: Complete, task: TaskId, addressee: Addressee, transition
     else:
         values = tuple((name, given) for name in ((output,) if output else names))
     if transition.choice and not output:
-        reason = f"{transition.path} gives to one of {', '.join(names)}; say which as the output"
+        which = "say which, with `output=` in Python and `--to` on the command line"
+        reason = f"{transition.path} gives to one of {', '.join(names)}; {which}"
         raise RequestRefused(task.instance, reason, RefusalCode.WRONG_OUTPUT)
     return _decided(request, task, output, addressee.outputs(transition, values))
 

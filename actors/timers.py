@@ -43,6 +43,12 @@ class Timers:
         if bucket is not None:
             bucket.pop(key, None)
 
+    def drop(self, prefix: bytes) -> None:
+        """Forget the timers of all instances whose root begins so."""
+        for bucket in self._buckets.values():
+            for key in [key for key in bucket if key[0].startswith(prefix)]:
+                del bucket[key]
+
     def change(self, root: bytes, changes: Iterable[tuple[int, float, float, int]]) -> None:
         """Clear and set timers of an instance, each (number, due before or 0.0, due now or 0.0, transition)."""
         for number, before, due, transition in changes:

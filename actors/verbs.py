@@ -24,6 +24,7 @@ from placet.actors.messages import (
 )
 from placet.actors.outputs import encoded_outputs
 from placet.actors.task_request import Approve, Claim, Complete, Intervention, Reject, Unclaim
+from placet.actors.token_request import GivingRequest, to_giving_message
 from placet.petri.expression import PlaceRef, place_name
 
 Giving: TypeAlias = Put | Inject | EditToken  # an intervention with a value in it, which a verb encodes
@@ -49,12 +50,14 @@ class Verbs(ABC):
         """Return what is given for the outputs of the firing of an incident."""
         return encoded_outputs(outputs)
 
-    def tell(self, message: Intervention, timeout_s: float | None = None) -> Receipt:
-        """Send an intervention and return its receipt once it is on disk.
+    def tell(self, message: Intervention | GivingRequest, timeout_s: float | None = None) -> Receipt:
+        """Send an intervention, a `Put` or an `EditToken` and return its receipt once it is on disk.
 
         Raises `RequestRefused` with the reason when it no longer applies; `WaitTimeout` leaves open whether it
         has happened: send it again with the same `request_id` to find out.
         """
+        if isinstance(message, GivingRequest):
+            return self._tell(to_giving_message(message, self._encoded), timeout_s)
         return self._tell(message, timeout_s)
 
     # -- tasks ---------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
 from statistics import median, quantiles
-from threading import Thread
+from threading import Event, Thread
 
 from benchmarks.cluster_flows import AT_ONCE
 from benchmarks.figure import Figure
@@ -34,8 +34,9 @@ def node(setting: Setting, engines: int) -> Generator[Client]:
     try:
         said = [json.loads(process.stdout.readline()) for _ in range(engines)]
         with connect(said[0]["listens_at"], key_file=folder / "key", timeout_s=PATIENCE_S) as client:
+            pause = Event()
             while any(not shard.engine for shard in cluster_of(client).shards(PATIENCE_S)):
-                time.sleep(0.05)
+                pause.wait(0.05)
             yield client
     finally:
         process.terminate()

@@ -2,8 +2,9 @@
 
     python examples/approval.py
 
-It asks at the keyboard. Stop it instead of answering and run it again: the task is still there. While it waits,
-anybody may answer from another terminal: `placet tasks`, then `placet approve order-17/manager.4 --why known`.
+It asks at the keyboard, and where there is no terminal it leaves the decision to others and ends. Stop it instead of
+answering and run it again: the task is still there. Anybody may answer from another terminal, while it waits or
+later: `placet tasks`, then `placet approve order-17/manager.4 --why known`.
 """
 
 import sys
@@ -40,17 +41,19 @@ def ship(order: Order, context: Context) -> str:
 
 
 def says_yes(task: TaskView) -> bool:
-    """Ask whoever is at the keyboard; where nobody is, the answer is yes."""
-    question = f"{task.id}: approve {task.value}? [y/n] "
-    return not sys.stdin.isatty() or input(question).strip().lower().startswith("y")
+    """Ask whoever is at the keyboard."""
+    return input(f"{task.id}: approve {task.value}? [y/n] ").strip().lower().startswith("y")
 
 
 def main(state: str) -> None:
     with Runtime(state, workflows=[orders]) as runtime:
         order = {"customer": "Ann", "article": "lamps", "count": 2}
         instance = runtime.spawn(orders, {received: [order]}, id="order-17")
-        if instance.state != "completed":
-            task = instance.wait_task("manager", timeout_s=10)
+        instance.wait_until(["waiting", "completed"], timeout_s=10)
+        for task in instance.tasks():
+            if not sys.stdin.isatty():
+                print(f"no terminal to ask at: placet approve {task.id} --by you --state {state}, then run this again")
+                return
             decide = instance.approve if says_yes(task) else instance.reject
             try:
                 decide(task.id, by="you", why="asked by the example")

@@ -11,20 +11,22 @@ from placet.actors.control.answer import checked, error_face
 from placet.actors.effects import Progress
 from placet.actors.errors import (
     BadRequest,
+    BundleUnusable,
     Busy,
     EngineStopped,
     InvalidId,
     NotFound,
     SpawnConflict,
     UnknownWorkflow,
+    WorkflowTaken,
 )
 from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.reader import InstanceView
 from placet.actors.task_view import TaskView
-from placet.net.errors import NotAllowed, NotPossible, TooLarge
+from placet.net.errors import BundleMissing, NotAllowed, NotPossible, TooLarge
 from placet.net.seal import MOST_BYTES
-from placet.persistence.errors import StoreDamaged, ValueNotEncodable, ValueTooLarge
+from placet.persistence.errors import StoreDamaged, ValueNotEncodable, ValueNotLoadable, ValueTooLarge
 from placet.persistence.history import Record
 from placet.petri.errors import PlacetError
 
@@ -37,6 +39,8 @@ _ERRORS: Mapping[str, Known] = {
     error.code: error
     for error in (
         BadRequest,
+        BundleMissing,
+        BundleUnusable,
         Busy,
         EngineStopped,
         InvalidId,
@@ -48,7 +52,9 @@ _ERRORS: Mapping[str, Known] = {
         TooLarge,
         UnknownWorkflow,
         ValueNotEncodable,
+        ValueNotLoadable,
         ValueTooLarge,
+        WorkflowTaken,
     )
 }
 """Errors that cross as what they are, by their code: their `args` are their fields, and plain."""
@@ -104,6 +110,16 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Progressed(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an instance is."""
+
+    state: InstanceState
+    fired: int  # results counted
+    running: list[tuple[str, float]]  # (transition, seconds) of each handler that runs, longest first
+    is_held_up: bool  # nothing of it, or below it, moves by itself
+    needs_people: bool  # and without a person who settles something, nothing will
+
+
 class Structure(msgspec.Struct, frozen=True, kw_only=True):
     """The net of an instance, as it is stored."""
 
@@ -131,6 +147,21 @@ class Replied(msgspec.Struct, frozen=True, kw_only=True):
     is_hopeless: bool = False  # it has ended, or has an open incident
 
 
+class Deployed(msgspec.Struct, frozen=True, kw_only=True):
+    """How an engine stands to a definition."""
+
+    is_known: bool
+    was_sent: bool = False  # by a client, and was not in a file of the node
+
+
+class ExportedCopy(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance, or a part of it, as a file."""
+
+    data: bytes
+    entries: int
+    records: int
+
+
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """The receipt of an intervention."""
 
@@ -140,8 +171,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
-Looked: TypeAlias = InstanceFound | Shown | Listed | Told | Offers | Explained | Structure
-NetAnswer: TypeAlias = Looked | StateSeen | NextOffer | Trimmed | Followed | Replied | Entries
+Looked: TypeAlias = InstanceFound | Shown | Listed | Told | Offers | Explained | Progressed | Structure
+NetAnswer: TypeAlias = Looked | StateSeen | NextOffer | Trimmed | Followed | Replied | Entries | Deployed | ExportedCopy
 
 
 def encode_net_answer(answer: NetAnswer) -> bytes:

@@ -4,43 +4,51 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+import msgspec
 
 from placet.actors.answers import Receipt
 from placet.actors.arguments import check_state, check_text, chosen_id
 from placet.actors.effects import Progress
-from placet.actors.errors import NotFound
+from placet.actors.errors import NotFound, UnknownWorkflow
 from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
+from placet.actors.own.actor import Actor
+from placet.actors.own.definition import BORN
 from placet.actors.spawning import Definable, Tokens
 from placet.actors.task_request import Intervention
 from placet.actors.task_view import TaskView
+from placet.actors.token_request import GivingRequest
 from placet.net.address import NetAddress, parse_address
 from placet.net.answer import Explained, InstanceFound, Listed, Offers
 from placet.net.cluster_client import ClusterClient
 from placet.net.courier import Courier
-from placet.net.errors import NodeUnreachable
+from placet.net.deploying import Deployer
+from placet.net.errors import BundleMissing, NodeUnreachable, NotAllowed
 from placet.net.following import Following
-from placet.net.keyring import Keyring, load_keyring
+from placet.net.keyring import KeyKind, Keyring, load_keyring
 from placet.net.node_client import NodeClient
-from placet.net.plain import check_plain
 from placet.net.preflight import PATIENCE_S, knock
 from placet.net.remote import RemoteInstance
+from placet.net.remote_actor import RemoteActorInstance, check_remote_actor
 from placet.net.remote_part import RemoteActorHandle
 from placet.net.request import ExplainRequest, FindRequest, ListRequest, SpawnRequest, TasksRequest
 from placet.net.twins import blocking, twin
 from placet.petri.expression import PlaceRef
+
+M = TypeVar("M")
 
 
 def connect(address: str, *, key_file: str | os.PathLike[str], timeout_s: float = PATIENCE_S) -> "Client":
     """Return a client of the node at `address`, such as `127.0.0.1:1900`, once it has answered.
 
     Of a cluster any nodes will do, such as `10.0.0.1:1900,10.0.0.2:1900`: the first that answers tells of the others.
-    `key_file` is a node's, or a copy. Raises within `timeout_s` for each address: `WrongKey`, `NodeUnreachable`,
-    `KeyUnusable` and `BadAddress`.
+    `key_file` is one of a node's, of any kind, or a copy. Raises within `timeout_s` for each address: `WrongKey`,
+    `NodeUnreachable`, `KeyUnusable` and `BadAddress`.
     """
     nodes = [parse_address(one.strip()) for one in check_text("an address", address).split(",")]
     return Client(nodes, os.fspath(key_file), timeout_s)
@@ -64,7 +72,8 @@ class Client:
         first = _first_that_answers(nodes, keyring, key_file, timeout_s)
         others = [node for node in nodes if node != first]
         self._courier = Courier(NetAddress(host=_own_host(first), port=0), [first, *others], keyring)
-        self._node = NodeClient(", ".join(str(node) for node in nodes), self._courier)
+        self._node = NodeClient(", ".join(str(node) for node in nodes), self._courier, keyring.kind)
+        self._deployer = Deployer(self._node)
 
     def __enter__(self) -> Self:
         return self
@@ -96,19 +105,71 @@ class Client:
     async def spawn(
         self, workflow: Definable | str, tokens: Tokens | None = None, *, id: str = "", timeout_s: float | None = None
     ) -> RemoteInstance:
-        """Start an instance of a workflow that the node knows by name, and return it once it is on disk.
+        """Start an instance of a workflow, and return it once it is on disk.
 
-        Values must be plain, as JSON has them. Raises what `Runtime.spawn` raises, and `ValueNotEncodable`; after a
-        `WaitTimeout` that does not know, spawn it again with the same id.
+        A workflow that the engines have not got is sent to them, once, with its code; that needs a deploy key. With a
+        client key it goes by its name, and values must be plain, as JSON has them. Raises what `Runtime.spawn` raises,
+        `ValueNotEncodable`, `NotAllowed`, `WorkflowTaken` for another one of that name and version, and
+        `BundleUnusable`; after a `WaitTimeout` that does not know, spawn it again with the same id.
         """
-        name = workflow if isinstance(workflow, str) else workflow.definition().name
-        instance = chosen_id(id, f"{check_text('a workflow', name)}-{secrets.token_hex(6)}")
-        request = SpawnRequest(instance=instance, workflow=name, tokens=_plain_tokens(tokens or {}))
-        again = f"spawn it again with id {instance!r} to find out"
-        await self._node.ask(request, InstanceFound, instance, timeout_s, again)
-        return RemoteInstance(self._node, instance)
+        return RemoteInstance(self._node, await self._spawned(workflow, tokens, id, timeout_s))
 
     spawn_async = twin(spawn)
+
+    async def _spawned(self, workflow: Definable | str, tokens: Tokens | None, id: str, timeout_s: float | None) -> str:
+        definition = None if isinstance(workflow, str) else workflow.definition()
+        name = check_text("a workflow", workflow if definition is None else definition.name)
+        instance = chosen_id(id, f"{name}-{secrets.token_hex(6)}")
+        request = SpawnRequest(instance=instance, workflow=name, tokens=_tokens(tokens or {}))
+        again = f"spawn it again with id {instance!r} to find out"
+        if definition is None or self._node.kind is KeyKind.CLIENT:
+            try:
+                await self._node.ask(request, InstanceFound, instance, timeout_s, again)
+            except UnknownWorkflow as error:
+                if definition is None:
+                    raise
+                remedy = "connect with a deploy key, or start the node with its file"
+                raise NotAllowed(f"no node has workflow {name}, and a client key sends no code", remedy) from error
+            return instance
+        for attempt in (1, 2):
+            digest = await self._deployer.deploy(definition, timeout_s)
+            try:
+                meant = msgspec.structs.replace(request, bundle=digest)
+                await self._node.ask(meant, InstanceFound, instance, timeout_s, again)
+                break
+            except BundleMissing:  # the shard has come to an engine that was not there before
+                self._deployer.forget(digest)
+                if attempt == 2:
+                    raise
+        return instance
+
+    @blocking
+    async def start(
+        self,
+        actor: type[Actor[M]],
+        *,
+        id: str = "",
+        state: Mapping[str, object] | None = None,
+        timeout_s: float | None = None,
+    ) -> RemoteActorInstance[M]:
+        """Start an actor of a class, or find the one of that id that began with the same `state`.
+
+        Raises as `spawn` does.
+        """
+        instance = await self._spawned(actor, {BORN: [dict(state or {})]}, id, timeout_s)
+        return RemoteActorInstance(self._node, instance, actor)
+
+    start_async = twin(start)
+
+    @blocking
+    async def actor(self, id: str, kind: type[Actor[M]], timeout_s: float | None = None) -> RemoteActorInstance[M]:
+        """Return the handle of an actor of a class. Raises `NotFound`, and as `spawn` does."""
+        await check_remote_actor(self._node, id, kind, timeout_s)
+        if self._node.kind is not KeyKind.CLIENT:
+            await self._deployer.deploy(kind.definition(), timeout_s)
+        return RemoteActorInstance(self._node, id, kind)
+
+    actor_async = twin(actor)
 
     @blocking
     async def find(self, address: str, timeout_s: float | None = None) -> RemoteInstance | RemoteActorHandle:
@@ -174,7 +235,9 @@ class Client:
     tasks_async = twin(tasks)
 
     @blocking
-    async def tell(self, address: str, message: Intervention, timeout_s: float | None = None) -> Receipt:
+    async def tell(
+        self, address: str, message: Intervention | GivingRequest, timeout_s: float | None = None
+    ) -> Receipt:
         """Send an intervention to an instance; see `Instance.tell`. It has its effect once, however often it is sent.
 
         Raises `NotFound`, `RequestRefused` and `WaitTimeout`.
@@ -207,16 +270,14 @@ class Client:
     follow_async = twin(follow)
 
 
-def _plain_tokens(tokens: Tokens) -> dict[str, list[object]]:
-    """Return the values by the name of their place. Raises `TypeError` and `ValueNotEncodable`."""
+def _tokens(tokens: Tokens) -> dict[str, list[object]]:
+    """Return the values by the name of their place. Raises `TypeError`."""
     plain: dict[str, list[object]] = {}
     for place, values in tokens.items():
         name = place.name if isinstance(place, PlaceRef) else place
         check_text("a place", name)
         if not isinstance(values, list | tuple):  # a text is a sequence too, and never what is meant
             raise TypeError(f"tokens for {name!r} must be a list of values, got {type(values).__name__}")
-        for value in values:
-            check_plain(value)
         plain[name] = list(values)
     return plain
 

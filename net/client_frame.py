@@ -66,7 +66,7 @@ def decode_frame(data: bytes, kind: KeyKind, known: Decoders) -> tuple[Peer, obj
     try:
         return Peer(host, frame.port, kind), decoder.decode(frame.fields)
     except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as error:
-        raise _refused(kind, f"the fields of a message ({decoder.type.__name__}) are wrong") from error
+        raise _refused(kind, f"the fields of a message ({frame.name}) are wrong") from error
 
 
 def _refused(kind: KeyKind, reason: str) -> SealBroken:

@@ -3,20 +3,26 @@
 No request waits here: what takes long is answered from another thread, through `answer`.
 """
 
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
 
 from placet.actors.answers import Entries
+from placet.actors.bundle import decode_bundle
 from placet.actors.clock import monotonic_s
+from placet.actors.control.answer import receipt_face
 from placet.actors.control.desk import ANSWER_S, ControlDesk
-from placet.actors.control.request import ImportRequest, InspectRequest, StatusRequest
-from placet.actors.errors import EngineStopped, OwnError, no_instance
-from placet.actors.messages import Inspect
+from placet.actors.control.request import ImportRequest, InspectRequest
+from placet.actors.errors import BadRequest, EngineStopped, OwnError, no_instance
+from placet.actors.messages import Inspect, Put
 from placet.actors.own.answering import next_answer
-from placet.actors.runtime import Runtime, client_of
+from placet.actors.own.letter import Letter
+from placet.actors.own.work import INBOX
+from placet.actors.runtime import Runtime, client_of, engine_of
 from placet.net.answer import (
+    Deployed,
     Followed,
     InstanceFound,
     NetAnswer,
@@ -27,21 +33,39 @@ from placet.net.answer import (
     encode_error,
     encode_net_answer,
 )
-from placet.net.errors import NotAllowed
+from placet.net.copying import export_copy, import_copy
+from placet.net.errors import BundleMissing, NotAllowed
+from placet.net.given import put_together
+from placet.net.keyring import KeyKind
 from placet.net.looking import look
 from placet.net.request import (
+    AskRequest,
+    CodeRequest,
+    DeployRequest,
+    ExplainRequest,
+    ExportCopyRequest,
+    FindRequest,
     FollowRequest,
+    GivenRequest,
+    HistoryRequest,
+    ImportCopyRequest,
     ListRequest,
-    LookRequest,
+    NetRequest,
+    OfferBundleRequest,
     OfferRequest,
     PatientRequest,
+    ProgressRequest,
     ReplyRequest,
+    ShowRequest,
     SpawnRequest,
+    StructureRequest,
+    TasksRequest,
     TrimRequest,
     WaitRequest,
     decode_net_request,
 )
 from placet.net.trail import Trails
+from placet.persistence.values import encode
 from placet.petri.errors import PlacetError
 
 THREADS = 8  # that wait for commits, or read
@@ -59,15 +83,16 @@ class NetDesk:
         self._owns = owns
         self._runtime = runtime
         self._client = client_of(runtime)
+        self._engine = engine_of(runtime)
         self._control = ControlDesk(self._client)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="placet-desk")
         self._lock = threading.Lock()
         self._waits: list[_Wait] = []
         self._trails = Trails(runtime.follow)
 
-    def take(self, line: bytes, reply: Reply) -> None:
-        """Answer a request through `reply`, now or later; never raises."""
-        self._pool.submit(self._answer, line, reply)
+    def take(self, line: bytes, reply: Reply, kind: KeyKind) -> None:
+        """Answer a request through `reply`, now or later; never raises. `kind` is that of the key of who asks."""
+        self._pool.submit(self._answer, line, reply, kind)
 
     def tick(self) -> None:
         """Let those go who have waited long enough; to be called about once a second."""
@@ -83,38 +108,71 @@ class NetDesk:
         """Take no more; what is under way is answered."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _answer(self, line: bytes, reply: Reply) -> None:
+    def _answer(self, line: bytes, reply: Reply, kind: KeyKind) -> None:
         try:
-            self._carry_out(line, reply)
+            self._carry_out(self._admitted(decode_net_request(line), kind), reply)
         except PlacetError as error:
             reply(encode_error(error))
         except Exception as error:  # a bug of ours: whoever asked is told, and the next request is served
             reply(encode_error(OwnError(repr(error))))
 
-    def _carry_out(self, line: bytes, reply: Reply) -> None:
-        request = decode_net_request(line)
-        about = "" if isinstance(request, ListRequest | StatusRequest) else request.instance
+    def _admitted(self, request: NetRequest, kind: KeyKind) -> NetRequest:
+        """Return a request that who asks may make. Raises `NotAllowed`: what runs code is for a higher key alone."""
+        if kind < KeyKind.DEPLOY and isinstance(request, CodeRequest):
+            raise NotAllowed("a client key takes plain values, and sends no code", "connect with a deploy key")
+        if isinstance(request, ImportRequest):
+            raise NotAllowed("a file of the engine's host is imported there alone", "use placet import on its host")
+        return request
+
+    def _carry_out(self, request: NetRequest, reply: Reply) -> None:
+        about = getattr(request, "instance", None)  # of some requests there is none
         if about and not self._owns(about):
             reply(None)
             return
+        if isinstance(request, GivenRequest):
+            request = put_together(request)
         match request:
             case SpawnRequest():
                 self._spawn(request, reply)
             case WaitRequest() | OfferRequest() | FollowRequest() | ReplyRequest():
                 self._be_patient(request, reply)
+            case AskRequest():
+                letter = Letter(message=request.message, request=request.request)
+                put = self._client.intervene(request.instance, Put(place=INBOX, value=encode(letter)))
+                receipt = self._client.wait(put, ANSWER_S, request.instance)
+                reply(json.dumps(receipt_face(receipt, self._client.reader)).encode())
             case TrimRequest():
                 count = self._runtime.instance(request.instance).trim_history(request.keep, ANSWER_S)
                 reply(encode_net_answer(Trimmed(count=count)))
             case InspectRequest():
                 reply(encode_net_answer(self._entries(request)))
-            case ImportRequest():
-                raise NotAllowed("a file of the engine's host is imported there alone", "use placet import on its host")
-            case _ if isinstance(request, LookRequest):
+            case ExportCopyRequest():
+                reply(encode_net_answer(export_copy(self._client, request)))
+            case ImportCopyRequest():
+                reply(json.dumps(import_copy(self._client, request, ANSWER_S)).encode())
+            case OfferBundleRequest() | DeployRequest():
+                reply(encode_net_answer(self._deployed(request)))
+            case GivenRequest():
+                raise BadRequest("values beside values")
+            case ListRequest() | FindRequest() | ShowRequest() | HistoryRequest() | TasksRequest():
+                reply(encode_net_answer(look(self._runtime, request)))
+            case ExplainRequest() | ProgressRequest() | StructureRequest():
                 reply(encode_net_answer(look(self._runtime, request)))
             case _:
-                reply(self._control.answer(line))
+                reply(json.dumps(self._control.carry_out(request)).encode())
+
+    def _deployed(self, request: OfferBundleRequest | DeployRequest) -> Deployed:
+        deployment = self._engine.deployment
+        if isinstance(request, DeployRequest):
+            bundle = decode_bundle(request.bundle)
+            self._engine.take_in(bundle, ANSWER_S)
+            return Deployed(is_known=True, was_sent=True)
+        is_known = deployment.has(request.workflow, request.version, request.digest)
+        return Deployed(is_known=is_known, was_sent=is_known and deployment.was_sent(request.workflow))
 
     def _spawn(self, request: SpawnRequest, reply: Reply) -> None:
+        if request.bundle and not self._engine.deployment.runs(request.workflow, request.bundle):
+            raise BundleMissing(request.workflow)
         spawned = self._runtime.spawn_later(request.workflow, request.tokens, id=request.instance)
         _when_done(spawned, reply, lambda instance: InstanceFound(instance=instance.id))
 

@@ -84,7 +84,7 @@ class EngineHost:
         if self._asked[str(client)] > MOST_ASKED:
             self._post(client, Told(number=ask.number, line=encode_error(Busy(MOST_ASKED, MOST_ASKED))))
             return
-        desk.take(ask.line, lambda line: self._post(client, _told(ask, line)))
+        desk.take(ask.line, lambda line: self._post(client, _told(ask, line)), client.kind)
 
     def _post(self, client: Peer, told: Told) -> None:
         self._answers.put((client, told))

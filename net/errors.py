@@ -134,3 +134,16 @@ class NotAllowed(NetworkError):
 
     def __str__(self) -> str:
         return f"{self.reason}; {self.remedy}"
+
+
+class BundleMissing(NetworkError):
+    """An engine has not got a workflow that was sent to it before. Who spawned sends it again."""
+
+    code = "bundle_missing"
+
+    def __init__(self, workflow: str) -> None:
+        super().__init__(workflow)
+        self.workflow = workflow
+
+    def __str__(self) -> str:
+        return f"the engine does not run workflow {self.workflow} any more; spawn it again"

@@ -5,14 +5,17 @@ from typing import assert_never
 from placet.actors.engine_client import EngineClient
 from placet.actors.errors import no_instance
 from placet.actors.instance import Instance
+from placet.actors.lifecycle import TROUBLE, InstanceState
+from placet.actors.report import held_up_by
 from placet.actors.runtime import Runtime, client_of
-from placet.net.answer import Explained, InstanceFound, Listed, Looked, Offers, Shown, Structure, Told
+from placet.net.answer import Explained, InstanceFound, Listed, Looked, Offers, Progressed, Shown, Structure, Told
 from placet.net.request import (
     ExplainRequest,
     FindRequest,
     HistoryRequest,
     ListRequest,
     LookRequest,
+    ProgressRequest,
     ShowRequest,
     StructureRequest,
     TasksRequest,
@@ -50,6 +53,8 @@ def look(runtime: Runtime, request: LookRequest) -> Looked:
         case ExplainRequest():
             _check_instance(client, request.instance)
             return Explained(reason=client.explain(request.instance))
+        case ProgressRequest():
+            return _progressed(client, request.instance)
         case StructureRequest():
             header = client.reader.header(request.instance)
             if header is None:
@@ -57,6 +62,20 @@ def look(runtime: Runtime, request: LookRequest) -> Looked:
             return Structure(net=client.reader.stored_net(header))
         case _:
             assert_never(request)
+
+
+def _progressed(client: EngineClient, instance: str) -> Progressed:
+    header = client.reader.header(instance)
+    if header is None:
+        raise no_instance(instance)
+    below = held_up_by(client.reader, instance) if header.state is InstanceState.RUNNING else []
+    return Progressed(
+        state=header.state,
+        fired=client.reader.fired(instance),
+        running=[(one.transition, one.since_s) for one in client.running() if one.instance == instance],
+        is_held_up=bool(below),
+        needs_people=bool(below) and all(one.state in TROUBLE for one in below),
+    )
 
 
 def _check_instance(client: EngineClient, instance: str) -> None:

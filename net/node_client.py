@@ -12,14 +12,19 @@ from placet.actors.control.request import PersonalRequests
 from placet.actors.errors import WaitTimeout
 from placet.actors.messages import Put
 from placet.actors.task_request import Intervention
+from placet.actors.token_request import GivingRequest, to_giving_message
 from placet.actors.verbs import Giving
 from placet.net.answer import Done, decode_net_answer
 from placet.net.courier import NODE, Courier, Pending, Target
 from placet.net.errors import TooLarge
+from placet.net.given import values_in, with_values
+from placet.net.keyring import KeyKind
+from placet.net.plain import check_plain
 from placet.net.request import NetRequest, encode_net_request
 from placet.net.telling import to_request
 from placet.net.twins import Due, blocked
 from placet.persistence.keys import shard_of
+from placet.persistence.values import encode
 
 ANSWER_S = 30.0  # how long a request without a time-out of its own waits
 MOST_REQUEST_BYTES = 32 << 20
@@ -29,12 +34,18 @@ T = TypeVar("T")
 class NodeClient:
     """Speaks for clients of one cluster, by way of a courier; safe to use from any thread."""
 
-    def __init__(self, nodes: str, courier: Courier) -> None:
+    def __init__(self, nodes: str, courier: Courier, kind: KeyKind) -> None:
         self._nodes = nodes
         self._courier = courier
+        self.kind = kind  # of its key
+        self.sends_code = False  # the engines have not got the modules of this program, so values bring their classes
 
-    async def tell(self, address: str, message: Intervention | Giving, timeout_s: float | None) -> Receipt:
+    async def tell(
+        self, address: str, message: Intervention | Giving | GivingRequest, timeout_s: float | None
+    ) -> Receipt:
         """Send an intervention to an instance; see `Client.tell`."""
+        if isinstance(message, GivingRequest):
+            message = to_giving_message(message, lambda _, value: encode(value))  # the engine knows types
         if not message.by and not isinstance(message, Put):
             raise ValueError("an intervention needs `by`: who does it")
         done = await self.carry_out(to_request(check_text("an address", address), message), timeout_s)
@@ -88,7 +99,9 @@ class NodeClient:
 
     def post(self, request: NetRequest, target: Target) -> Pending:
         """Send a request to the engine that owns a shard, or the one of a name. Raises as `ask` does."""
-        line = encode_net_request(request)
+        if self.kind is KeyKind.CLIENT:
+            check_plain(values_in(request))
+        line = encode_net_request(with_values(request, are_whole=self.sends_code))
         if len(line) > MOST_REQUEST_BYTES:
             raise TooLarge(len(line), MOST_REQUEST_BYTES)
         return self._courier.ask(line, target)

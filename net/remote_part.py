@@ -13,6 +13,7 @@ from placet.net.remote import RemoteInstance, calls_of, decoded
 from placet.net.request import HistoryRequest, ShowRequest, StructureRequest, TasksRequest
 from placet.net.twins import awaited, blocked, blocking, twin
 from placet.persistence.history import Record
+from placet.petri.net import Net
 from placet.petri.plan import Plan, make_plan
 
 
@@ -219,7 +220,11 @@ class RemoteActorHandle:
             raise BadRequest(f"{self.address} is a composite", "find the place in it that the token is for")
 
 
+async def net_of(client: NodeClient, instance: str, timeout_s: float | None) -> Net:
+    """Return the net an instance runs on."""
+    return (await client.ask(StructureRequest(instance=instance), Structure, instance, timeout_s)).net.net
+
+
 async def plan_of(client: NodeClient, instance: str, timeout_s: float | None) -> Plan:
     """Return the plan of an instance's net, without handlers."""
-    found = await client.ask(StructureRequest(instance=instance), Structure, instance, timeout_s)
-    return make_plan(found.net.net, {})
+    return make_plan(await net_of(client, instance, timeout_s), {})

@@ -20,6 +20,7 @@ class SpawnRequest(ControlRequest, frozen=True, kw_only=True, tag="spawn"):
     instance: str
     workflow: str
     tokens: dict[str, list[object]] = {}
+    bundle: str = ""  # digest of the definition that is meant; "": whatever has that name
 
 
 class ListRequest(ControlRequest, frozen=True, kw_only=True, tag="list"):
@@ -79,6 +80,12 @@ class ExplainRequest(ControlRequest, frozen=True, kw_only=True, tag="explain"):
     instance: str
 
 
+class ProgressRequest(ControlRequest, frozen=True, kw_only=True, tag="progress"):
+    """Ask how far an instance is, and what runs of it now."""
+
+    instance: str
+
+
 class StructureRequest(ControlRequest, frozen=True, kw_only=True, tag="structure"):
     """Ask for the net an instance runs on."""
 
@@ -109,11 +116,78 @@ class ReplyRequest(ControlRequest, frozen=True, kw_only=True, tag="reply"):
     patience_s: float
 
 
+class AskRequest(ControlRequest, frozen=True, kw_only=True, tag="ask"):
+    """Put a message into the inbox of an actor of users' own, whose answer is wanted; see `ReplyRequest`."""
+
+    instance: str
+    message: object
+    request: str
+
+
+class GivenRequest(ControlRequest, frozen=True, kw_only=True, tag="given"):
+    """A request about an instance, with values beside it that JSON cannot hold; needs a key that may send code."""
+
+    instance: str
+    request: msgspec.Raw
+    value: bytes  # pickled
+
+
+class OfferBundleRequest(ControlRequest, frozen=True, kw_only=True, tag="offer_bundle"):
+    """Ask an engine whether it runs a definition already."""
+
+    workflow: str
+    version: str
+    digest: str
+
+
+class DeployRequest(ControlRequest, frozen=True, kw_only=True, tag="deploy"):
+    """Have an engine run a workflow from now on; needs a key that may send code."""
+
+    bundle: bytes  # as `bundle.py` has it
+
+
 LookRequest: TypeAlias = (
-    ListRequest | FindRequest | ShowRequest | HistoryRequest | TasksRequest | ExplainRequest | StructureRequest
+    ListRequest
+    | FindRequest
+    | ShowRequest
+    | HistoryRequest
+    | TasksRequest
+    | ExplainRequest
+    | ProgressRequest
+    | StructureRequest
 )
 PatientRequest: TypeAlias = WaitRequest | OfferRequest | FollowRequest | ReplyRequest
-NetRequest: TypeAlias = AnyRequest | SpawnRequest | TrimRequest | PatientRequest | LookRequest
+
+
+class ExportCopyRequest(ControlRequest, frozen=True, kw_only=True, tag="export_copy"):
+    """Ask for an instance, or one place or composite of it, as a file."""
+
+    instance: str
+    path: str = ""
+    history: bool = True
+
+
+class ImportCopyRequest(ControlRequest, frozen=True, kw_only=True, tag="import_copy"):
+    """Make a paused instance out of an exported one; its values are pickles, so it needs a key that may send code."""
+
+    instance: str
+    data: bytes
+    by: str
+    why: str = ""
+
+
+CodeRequest: TypeAlias = GivenRequest | DeployRequest | ImportCopyRequest  # runs what is in it, now or later
+NetRequest: TypeAlias = (
+    AnyRequest
+    | SpawnRequest
+    | AskRequest
+    | TrimRequest
+    | PatientRequest
+    | LookRequest
+    | OfferBundleRequest
+    | ExportCopyRequest
+    | CodeRequest
+)
 
 _decoder: "msgspec.json.Decoder[NetRequest]" = msgspec.json.Decoder(NetRequest)
 _encode = msgspec.json.Encoder().encode

@@ -3,8 +3,6 @@
 import secrets
 from typing import assert_never
 
-from msgspec import UNSET
-
 from placet.actors.control.request import (
     CancelRequest,
     FailRequest,
@@ -61,7 +59,6 @@ from placet.actors.task_request import (
     Unclaim,
 )
 from placet.actors.verbs import Giving
-from placet.net.plain import check_plain, plain
 from placet.persistence.values import decode
 from placet.petri.expression import place_name
 
@@ -72,10 +69,7 @@ def known(request_id: str) -> str:
 
 
 def to_request(instance: str, message: Intervention | Giving) -> PersonalRequests:
-    """Return the request for an intervention, with a `request_id` of its own where it has none.
-
-    Raises `ValueNotEncodable` for values that are not plain.
-    """
+    """Return the request for an intervention, with a `request_id` of its own where it has none."""
     if isinstance(message, TaskRequest):
         return _about_task(instance, message)
     if isinstance(message, Giving):
@@ -96,7 +90,6 @@ def to_request(instance: str, message: Intervention | Giving) -> PersonalRequest
             return FailRequest(instance=instance, by=by, why=why, request_id=request_id, incident=number)
         case SkipIncident(incident=number):
             output = _output(message)
-            check_plain(output)
             return SkipRequest(instance=instance, by=by, why=why, request_id=request_id, incident=number, output=output)
         case MoveToken(token=token, place=place):
             return MoveTokenRequest(instance=instance, token=token, place=place, by=by, why=why, request_id=request_id)
@@ -112,7 +105,7 @@ def to_request(instance: str, message: Intervention | Giving) -> PersonalRequest
 
 def _giving(instance: str, message: Giving) -> AboutTokens:
     by, why, request_id = message.by, message.why, known(message.request_id)
-    value = plain(decode(message.value))
+    value = decode(message.value)
     match message:
         case Put(place=place):
             return PutRequest(instance=instance, place=place, value=value, by=by, why=why, request_id=request_id)
@@ -129,17 +122,17 @@ def _about_task(instance: str, said: TaskRequests) -> AboutTasks:
     task, roles = said.task, (said.roles,) if isinstance(said.roles, str) else tuple(said.roles)
     match said:
         case Approve(value=value):
-            given = _plain(value)
+            given = value
             return ApproveRequest(
                 instance=instance, task=task, roles=roles, by=by, why=why, request_id=request_id, value=given
             )
         case Reject(value=value):
-            given = _plain(value)
+            given = value
             return RejectRequest(
                 instance=instance, task=task, roles=roles, by=by, why=why, request_id=request_id, value=given
             )
         case Complete(outputs=outputs):
-            given = _plain(outputs.by_place if isinstance(outputs, Outputs) else outputs)
+            given = outputs.by_place if isinstance(outputs, Outputs) else outputs
             return CompleteRequest(
                 instance=instance,
                 task=task,
@@ -156,12 +149,6 @@ def _about_task(instance: str, said: TaskRequests) -> AboutTasks:
             return UnclaimRequest(instance=instance, task=task, roles=roles, by=by, why=why, request_id=request_id)
         case _:
             assert_never(said)
-
-
-def _plain(value: object) -> object:
-    if value is not UNSET:
-        check_plain(value)
-    return value
 
 
 def _output(message: SkipIncident) -> object:

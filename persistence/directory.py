@@ -8,6 +8,7 @@ backup/              copies of data.mdb, made by people or commands
 last-backup          path of the last copy that was made by a command
 loading              workflow files that were being loaded when a process ended
 running              user code that runs in the kernel, or did when the process ended
+bundles/             workflows that clients have sent, with their code
 replaced-N.mdb       what was data.mdb before a copy was restored
 """
 
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from placet.persistence.errors import StateUnusable
 
-DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING, LOADING = (
+DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING, LOADING, BUNDLES = (
     "data.mdb",
     "lock.mdb",
     "lock",
@@ -26,9 +27,10 @@ DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING, LOADING = (
     "control.sock",
     "running",
     "loading",
+    "bundles",
 )
 NODE = "node.json"  # in the state of a node, which has a directory for each of its engines
-OWN_NAMES = frozenset((DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING, LOADING))
+OWN_NAMES = frozenset((DATA, LMDB_LOCK, LOCK, ABOUT, BACKUP, LAST_BACKUP, CONTROL, RUNNING, LOADING, BUNDLES))
 
 _ABOUT_TEXT = "The state of Placet workflows. Do not edit or move single files; copy only while no engine runs.\n"
 

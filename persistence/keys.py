@@ -9,6 +9,7 @@ Tasks:       b"T" | shard (1) | root (8)      of instances with tasks that wait 
 Outbox:      b"O" | number (8)               messages of instances to each other, in order
 Channels:    b"C" | from (1) | to (1) | number (8)     messages between shards of two engines; 0: the last number given
 Received:    b"R" | to (1) | from (1)        number of the last message taken in from a shard of another engine
+Owners:      b"W" | shard (1)                whose a shard is, in the store of an engine among others
 Engine:      b"E" | name                     format, suspects
 Stamp:       b"\xff"                      where the engine stood at its last commit
 
@@ -20,7 +21,7 @@ import hashlib
 import struct
 
 LIVE, HISTORY, ADDRESS, NET, SHARD, TASKS, OUTBOX, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"T", b"O", b"E"
-CHANNEL, RECEIVED = b"C", b"R"
+CHANNEL, RECEIVED, OWNER = b"C", b"R", b"W"
 STAMP = b"\xff"  # beside the newest history record, so that a commit writes one page less
 FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on composites, and on places
 
@@ -89,6 +90,16 @@ def received_key(channel: tuple[int, int]) -> bytes:
     """Return the key of the last number that one shard has taken in from another."""
     source, target = channel
     return RECEIVED + bytes((target, source))
+
+
+def owner_key(shard: int) -> bytes:
+    """Return the key that says whose a shard is."""
+    return OWNER + bytes((shard,))
+
+
+def shard_prefix(shard: int) -> bytes:
+    """Return the prefix of what the instances of one shard have in live state."""
+    return LIVE + bytes((shard,))
 
 
 def tasks_key(root: bytes) -> bytes:

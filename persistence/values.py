@@ -19,6 +19,7 @@ from typing import Any, Final
 import cloudpickle  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs] - it has no annotations
 import msgspec
 
+from placet.persistence.class_names import name_class
 from placet.persistence.errors import ValueNotEncodable, ValueNotLoadable
 from placet.persistence.type_name import qualified_name, type_name
 
@@ -43,15 +44,30 @@ def encode(value: object) -> bytes:
     return data
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # pyright: ignore[reportUntypedBaseClass] - no annotations
+class _Naming(cloudpickle.Pickler):  # type: ignore[misc]  # pyright: ignore[reportUntypedBaseClass] - no annotations
+    """Cloudpickle, but for the names of classes that are stored whole: each is one class wherever it is loaded."""
+
+    def reducer_override(self, obj: Any) -> Any:  # `Any`: as in pickle
+        """Name a class; it is stored as cloudpickle has it."""
+        if isinstance(obj, type):
+            name_class(obj)
+        return super().reducer_override(obj)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - no annotations
+
+
+class _Pickler(_Naming):
     """Cloudpickle, but for the classes of the script that runs: these are stored by name too."""
 
     def reducer_override(self, obj: Any) -> Any:  # `Any`: as in pickle
         """Return how to store a class of the script; all else is stored as cloudpickle has it."""
         if isinstance(obj, type) and obj.__module__ == "__main__" and _of_script(obj.__qualname__) is obj:
-            stored: bytes = cloudpickle.dumps(obj, 5)  # pyright: ignore[reportUnknownMemberType] - no annotations
-            return class_of_script, (_script(), obj.__qualname__, stored)
-        return super().reducer_override(obj)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - no annotations
+            return class_of_script, (_script(), obj.__qualname__, _dumped(_Naming, obj))
+        return super().reducer_override(obj)
+
+
+def _dumped(pickler: type[_Naming], value: object) -> bytes:
+    file = io.BytesIO()
+    pickler(file, 5).dump(value)  # pyright: ignore[reportUnknownMemberType] - it has no annotations
+    return file.getvalue()
 
 
 def class_of_script(script: str, name: str, stored: bytes) -> object:
@@ -76,16 +92,34 @@ def _of_script(name: str) -> type | None:
 
 
 def _encode_by_value(value: object, plain: bytes, cause: Exception | None) -> bytes:
-    try:
-        file = io.BytesIO()
-        _Pickler(file, 5).dump(value)  # pyright: ignore[reportUnknownMemberType] - it has no annotations
-        data = file.getvalue()
-    except Exception as error:  # as above
-        reason = cause or error
-        raise ValueNotEncodable(qualified_name(type(value)), f"{type(reason).__name__}: {reason}") from error
+    data = _whole(_Pickler, value, cause)
     if data == plain:
         return plain  # only a text that says __main__
     return CLOUDPICKLE + VERSION + data
+
+
+def _whole(pickler: type[_Naming], value: object, cause: Exception | None = None) -> bytes:
+    try:
+        return _dumped(pickler, value)
+    except Exception as error:  # as above
+        reason = cause or error
+        raise ValueNotEncodable(qualified_name(type(value)), f"{type(reason).__name__}: {reason}") from error
+
+
+def encode_whole(value: object) -> bytes:
+    """Return a value as cloudpickle has it: with its classes where these cannot be imported, or are to be stored whole.
+
+    Raises `ValueNotEncodable`.
+    """
+    return _encode_by_value(value, b"", None)
+
+
+def encode_code(code: object) -> bytes:
+    """Return functions and classes, with all of the script that runs that they refer to; `decode` loads them.
+
+    Raises `ValueNotEncodable`.
+    """
+    return CLOUDPICKLE + VERSION + _whole(_Naming, code)
 
 
 def encode_json(value: object) -> bytes:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from placet.petri.net import MOST_TOKENS, Scalar
 
 FORMAT: Final = 1
+SCHEMA_ID: Final = f"urn:placet:net:{FORMAT}"  # what a file may name as its `$schema`, wherever the schema is
 
 ImportPath: TypeAlias = Annotated[
     str,
@@ -73,10 +74,13 @@ class RetryDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class ManualDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Who may decide the tasks of a transition that people decide; nobody named means anybody."""
+    """Who may decide the tasks of a transition that people decide, and how; nobody named means anybody."""
 
     roles: list[str] = []
     assignees: list[str] = []
+    approval: Annotated[
+        bool, Meta(description="People say yes or no: its two outputs, a choice, are for the one and the other.")
+    ] = False
 
 
 class CallDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -176,5 +180,9 @@ def encode_document(document: NetDocument) -> str:
 
 def document_schema() -> str:
     """Return the JSON Schema of documents, draft 2020-12."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(NetDocument)}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        **msgspec.json.schema(NetDocument),
+    }
     return msgspec.json.format(_encode(schema), indent=2).decode() + "\n"

@@ -1,5 +1,7 @@
 """From the keywords of a declaration to its draft: every one is checked where it was written."""
 
+import msgspec
+
 from placet.petri.behaviour import PERSON
 from placet.petri.declaration import TransitionDraft, WorkflowDraft
 from placet.petri.expression import Flow
@@ -73,6 +75,14 @@ def task_draft(workflow: WorkflowDraft, flow: Flow, name: str, options: TaskOpti
             assignees=checked_texts(options.get("assignees", ()), "assignees", site),
         ),
     )
+
+
+def as_approval(draft: TransitionDraft, site: Site) -> None:
+    """Make a manual transition one that people say yes or no to. Raises `DefinitionError` if it is no choice of two."""
+    assert draft.manual is not None, draft.name
+    if not draft.flow.choice or len(draft.flow.outputs) != len(("yes", "no")):
+        raise site.error("an approval gives to one of two places", "name one for yes, and one for no")
+    draft.manual = msgspec.structs.replace(draft.manual, approval=True)
 
 
 def _check_own(workflow: WorkflowDraft, flow: Flow, site: Site) -> None:

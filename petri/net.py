@@ -48,10 +48,11 @@ class Arc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Manual(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who may decide the tasks of a manual transition; nobody named means anybody."""
+    """Who may decide the tasks of a manual transition, and how; nobody named means anybody."""
 
     roles: tuple[str, ...] = ()
     assignees: tuple[str, ...] = ()
+    approval: bool = False  # True: people say yes or no, for the first or the second of its two outputs
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,6 +17,7 @@ from placet.petri.document import (
     RetryDocument,
     TransitionDocument,
 )
+from placet.petri.drafting import as_approval
 from placet.petri.expression import Flow, PlaceRef, Term
 from placet.petri.import_path import Resolve, type_of_text
 from placet.petri.location import Location, Site, written_at
@@ -174,6 +175,8 @@ class _Reader:
             category=transition.category,
             properties=transition.properties,
         )
+        if transition.manual.approval:
+            as_approval(workflow.declared.transitions[-1], site)
 
     def _automatic(
         self, workflow: Workflow, transition: TransitionDocument, flow: Flow, options: "_Options", path: str

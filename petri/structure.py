@@ -167,12 +167,19 @@ def _check_reach(plan: Plan, locations: Locations) -> None:
     """Raise for a place no arc touches, or a node that no token from any entry can ever come to."""
     touched = {arc.place for one in plan.transitions for arc in one.arguments}
     touched |= {place for one in plan.transitions for place in _given(one)}
-    levels = _levels(plan.net, "")
-    declared = {plan.place_index[path + place.name] for path, net in levels for place in net.places if place.entry}
+    touched |= {place for one in plan.transitions for place, _ in one.inhibitors}
+    touched |= {place for one in plan.transitions for place in one.resets}
+    declared = {
+        plan.place_index[path + place.name]
+        for path, net in _levels(plan.net, "")
+        for place in net.places
+        if place.entry or place.external
+    }
     for place in plan.places:
         if place.index not in touched and place.index not in declared:
             site = _site(plan.net, "place", place.path, locations)
-            raise site.error("no transition takes from it or gives to it", "connect it, or remove it")
+            hint = "connect it, or remove it; one that stands alone is declared with entry=True or external=True"
+            raise site.error("no transition takes from it or gives to it", hint)
     for one in plan.transitions:
         if one.error >= 0 and plan.places[one.error].capacity:
             site = _site(plan.net, "transition", one.path, locations)
@@ -189,9 +196,9 @@ def _check_reach(plan: Plan, locations: Locations) -> None:
             wanting = next(arc.place for arc in planned.arguments if arc.place not in places)
             site = _site(plan.net, "transition", planned.path, locations)
             problem = f"it can never fire: no token comes to `{plan.places[wanting].path}` from any entry"
-            raise site.error(
-                problem, f"declare `{plan.places[wanting].path.rpartition('/')[2]}` with entry=True, or connect it"
-            )
+            name = plan.places[wanting].path.rpartition("/")[2]
+            hint = f"declare `{name}` with entry=True, with external=True to be fed while it runs, or connect it"
+            raise site.error(problem, hint)
 
 
 def _given(transition: TransitionPlan) -> set[int]:

@@ -8,7 +8,7 @@ from placet.petri.assembly import assemble
 from placet.petri.behaviour import INLINE, Definition, Guard, Handler, Source
 from placet.petri.declaration import CompositeDraft, PlaceDraft, WorkflowDraft
 from placet.petri.decorator import TransitionDecorator, attach
-from placet.petri.drafting import site_of, task_draft, transition_draft
+from placet.petri.drafting import as_approval, site_of, task_draft, transition_draft
 from placet.petri.expression import Bundle, Flow, Owner, PlaceRef, Term
 from placet.petri.location import Site, caller, variable_of
 from placet.petri.mapping import declare_map
@@ -138,7 +138,8 @@ class Workflow:
     def task(self, flow: Flow, name: str, **options: Unpack[TaskOptions]) -> None:
         """Declare a manual transition: each token of its only input is offered to people as a task.
 
-        A person completes it with a value for its outputs, or passes the token's own on. Where `roles` or
+        A person completes it with a value for its outputs, or passes the token's own on; along `a >> (b | c)` it says
+        which of them, and only an `approval` is answered with yes or no. Where `roles` or
         `assignees` are given, only these people may. `guard` decides which tokens are offered; `category` and
         `properties` are as in `transition`.
         """
@@ -217,6 +218,7 @@ class Workflow:
         if (escalate is None) != (not after_s):
             raise site.error("`escalate` and `after_s` go together", "give both, or neither")
         self.task(place >> (approve | reject), name, **options)
+        as_approval(self.declared.transitions[-1], site)
         if escalate is not None:
             self.transition(place >> escalate, f"{name}_escalates", guard=options.get("guard"), delay_s=after_s)
 

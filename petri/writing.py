@@ -116,7 +116,7 @@ class _Writer:
             priority=draft.priority,
             manual=None
             if manual is None
-            else ManualDocument(roles=list(manual.roles), assignees=list(manual.assignees)),
+            else ManualDocument(roles=list(manual.roles), assignees=list(manual.assignees), approval=manual.approval),
             call=self._call(draft),
             category=draft.category,
             properties=dict(draft.properties),

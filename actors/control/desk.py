@@ -41,14 +41,15 @@ class ControlDesk:
     def answer(self, line: bytes) -> bytes:
         """Return the answer to one line; never raises."""
         try:
-            face = self._face(decode_request(line))
+            face = self.carry_out(decode_request(line))
         except PlacetError as error:
             face = error_face(error)
         except Exception as error:  # a bug of ours: whoever asked is told, and the next request is served
             face = error_face(OwnError(repr(error)))
         return json.dumps(face).encode()
 
-    def _face(self, request: AnyRequest) -> Face:
+    def carry_out(self, request: AnyRequest) -> Face:
+        """Return the answer to a request. Raises what stands in its way."""
         match request:
             case StatusRequest():
                 return self._status()
@@ -87,7 +88,7 @@ class ControlDesk:
 
         answer = self._client.ask(make, ANSWER_S)
         if isinstance(answer, Entries):
-            entries = [_entry_face(*entry) for entry in answer.entries]
+            entries = [entry_face(*entry) for entry in answer.entries]
             return {"instance": answer.instance, "path": answer.path, "entries": entries}
         assert isinstance(answer, Receipt), answer
         return receipt_face(answer, self._client.reader)
@@ -137,6 +138,7 @@ class ControlDesk:
         }
 
 
-def _entry_face(kind: int, number: int, value: bytes) -> Face:
+def entry_face(kind: int, number: int, value: bytes) -> Face:
+    """Return an entry of an actor; a token's value is a preview that nothing was executed for."""
     shown: object = to_json(value) if kind == TOKEN else {"$type": "record", "bytes": len(value)}
     return {"kind": kind, "number": number, "value": shown}

@@ -8,11 +8,11 @@ from typing import BinaryIO
 from placet.actors.errors import NotFound, no_instance
 from placet.actors.reader import StateReader
 from placet.actors.records import Header, decode_firing
-from placet.actors.stamp import Stamp, decode_stamp
+from placet.actors.stamp import read_stamp
 from placet.persistence.blobs import chunk_keys, decode_ref, is_ref
 from placet.persistence.export_file import ExportHead, ExportWriter
 from placet.persistence.history import encode_record
-from placet.persistence.keys import FIRING, FIRST_PLACE, STAMP, TOKEN, split_entry
+from placet.persistence.keys import FIRING, FIRST_PLACE, TOKEN, split_entry
 from placet.persistence.store import View
 from placet.persistence.workshop import publish, workshop
 
@@ -82,8 +82,7 @@ def _actor(reader: StateReader, header: Header, path: str) -> int:
 
 
 def _head(view: View, header: Header, path: str, *, history: bool) -> ExportHead:
-    data = view.get(STAMP)
-    stamp = decode_stamp(data) if data else Stamp()
+    stamp = read_stamp(view)
     return ExportHead(
         instance=header.instance,
         path=path,

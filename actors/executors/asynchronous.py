@@ -8,7 +8,7 @@ from functools import partial
 
 from placet.actors.clock import monotonic_s
 from placet.actors.durations import Durations
-from placet.actors.effects import Expire, ExpireReason, Start
+from placet.actors.effects import UNFORCED, Expire, ExpireReason, Start
 from placet.actors.executors.answer import awaited, failed, timed_out, withdrawn
 from placet.actors.executors.base import Load, Post, RunningHandler, running_handler
 from placet.actors.executors.event_loop import EventLoop
@@ -123,15 +123,14 @@ class AsyncExecutor:
         key = (expire.root, expire.number, expire.attempt)
         with self._lock:
             call = self._begun.get(key)
-            if expire.reason is ExpireReason.CANCELLED:
-                if call is not None:
+            waiting = self._waiting.pop(key, None) if expire.reason is not ExpireReason.SILENCE else None
+            if call is not None:
+                if expire.reason is ExpireReason.CANCELLED:
                     call.pulse.end(expire.reason.value)
-                return
-            if call is not None and not is_overdue(expire, call.start, call.at, call.pulse):
-                return  # it waited for the loop at first, or has given a sign of life: the engine asks again
-            call = self._begun.pop(key, None)
-            self._abandoned += call is not None
-            waiting = self._waiting.pop(key, None) if expire.reason is ExpireReason.TIME else None
+                if expire.reason in UNFORCED or not is_overdue(expire, call.start, call.at, call.pulse):
+                    return  # it waited for the loop at first, or has given a sign of life: the engine asks again
+                del self._begun[key]
+                self._abandoned += 1
         if call is not None:
             call.pulse.end(expire.reason.value)
             call.loop.call(call.task.cancel)

@@ -95,7 +95,8 @@ class Executor(Protocol):
         """A firing is past its deadline: answer `Failed` if its handler runs, `Withdrawn` if it has not begun.
 
         One that the executor knows to have time left is not answered: the engine asks again. A firing that is not
-        wanted any more, `CANCELLED`, is not answered either: its handler is told when it gives a sign of life.
+        wanted any more, `CANCELLED`, or not now, `PAUSED`, is answered `Withdrawn` if it has not begun, and else goes
+        on; of `CANCELLED` its handler is told when it gives a sign of life.
         """
         ...
 

@@ -45,6 +45,7 @@ def begin(engine: int, line: socket.socket) -> None:
     line.setblocking(False)
     _lines[:] = [line]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # kept from it while it started
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != engine:  # it ended before it could be tied to this process

@@ -8,11 +8,14 @@ what dies or is killed there is one firing, and nobody has to find out which.
 import atexit
 import os
 import re
+import signal
 import socket
+import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -39,6 +42,7 @@ IDLE_S: Final = 60.0  # a worker without work ends after that
 END_S: Final = 5.0  # within which workers that are killed should be gone
 START_S: Final = 60.0  # within which a new worker must answer
 LISTEN_S: Final = 0.1  # how often a thread listens for its worker's signs of life while it waits for a result
+TRACKER_WARNS: Final = "ignore:resource_tracker"  # as `-W` takes it
 EXIT_CODES: Final = re.compile(r"\{(.+)\}")  # as loky words them: {EXIT(3)} or {SIGSEGV(-11)}
 
 Note: TypeAlias = Callable[[Start, Outcome], object]  # is told what each handler took
@@ -90,6 +94,7 @@ class WorkerProcess:
         except ImportError as error:
             self._problem = str(error)
             return
+        _start_tracker()
         self._known.clear()
         line = new_pair()
         executor: Any = ProcessPoolExecutor(max_workers=1, initializer=begin, initargs=(os.getpid(), line[1]))
@@ -99,7 +104,9 @@ class WorkerProcess:
                 self._executor = None
                 return
         try:
-            executor.submit(warm_up).result(START_S)
+            with _without_ctrl_c():
+                started = executor.submit(warm_up)
+            started.result(START_S)
         except Exception as error:  # loky's, the system's, or of the user's site configuration: there is no worker
             self._problem = _died(error) or f"{type(error).__name__}: {error}"
             self.close()
@@ -193,6 +200,34 @@ class WorkerProcess:
                 _kill(executor, line)
             else:
                 self._ending = ending
+
+
+@contextmanager
+def _without_ctrl_c() -> Generator[None]:
+    """Start processes that leave Ctrl-C alone from their first moment on: `begin` has them ignore it for good."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_tracker() -> None:
+    """Have loky's tracker running: a process that tidies up after one that was killed, and here without a warning.
+
+    What it would warn of is what it then removes, and a person who has killed the command is told one line by that.
+    """
+    # Imported late as loky is.
+    from loky.backend.resource_tracker import (  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no annotations
+        ensure_running,  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType] - likewise
+    )
+
+    with _registering:
+        sys.warnoptions.append(TRACKER_WARNS)
+        try:
+            ensure_running()
+        finally:
+            sys.warnoptions.remove(TRACKER_WARNS)
 
 
 def _kill(executor: Any, line: Iterable[socket.socket]) -> None:  # `Any`: as above

@@ -1,7 +1,7 @@
 """Which executors an engine gets: that of threads always, each other one only where a workflow names it."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +14,7 @@ from placet.actors.executors.hybrid import HybridExecutor
 from placet.actors.executors.parallel import ParallelExecutor, Pieces
 from placet.actors.executors.process import process_executor
 from placet.actors.executors.thread import ThreadExecutor
-from placet.petri.behaviour import ASYNC, HYBRID, PARALLEL, PARALLEL_THREADS, PROCESS, Definition
+from placet.petri.behaviour import ASYNC, HYBRID, PARALLEL, PARALLEL_THREADS, PROCESS, THREAD, Definition
 
 
 def processors() -> int:
@@ -44,23 +44,7 @@ class Bounds:
         return self.processes or processors()
 
 
-def executors_for(
-    definitions: Iterable[Definition], post: Post, bounds: Bounds, durations: Durations
-) -> list[Executor]:
-    """Return the executors that workflows name."""
-    named = {behaviour.run for definition in definitions for behaviour in definition.behaviours.values()}
-    roster = _Roster(post, bounds, durations)
-    makers = {
-        ASYNC: roster.asynchronous,
-        PROCESS: roster.processes,
-        PARALLEL: roster.parallel,
-        PARALLEL_THREADS: roster.parallel_threads,
-        HYBRID: roster.hybrid,
-    }
-    return [roster.threads(), *(make() for name, make in makers.items() if name in named)]
-
-
-class _Roster:
+class Roster:
     """Makes executors. Those that run handlers in worker processes have the workers in common."""
 
     def __init__(self, post: Post, bounds: Bounds, durations: Durations) -> None:
@@ -69,6 +53,22 @@ class _Roster:
         self._durations = durations
         self._pieces: Pieces | None = None
         self._hybrid: HybridExecutor | None = None
+        self._made: set[str] = set()
+
+    def missing(self, definitions: Iterable[Definition]) -> list[Executor]:
+        """Return the executors that workflows name and that there are not yet."""
+        named = {behaviour.run for definition in definitions for behaviour in definition.behaviours.values()}
+        makers: dict[str, Callable[[], Executor]] = {
+            THREAD: self.threads,
+            ASYNC: self.asynchronous,
+            PROCESS: self.processes,
+            PARALLEL: self.parallel,
+            PARALLEL_THREADS: self.parallel_threads,
+            HYBRID: self.hybrid,
+        }
+        wanted = [name for name in makers if name in named | {THREAD} and name not in self._made]
+        self._made.update(wanted)
+        return [makers[name]() for name in wanted]
 
     def threads(self) -> ThreadExecutor:
         """Return the pool of threads."""

@@ -8,13 +8,12 @@ What a thread does with a firing is its workplace's business: by default it call
 import os
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, TypeAlias
 
 from placet.actors.clock import monotonic_s
 from placet.actors.durations import Durations
-from placet.actors.effects import Expire, ExpireReason, Start
+from placet.actors.effects import UNFORCED, Expire, ExpireReason, Start
 from placet.actors.executors.answer import answered, timed_out, withdrawn
 from placet.actors.executors.base import Load, Post, RunningHandler, Workplace, running_handler
 from placet.actors.executors.pulse import Pulse, is_overdue, pulse_of
@@ -61,8 +60,9 @@ class InThread:
 class ThreadExecutor:
     """A pool of up to `threads` threads, each with a workplace of its own.
 
-    `usual_s` is taken for how long handlers take until they have shown it; a thread ends when it has had nothing to
-    do for `idle_s`, but for the last one. Closing waits up to `end_s` for the ends of their workplaces.
+    `usual_s` is taken for how long handlers take until they have shown it, and nothing is queued ahead on the strength
+    of it; a thread ends when it has had nothing to do for `idle_s`, but for the last one. Closing waits up to `end_s`
+    for the ends of their workplaces.
     A handler past its deadline is stopped where its workplace can do that. Where not it is abandoned, its result
     dropped, and its thread replaced, up to as many abandoned ones as the pool has threads.
     """
@@ -90,36 +90,42 @@ class ThreadExecutor:
         self._durations = durations or Durations()  # nobody may want to know
         self._pid = os.getpid()
         self._threads = threads
-        self._queue: SimpleQueue[Start | None] = SimpleQueue()
+        self._waiting: dict[Key, Start] = {}  # not begun: who takes one out of here, by one step, has it
+        self._queue: SimpleQueue[Key | None] = SimpleQueue()  # their order; some may be taken back meanwhile
         self._lock = threading.Lock()
         self._begun: dict[Key, Begun] = {}
         self._abandoned = 0
         self._alive = 0
         self._opening = 0  # of those alive: threads whose workplace is not ready yet
         self._usual_s = usual_s  # running estimate of how long most handlers take: about the 87th percentile
+        self._ended = 0  # handlers; about, since threads count without a lock
         self._closed = False
 
     def capacity(self) -> int:
         """Return the threads still free to use, and as many firings ahead of them as take 50 ms.
 
-        Quick handlers share one thread; the slower they are, the more threads take what is ahead.
+        Quick handlers share one thread; the slower they are, the more threads take what is ahead. No more are ahead
+        than have ended before: until then nobody knows how long they take.
         """
-        workers = max(1, self._threads - max(0, self._abandoned - self._threads))
+        workers = self._workers()
         sharing = min(workers, max(1.0, self._usual_s / SLOW_S))
-        return workers + min(MOST_AHEAD, int(AHEAD_S / self._usual_s * sharing))
+        return workers + min(MOST_AHEAD, self._ended, int(AHEAD_S / self._usual_s * sharing))
+
+    def _workers(self) -> int:
+        return max(1, self._threads - max(0, self._abandoned - self._threads))
 
     def load(self) -> Load:
         """Return how busy the pool is."""
         return Load(
             capacity=self.capacity(),
             running=len(self._begun),
-            queued=self._queue.qsize(),
+            queued=len(self._waiting),
             abandoned=self._abandoned,
         )
 
     def is_behind(self) -> bool:
         """Return whether firings are queued that no thread has taken."""
-        return not self._queue.empty()
+        return bool(self._waiting)
 
     def running(self) -> list[RunningHandler]:
         """Return the handlers that run now, longest first."""
@@ -138,33 +144,35 @@ class ThreadExecutor:
 
     def submit(self, starts: Sequence[Start]) -> None:
         """Queue firings, and start threads if there is reason to."""
-        put = self._queue.put
+        put, waiting = self._queue.put, self._waiting
         for start in starts:
-            put(start)
+            key = (start.root, start.number, start.attempt)
+            waiting[key] = start
+            put(key)
         if not self._alive:
             self._grow(1)
         if self._usual_s > SLOW_S:
-            self._grow(self._queue.qsize() - (self._alive - len(self._begun)))
+            self._grow(len(self._waiting) - (self._alive - len(self._begun)))
 
     def expire(self, expire: Expire) -> None:
         """Answer for a firing past its deadline."""
         key = (expire.root, expire.number, expire.attempt)
+        if expire.reason is not ExpireReason.SILENCE and self.withdraw(key):  # who waits for a thread is not silent
+            return
         with self._lock:
             begun = self._begun.get(key)
             if expire.reason is ExpireReason.CANCELLED:
                 _end(begun, expire.reason.value)
+            if begun is None or expire.reason in UNFORCED:
                 return
-            if begun is not None and not is_overdue(expire, begun.start, begun.at_s, begun.pulse):
+            if not is_overdue(expire, begun.start, begun.at_s, begun.pulse):
                 return  # it waited for a thread at first, or has given a sign of life: the engine asks again
-            begun = self._begun.pop(key, None)
-            if begun is not None:
-                self._abandoned += 1
-                self._alive -= 1
-        if begun is not None:
-            _end(begun, expire.reason.value)
-            self._answer_late(begun, expire.reason)
-        elif expire.reason is ExpireReason.TIME:  # who waits for a thread is not silent
-            self.withdraw(key)
+            if self._begun.pop(key, None) is None:  # it has just ended
+                return
+            self._abandoned += 1
+            self._alive -= 1
+        _end(begun, expire.reason.value)
+        self._answer_late(begun, expire.reason)
 
     def _answer_late(self, begun: Begun, reason: ExpireReason) -> None:
         begun.workplace.stop()
@@ -174,28 +182,17 @@ class ThreadExecutor:
             begun.pulse.flush()
         self._post(timed_out(begun.start, monotonic_s() - begun.at_s, reason))
 
-    def withdraw(self, key: Key) -> None:
-        """Take a firing out of the queue and answer `Withdrawn`, if it is there: it has not begun."""
-        found: Start | None = None
-        kept: list[Start | None] = []
-        with self._lock:
-            while self._queue.qsize():
-                try:
-                    start = self._queue.get_nowait()
-                except Empty:  # a thread was quicker
-                    break
-                if start is not None and (start.root, start.number, start.attempt) == key:
-                    found = start
-                else:
-                    kept.append(start)
-            for start in kept:
-                self._queue.put(start)
-        if found is not None:
-            self._post(withdrawn(found))
+    def withdraw(self, key: Key) -> bool:
+        """Take a firing back and answer `Withdrawn`, if it has not begun; return whether that was so."""
+        start = self._waiting.pop(key, None)
+        if start is None:
+            return False
+        self._post(withdrawn(start))
+        return True
 
     def tend(self) -> None:
         """Grow if firings are queued: every thread is held up, or they would have been answered."""
-        self._grow(min(self._queue.qsize() - self._opening, max(1, self._alive)))
+        self._grow(min(len(self._waiting) - self._opening, max(1, self._alive)))
 
     def _grow(self, wanted: int) -> None:
         with self._lock:
@@ -223,31 +220,34 @@ class ThreadExecutor:
                 self._members.discard(threading.current_thread())
 
     def _serve(self, workplace: Workplace) -> None:
-        queue, begun = self._queue, self._begun
+        queue, waiting, begun = self._queue, self._waiting, self._begun
         while True:
             workplace.open()  # again, if its last handler has ended it
             try:
-                start = queue.get(timeout=self._idle_s)
+                key = queue.get(timeout=self._idle_s)
             except Empty:
                 if self._retire():
                     return
                 continue
-            if start is None:
+            if key is None:
                 with self._lock:
                     self._alive -= 1
                 return
+            start = waiting.pop(key, None)
+            if start is None:  # it was taken back
+                continue
             at = monotonic_s()
-            key = (start.root, start.number, start.attempt)
             behaviour = start.transition.behaviour
             pulse = pulse_of(start, self._post) if behaviour is not None and behaviour.takes_context else None
             begun[key] = Begun(start, at, workplace, pulse)
-            if self._usual_s > SLOW_S and queue.qsize():
+            if self._usual_s > SLOW_S and waiting:
                 self._grow(1)
             answer = workplace.answer(start, pulse)
             if os.getpid() != self._pid:
                 os._exit(0)  # a child that the handler forked, and that came back from it: it has no business here
             took_s, usual_s = monotonic_s() - at, self._usual_s
             self._durations.note(start.transition.path, took_s)
+            self._ended += 1
             if begun.pop(key, None) is None:  # it was too late: answered already, and this thread replaced
                 with self._lock:
                     self._abandoned -= 1
@@ -273,14 +273,9 @@ class ThreadExecutor:
     def forget(self, executor: str | None = None) -> None:
         """Forget what has not begun, of the transitions that name `executor`, or all."""
         with self._lock:
-            kept: list[Start] = []
-            with suppress(Empty):
-                while True:
-                    start = self._queue.get_nowait()
-                    if start is not None and executor is not None and start.transition.executor != executor:
-                        kept.append(start)
-            for start in kept:
-                self._queue.put(start)
+            for key, start in tuple(self._waiting.items()):
+                if executor is None or start.transition.executor == executor:
+                    self._waiting.pop(key, None)
 
     def close(self) -> int:
         """Let the threads end as they finish, and stop handlers that can be; return how many had to be, or run on."""

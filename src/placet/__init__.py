@@ -68,7 +68,7 @@ from placet.actors.spawning import Definable
 from placet.actors.task_request import Approve, Claim, Complete, Reject, Unclaim
 from placet.actors.task_view import TaskView
 from placet.actors.terminated import Terminated
-from placet.actors.token_request import Inject, Put
+from placet.actors.token_request import EditToken, Inject, Put
 from placet.net.errors import BadAddress, KeyUnusable, NetworkError, NodeUnreachable, NotAllowed, TooLarge, WrongKey
 from placet.persistence.copy_errors import BadCopy, CopyExists, CopyFailed
 from placet.persistence.errors import (
@@ -100,12 +100,14 @@ if TYPE_CHECKING:
 
     from placet.net.client import Client
     from placet.net.remote import RemoteInstance
+    from placet.net.remote_actor import RemoteActorInstance
     from placet.net.remote_part import RemoteActorHandle
 
 __version__ = "0.1.0"
 _OF_THE_NETWORK = {
     "Client": "placet.net.client",
     "RemoteActorHandle": "placet.net.remote_part",
+    "RemoteActorInstance": "placet.net.remote_actor",
     "RemoteInstance": "placet.net.remote",
 }
 
@@ -141,6 +143,7 @@ __all__ = [
     "Definition",
     "DefinitionError",
     "DropToken",
+    "EditToken",
     "EngineStopped",
     "Entries",
     "Exported",
@@ -192,6 +195,7 @@ __all__ = [
     "RefusalCode",
     "Reject",
     "RemoteActorHandle",
+    "RemoteActorInstance",
     "RemoteInstance",
     "RequestRefused",
     "Resume",
@@ -239,8 +243,8 @@ __all__ = [
 def connect(address: str, *, key_file: "str | os.PathLike[str]", timeout_s: float = 2.0) -> "Client":
     """Return a client of the node at `address`, such as `127.0.0.1:1900`: the verbs of `Runtime`, over the network.
 
-    `key_file` is one of the node's, of any kind, or a copy. Raises within `timeout_s`: `WrongKey`, `NodeUnreachable`, `KeyUnusable` and
-    `BadAddress`, all of them `PlacetError`. Only who connects pays for importing the network.
+    `key_file` is one of the node's, of any kind, or a copy. Raises within `timeout_s`: `WrongKey`, `NodeUnreachable`,
+    `KeyUnusable` and `BadAddress`, all of them `PlacetError`. Only who connects pays for importing the network.
     """
     from placet.net.client import connect as _connect  # noqa: PLC0415 - see above
 

@@ -1,11 +1,14 @@
 """Commands that ask a node, named by `--connect`: the same answers as with the state on this host."""
 
+import re
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 
+from placet.cli.where import HERE_ALONE
 from placet.net.client import Client
+from placet.net.keyring import KeyKind
 from tests.cli.commands import Answer, Face
 from tests.cli.conftest import Call
 from tests.endtoend.processes import PATIENCE_S
@@ -136,7 +139,71 @@ def test_the_key_in_the_state_of_a_node_is_found(call: Call, tmp_path: Path) -> 
     assert str(tmp_path / ".node.key") in answer.err
 
 
-def test_what_only_a_state_can_do_knows_no_node(call: Call, node: RunningNode) -> None:
-    answer = call("backup", "file", "--connect", node.address, "--json")
+@pytest.mark.parametrize("command", sorted(HERE_ALONE))
+def test_what_only_a_state_can_do_says_why_in_one_line(call: Call, command: str) -> None:
+    arguments = {"backup": ["file"], "restore": ["file"], "trace": ["generate", "montage"]}.get(command, [])
+    answer = call(command, *arguments, "--connect", "127.0.0.1:1", "--json")
     assert (answer.code, answer.error["code"]) == (2, "usage")
-    assert "--connect" in answer.err
+    assert answer.err == f"placet: placet {command} takes no --connect; {HERE_ALONE[command]}\n"
+
+
+def test_every_command_takes_a_node_or_says_why_not(call: Call) -> None:
+    listed = call("--help").out.partition("Commands:")[2]
+    names = re.findall(r"^  (\w+) ", listed, flags=re.MULTILINE)
+    assert {"run", "backup", "token", "nodes"} <= set(names)
+    groups = {"token", "nodes", "shard"}  # each of their commands takes one, see their tests
+    taking = {name for name in names if name in groups or "--connect" in call(name, "--help").out}
+    assert set(names) - taking == set(HERE_ALONE)
+
+
+def test_an_actor_is_inspected_restarted_and_put_to_sleep(ask: Ask, client: Client) -> None:
+    client.spawn("outer", {"ordered": [7]}, id="a-1")
+    found = ask("inspect", "a-1/fulfil/packed").face
+    assert (found["instance"], found["path"]) == ("a-1", "fulfil/packed")
+    assert [one["value"] for one in found["entries"]] == [7]
+    assert ask("inspect", "a-1").face["path"] == ""
+    for verb in ("restart", "sleep"):
+        accepted(ask(verb, "a-1/fulfil/packed"))
+    assert ask("inspect", "a-1/nowhere").error["code"] == "not_found"
+
+
+def test_an_instance_is_drawn(ask: Ask, client: Client) -> None:
+    client.spawn("outer", {"ordered": [7]}, id="d-1").wait_task("fulfil/check", PATIENCE_S)
+    drawn = ask("draw", "d-1", "--format", "text").face
+    assert drawn["tokens"] == {"ordered": 1}
+    assert drawn["picture"].startswith("ordered (1) ──fulfil/check──▶ fulfil/checked")
+    client.spawn("joining", {"left": [1]}, id="d-2").wait_until("stuck", PATIENCE_S)
+    assert ask("draw", "d-2", "--terminal").face["picture"].count("needs 1 in right")
+
+
+def test_the_engines_are_watched(ask: Ask, client: Client) -> None:
+    client.spawn("echo", {"given": [1]}, id="w-1").result(PATIENCE_S)
+    seen = ask("top", "--once", "--every", "0.1").face
+    assert seen["instances"]["completed"] >= 1
+    assert (seen["health"], len(seen["pid"])) == ("running", 1)
+    assert seen["firings_per_s"] is not None
+
+
+def test_an_instance_is_exported_and_imported(
+    ask: Ask, call: Call, node: RunningNode, client: Client, tmp_path: Path
+) -> None:
+    client.spawn("outer", {"ordered": [7]}, id="x-1").wait_task("fulfil/check", PATIENCE_S)
+    file = tmp_path / "copy"
+    assert ask("export", "x-1", file).face["size_bytes"] == file.stat().st_size
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert ask("export", "x-1", file).error["code"] == "copy_exists"
+    refused = ask("import", file, "--id", "x-2", "--by", "eva")
+    assert (refused.code, refused.error["code"]) == (2, "not_allowed")
+    words = ["--connect", node.address, "--key-file", node.key_of(KeyKind.DEPLOY), "--json"]
+    made = call("import", file, "--id", "x-2", "--by", "eva", *words)
+    assert (made.code, made.face["state"]) == (0, "paused")
+    assert made.face["next"][0].startswith("placet resume x-2 --connect ")
+    accepted(ask("resume", "x-2"))
+    copy = client.instance("x-2")
+    copy.complete(copy.wait_task("fulfil/check", PATIENCE_S).id, by="eva")
+    assert copy.result(PATIENCE_S) == {"shipped": [8]}
+
+
+def test_what_would_help_is_said_of_tasks_too(ask: Ask, client: Client) -> None:
+    task = asking(client, "n-1")
+    assert ask("show", "n-1").face["next"][0].startswith(f"placet approve {task} --connect ")

@@ -213,15 +213,24 @@ def test_a_signal_leaves_a_state_that_goes_on_and_says_how(
     assert "lost" not in kinds
 
 
-def test_a_second_ctrl_c_ends_at_once(slow: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_json", [False, True])
+@pytest.mark.parametrize("run", ["thread", "process"])
+def test_a_second_ctrl_c_ends_at_once(slow: Path, tmp_path: Path, run: str, is_json: bool) -> None:
     (tmp_path / "hold").touch()
-    with running("run", slow, "--state", tmp_path / "state", "--id", "one", "--input", "5") as process:
+    text = slow.read_text(encoding="utf-8")
+    slow.write_text(text.replace("(start >> held)", f"(start >> held, run={run!r})"), encoding="utf-8")
+    words = ("--json",) if is_json else ()
+    with running("run", slow, "--state", tmp_path / "state", "--id", "one", "--input", "5", *words) as process:
         until(lambda: attempts(tmp_path), "the handler begins")
         until((tmp_path / "state" / "control.sock").exists, "the engine can be reached")
         process.send_signal(signal.SIGINT)
         until(lambda: not (tmp_path / "state" / "control.sock").exists(), "the engine begins to stop")
         process.send_signal(signal.SIGINT)
-        assert ended(process).code == 130
+        answer = ended(process)
+    assert answer.code == 130
+    (line,) = answer.err.splitlines()
+    assert line.startswith("placet: ended at once by a second signal, SIGINT; ")
+    assert [face["error"]["code"] for face in answer.faces] == ["interrupted"] * is_json
     (tmp_path / "hold").unlink()
     assert placet("run", slow, "--state", tmp_path / "state", "--id", "one").code == 0
 

@@ -1,6 +1,7 @@
 """The examples run, say what a person understands, and say the same when they are run again."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ from tests.project.sources import ROOT
 
 SAID = {
     "auction": ["bob bids 40: too low", "bob bids 60: leading", "lamp is completed: ('bob', 60)", "bob pays 60"],
-    "approval": ["order-17: shipped: 2 lamps to Ann"],
+    "approval": ["no terminal to ask at: placet approve order-17/manager.4 --by you"],
     "orders": ["order-17 shipped: worth 1800, from shelf B2, insured, at attempt 2", "order-18 shipped: worth 900"],
+    "greenhouse": ["tomatoes: 6.0 l", "basil: 3.5 l", "cacti: 0.5 l"],
     "render": [
         "@@@@",
         "render: attempt_failed at attempt 1",
@@ -31,6 +33,7 @@ def run(name: str, state: Path) -> str:
     answer = subprocess.run(
         [sys.executable, "-W", "error", str(ROOT / "examples" / f"{name}.py"), str(state)],
         env=os.environ | {"PYTHONUTF8": "1", "TMPDIR": str(state.parent)},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -49,6 +52,13 @@ def test_an_example_runs_and_a_second_run_finds_its_instances(name: str, tmp_pat
     first = run(name, tmp_path / "state")
     assert [part for part in SAID[name] if part not in first] == []
     assert without_paths(run(name, tmp_path / "state")) == without_paths(first)
+
+
+def test_without_a_terminal_the_approval_is_left_to_others(tmp_path: Path) -> None:
+    said = run("approval", tmp_path / "state")
+    words = shlex.split(said.partition(": ")[2].partition(",")[0])
+    subprocess.run([sys.executable, "-m", *words], check=True, stdout=subprocess.DEVNULL, timeout=120)
+    assert run("approval", tmp_path / "state") == "order-17: shipped: 2 lamps to Ann, parcel .6\n"
 
 
 def test_every_example_is_tested_and_short() -> None:

@@ -66,6 +66,29 @@ def test_no_more_run_at_once_than_the_bound(tmp_path: Path) -> None:
     assert most == 3
 
 
+def test_a_cancel_takes_back_what_waits_for_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asynchronous, "STUCK_S", PATIENCE_S)  # no second loop
+    begun: list[int] = []
+    may_end = threading.Event()
+
+    async def hog(value: int) -> int:
+        begun.append(value)
+        assert may_end.wait(PATIENCE_S)  # it holds the loop up
+        return value
+
+    workflow = one_step(hog)
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        instance = runtime.spawn(workflow, {"start": [1]})
+        until(lambda: begun == [1], "the first has begun")
+        other = runtime.spawn(workflow, {"start": [2]})
+        until(lambda: load_of(runtime).queued == 1, "the other waits")
+        other.cancel(by="eva")
+        assert other.wait_until(["cancelled"], timeout_s=PATIENCE_S).value == "cancelled"
+        may_end.set()
+        instance.result(PATIENCE_S)
+        assert begun == [1]
+
+
 def test_a_handler_past_its_time_is_cancelled(tmp_path: Path) -> None:
     cancelled: list[int] = []
 

@@ -11,6 +11,7 @@ import pytest
 
 from placet import NotAllowed, UnknownWorkflow, ValueNotEncodable, Workflow, WorkflowTaken, WrongType
 from placet.actors.bundle import bundled, encode_bundle
+from placet.actors.loading import load_file
 from placet.net.answer import Deployed
 from placet.net.client import Client, connect, node_of
 from placet.net.keyring import KeyKind
@@ -19,6 +20,7 @@ from placet.net.twins import blocked
 from tests.endtoend.processes import PATIENCE_S, finished
 from tests.net.nodes import RunningNode, running
 from tests.net.programs import script
+from tests.project.sources import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,15 @@ def test_a_script_runs_embedded_and_on_a_node_unchanged(node: RunningNode, tmp_p
     assert len(one) == 1
 
 
+def test_the_example_says_the_same_here_and_there(node: RunningNode, tmp_path: Path) -> None:
+    example = str(ROOT / "examples" / "greenhouse.py")
+    here = finished([example, str(tmp_path / "state")], cwd=tmp_path)
+    there = [finished([example, node.address, str(node.key_of(KeyKind.DEPLOY))], cwd=tmp_path) for _ in range(2)]
+    assert here[0] == 0, here
+    assert there == [here, here]
+    assert "cacti: 0.5 l" in here[1]
+
+
 def test_what_has_changed_needs_another_version(node: RunningNode, tmp_path: Path) -> None:
     key_file = node.key_of(KeyKind.DEPLOY)
     assert run(script(version="5", id="v-0"), tmp_path / "0", node.address, key_file)[1] == "30\n"
@@ -82,10 +93,14 @@ def test_what_has_changed_needs_another_version(node: RunningNode, tmp_path: Pat
     assert run(moved, tmp_path / "elsewhere", node.address, key_file)[1] == "33\n"
 
 
+def doubled(value: int) -> int:
+    return value * 2
+
+
 def doubling(name: str, version: str = "1") -> Workflow:
     workflow = Workflow(name, version)
     start, done = workflow.places("start done")
-    workflow.transition(start >> done, "double", handler=lambda value: value * 2)
+    workflow.transition(start >> done, "double", handler=doubled)
     return workflow
 
 
@@ -97,7 +112,7 @@ def test_executors_are_made_for_what_comes_while_the_engine_runs(deployer: Clien
     workflow = Workflow("later")
     start, half, done = workflow.places("start half done")
     workflow.transition(start >> half, "triple", handler=tripled)
-    workflow.transition(half >> done, "double", handler=lambda value: value * 2, run="process")
+    workflow.transition(half >> done, "double", handler=doubled, run="process")
     assert deployer.spawn(workflow, {"start": [7]}).result(PATIENCE_S) == {"done": [42]}
 
 
@@ -162,6 +177,10 @@ class Weight:
     grams: int
 
 
+def added(given: Weight, put: Weight) -> Weight:
+    return Weight(given.grams + put.grams)
+
+
 def test_a_deploy_key_sends_any_value(deployer: Client) -> None:
     value = {("a", 1): {2, 3}, "raw": b"x"}
     assert deployer.spawn("echo", {"given": [value]}).result(PATIENCE_S) == {"got": [{"got": value}]}
@@ -171,7 +190,7 @@ def test_a_deploy_key_sends_any_value(deployer: Client) -> None:
         workflow.place("given", entry=True),
         workflow.place("weighed"),
     )
-    workflow.transition((given & put) >> weighed, "weigh", handler=lambda given, put: Weight(given.grams + put.grams))
+    workflow.transition((given & put) >> weighed, "weigh", handler=added)
     instance = deployer.spawn(workflow, {"given": [Weight(1)]})
     instance.put("put", Weight(2))
     assert instance.result(PATIENCE_S) == {"weighed": [Weight(3)]}
@@ -190,6 +209,14 @@ def test_what_a_file_of_the_node_has_is_not_sent(node: RunningNode, deployer: Cl
     before = kept(node)
     with pytest.raises(WorkflowTaken, match="a file of the node says what it is; give it another name"):
         deployer.spawn(doubling("echo"), {"start": [1]})
+    assert kept(node) == before
+
+
+def test_the_same_file_at_both_ends_is_known(node: RunningNode, deployer: Client) -> None:
+    before = kept(node)
+    flows = load_file(node.folder / "flows.py")
+    assert deployer.spawn(flows.echo, {"given": [1]}).result(PATIENCE_S) == {"got": [{"got": 1}]}
+    assert deployer.spawn(flows.outer, {"ordered": []}, id="same-file").id == "same-file"
     assert kept(node) == before
 
 

@@ -94,19 +94,20 @@ def test_a_client_key_looks_at_the_cluster_and_only_the_cluster_key_changes_it(t
             until(lambda: [shard.engine for shard in cluster.shards()] == ["a/0"] * 256, "all shards are claimed")
             (seen,) = cluster.nodes().nodes
             assert (seen.name, seen.state, seen.engines, seen.keeps_coordinator) == ("a", "alive", {"a/0": 256}, True)
-            for change in (lambda: cluster.stop("a"), lambda: cluster.drain("a"), lambda: cluster.move(3, "a/0")):
+            for change in (cluster.stop, cluster.drain):
                 with pytest.raises(NotAllowed, match="a client key does not change the cluster; connect with the"):
-                    change()
+                    change("a")
+            with pytest.raises(NotAllowed):
+                cluster.move(3, "a/0")
         with connect(node.address, key_file=node.key_of(KeyKind.CLUSTER), timeout_s=PATIENCE_S) as client:
             cluster = cluster_of(client)
             assert cluster.move(3, "a/0").already
-            for change, problem in (
-                (lambda: cluster.move(3, "b/0"), "no engine b/0 runs now; name one that does: a/0"),
-                (lambda: cluster.move(256, "a/0"), "there is no shard 256"),
-                (lambda: cluster.stop("b"), "there is no node b in the cluster; name one of these: a"),
-            ):
-                with pytest.raises(NotPossible, match=problem):
-                    change()
+            with pytest.raises(NotPossible, match="no engine b/0 runs now; name one that does: a/0"):
+                cluster.move(3, "b/0")
+            with pytest.raises(NotPossible, match="there is no shard 256"):
+                cluster.move(256, "a/0")
+            with pytest.raises(NotPossible, match="there is no node b in the cluster; name one of these: a"):
+                cluster.stop("b")
             cluster.stop("a")
         assert node.process.wait(PATIENCE_S) == 0
 

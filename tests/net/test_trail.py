@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from placet.actors.clock import monotonic_s
 from placet.actors.effects import Progress
 from placet.net import trail
 from placet.net.request import FollowRequest
@@ -70,7 +71,7 @@ def test_who_is_slow_misses_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_trail_that_nobody_asks_for_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     source = Source()
     trails = Trails(source.follow)
-    now_s = trail.monotonic_s()
+    now_s = monotonic_s()
     begun = trails.after(asked()).result(0)
     waiting = trails.after(asked(begun.trail))
     monkeypatch.setattr(trail, "monotonic_s", lambda: now_s + 2 * trail.FORGET_S)

@@ -142,6 +142,11 @@ MISTAKES: dict[str, tuple[Damage, str, str]] = {
     ),
     "cut off": (lambda d: d["places"].append("alone"), "no transition takes from it", "$.places[4]"),
     "task with a handler": (lambda d: one(d).update(manual={}), "people decide it", "$.transitions[0]"),
+    "no choice in an approval": (
+        lambda d: d["transitions"][1].update(manual={"approval": True}),
+        "an approval gives to one of two places",
+        "$.transitions[1]",
+    ),
     "two tokens a task": (
         lambda d: d["transitions"][1].update(manual={}, inputs=["middle", "failed"]),
         "more than one token",
@@ -305,4 +310,5 @@ def test_a_text_is_read_without_a_file() -> None:
 
 def test_the_schema_that_is_published_is_that_of_the_code() -> None:
     assert net_schema() == document_schema()
+    assert json.loads(net_schema())["$id"] == "urn:placet:net:1"
     assert json.loads(net_schema())["$defs"]["NetDocument"]["required"] == ["format", "name", "places"]

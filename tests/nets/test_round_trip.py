@@ -115,6 +115,7 @@ def everything() -> Workflow:
     workflow.map("twelve", d >> f, handlers.wait, guard=handlers.passes)
     workflow.map("thirteen", d >> f, handlers.watched, heartbeat_s=2.0)
     workflow.transition(d >> f, "fourteen", handler=handlers.watched, heartbeat_s=7.5)
+    workflow.task(d >> (e | f), "fifteen")
     workflow.transition(e.consumed(), "ten", handler=handlers.Holder.inside)
     return workflow
 

@@ -8,7 +8,7 @@ from placet import DefinitionError, Near, Spread, Workflow
 def calling(**options: object) -> Workflow:
     child, parent = Workflow("child"), Workflow("parent")
     child.transition(child.place("begin") >> child.place("end"), "work", handler=lambda value: value)
-    parent.call(parent.place("wanted") >> parent.place("got"), "ask", child, **options)  # type: ignore[arg-type]
+    parent.call(parent.place("wanted") >> parent.place("got"), "ask", child, **options)  # type: ignore[arg-type]  # wrong ones too
     return parent
 
 
@@ -29,4 +29,4 @@ def test_what_is_no_placement_is_refused_where_it_is_written() -> None:
     with pytest.raises(DefinitionError, match=r"`placement` is str; give Spread\(\) or Near"):
         calling(placement="near")
     with pytest.raises(DefinitionError, match="`Near` takes the id of an instance"):
-        calling(placement=Near(17))  # type: ignore[arg-type]
+        calling(placement=Near(17))  # type: ignore[arg-type]  # that is the point

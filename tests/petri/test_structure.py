@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from placet.petri.errors import DefinitionError
-from placet.petri.net import Arc, Composite, Net, Place, Transition
+from placet.petri.net import INHIBIT, RESET, Arc, Composite, Net, Place, Transition
 from placet.petri.plan import make_plan
 from placet.petri.structure import check_net, reachable
 from tests.petri.nets import nets
@@ -58,6 +58,27 @@ def test_a_place_to_which_only_people_come_may_stand_alone() -> None:
     check_net(Net(name="n", places=(Place(name="a", entry=True),)))
     inner = Net(name="inner", places=(Place(name="a", entry=True),))
     check_net(net(FROM_A, TO_B, Composite(name="part", net=inner, ports=())))
+
+
+@pytest.mark.parametrize("kind", [INHIBIT, RESET])
+@pytest.mark.parametrize("external", [False, True])
+def test_a_place_that_is_only_watched_or_reset_is_an_entry_and_an_exit(kind: str, external: bool) -> None:
+    flag = Place(name="flag", external=external)
+    move = Transition(name="move", inputs=(Arc(place="a"), Arc(place="flag", kind=kind)), outputs=TO_B)
+    watched = Net(name="n", places=(A, B, flag), transitions=(move,))
+    check_net(watched)
+    planned = make_plan(watched, {}).places[2]
+    assert (planned.is_entry, planned.is_exit) == (True, True)
+
+
+def test_a_place_fed_from_outside_may_stand_alone() -> None:
+    check_net(Net(name="n", places=(Place(name="a", external=True),)))
+
+
+def test_the_way_out_for_a_place_that_stands_alone_is_named() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        check_net(Net(name="n", places=(A,)))
+    assert "entry=True or external=True" in caught.value.remedy
 
 
 @given(nets())

@@ -7,8 +7,9 @@ import pytest
 from tests.plants.garden import hunt, planted, unit_tests
 from tests.plants.later_plants import LATER_PLANTS
 from tests.plants.plants import PLANTS, Plant
+from tests.plants.shard_plants import SHARD_PLANTS
 
-ALL = (*PLANTS, *LATER_PLANTS)
+ALL = (*PLANTS, *LATER_PLANTS, *SHARD_PLANTS)
 SEEDS = 1_000  # within which each must be caught
 
 

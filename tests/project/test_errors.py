@@ -15,6 +15,7 @@ from placet.actors.given import WrongTokens
 from placet.actors.lifecycle import IllegalMove
 from placet.actors.own import errors as own
 from placet.actors.phases import IllegalPhase
+from placet.actors.shards import errors as shards
 from placet.cli import errors as command
 from placet.cli.output import NotWritten
 from placet.cli.signals import Interrupted
@@ -50,6 +51,8 @@ EXAMPLES: dict[PlacetError, int] = {
     store.StoreInUse("state", 17): USAGE,
     store.FormatTooNew("state", 9, 1): USAGE,
     store.FormatTooOld("state", 1, 9): USAGE,
+    shards.WrongEpoch(17, 3, "moved with epoch 4"): USAGE,
+    shards.ForeignShard(17, 3): USAGE,
     store.ValueTooLarge(5, 4): USAGE,
     store.StateUnusable("state", "it is a file, not a directory; choose another path"): USAGE,
     store.StateMissing("state"): USAGE,
@@ -75,6 +78,8 @@ EXAMPLES: dict[PlacetError, int] = {
     engine.AttemptOver("it has had its time"): USAGE,
     engine.InvalidId("a/b", "'/' separates an instance from the actors in it"): USAGE,
     engine.UnknownWorkflow("orders"): USAGE,
+    engine.BundleUnusable("orders", "it is damaged"): USAGE,
+    engine.WorkflowTaken("orders", "2", "another one is there", "give it another name"): USAGE,
     engine.BadRequest("an id must be a text"): USAGE,
     engine.EngineSilent("state", 17, "no answer within 30 s"): ENDED,
     engine.OwnError("KeyError('x')"): INTERNAL,
@@ -89,6 +94,9 @@ EXAMPLES: dict[PlacetError, int] = {
     net.NodeUnreachable("127.0.0.1:1900", "connection refused"): ENDED,
     net.NodeFailed("its engine ended 3 times within 60 s"): ENDED,
     net.TooLarge(5, 4): USAGE,
+    net.NotAllowed("a client key sends no code", "connect with a deploy key"): USAGE,
+    net.BundleMissing("orders"): USAGE,
+    net.NotPossible("no engine a/9 runs now", "name one that does"): USAGE,
     agreed.LeaseGone(7): USAGE,
     agreed.CoordinatorFailed("the store is full"): ENDED,
     agreed.CoordinatorClosed("Transact"): ENDED,

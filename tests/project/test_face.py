@@ -23,6 +23,7 @@ HANDLES = {
     "Context",
     "Instance",
     "RemoteActorHandle",
+    "RemoteActorInstance",
     "RemoteInstance",
     "TransitionDecorator",
 }

@@ -13,12 +13,15 @@ from placet import (
     BadRequest,
     Claim,
     Complete,
+    EditToken,
+    Inject,
     Instance,
     InstanceState,
     MoveToken,
     NotCompleted,
     NotFound,
     Outputs,
+    Put,
     Receipt,
     Reject,
     RequestRefused,
@@ -222,6 +225,25 @@ def test_a_yes_or_no_to_what_is_no_approval_is_refused_at_once(runtime: Runtime)
         assert refused.value.refusal == "no_approval"
 
 
+def test_a_task_with_a_choice_of_two_is_completed_and_never_approved(tmp_path: Path) -> None:
+    workflow = Workflow("two")
+    start, left, right = workflow.places("start left right")
+    workflow.task(start >> (left | right), "choose")
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        instance = runtime.spawn(workflow, {"start": [1]}, id="two")
+        task = instance.wait_task("choose", WAIT_S).id
+        for verb in (instance.approve, instance.reject):
+            with pytest.raises(
+                RequestRefused, match=r"it is completed, .*; its output is one of left, right"
+            ) as refused:
+                verb(task, by="eva")
+            assert refused.value.refusal == "no_approval"
+        with pytest.raises(RequestRefused, match="`output=` in Python and `--to` on the command line"):
+            instance.complete(task, by="eva")
+        instance.complete(task, by="eva", output=right)
+        assert instance.result(WAIT_S) == {"right": [1]}
+
+
 def test_what_names_no_task_is_refused_before_it_is_sent(runtime: Runtime) -> None:
     instance, task = waiting(runtime)
     waiting(runtime, "other")
@@ -365,3 +387,27 @@ def test_more_tokens_than_an_entry_holds_are_refused_at_the_spawn(tmp_path: Path
             runtime.spawn(workflow, {start: [1, 2, 3]})
         assert refused.value.refusal == "full"
         assert runtime.spawn(workflow, {start: [1, 2]}).result(WAIT_S) == {"done": [1, 2]}
+
+
+def test_a_put_and_another_value_for_a_token_can_be_told(tmp_path: Path) -> None:
+    workflow = Workflow("hall")
+    door, never, out = workflow.place("door", external=True, type=int), workflow.place("never"), workflow.place("out")
+    workflow.transition((door & never) >> out, "work", handler=lambda *values: values)
+    workflow.transition((workflow.place("kept") & never) >> out, "keep", handler=lambda *values: values)
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        instance = runtime.spawn(workflow, {"kept": [0]}, id="one")
+        instance.tell(Put("door", 1, request_id="once"), WAIT_S)
+        assert instance.tell_later(Put("door", 1, request_id="once")).result(WAIT_S).already
+        runtime.tell("one", Put(workflow["door"], 2), WAIT_S)
+        first, second = instance.view().tokens["door"]
+        instance.tell(EditToken(first, 10, by="eva"), WAIT_S)
+        asyncio.run(instance.tell_async(EditToken(second, 20, by="eva"), WAIT_S))
+        assert instance.marking()["door"] == [10, 20]
+        with pytest.raises(WrongType):
+            instance.tell(EditToken(second, "text", by="eva"), WAIT_S)
+        with pytest.raises(WrongType):
+            runtime.tell("one", Put("door", "text"), WAIT_S)
+        with pytest.raises(BadRequest, match=r"inject\(place, value, by="):
+            instance.tell(Inject("door", 3), WAIT_S)
+        with pytest.raises(BadRequest, match=r"inject\(place, value, by="):
+            runtime.tell("one", Inject("door", 3), WAIT_S)

@@ -23,11 +23,12 @@ app = typer.Typer(
 
 
 @app.command()
+@anywhere
 def run(
     context: typer.Context,
     file: Annotated[str, typer.Argument(help="x.py, x.py:name, x.net.json, or a WfFormat trace x.json.")],
     id: Annotated[str, typer.Option(help="The instance's id.")],
-    state: State = STATE,
+    where: Where,
     input: Annotated[str | None, typer.Option(help="JSON: {entry: [values]} or one value; or @FILE.")] = None,
     is_json: Json = False,
     time_scale: Annotated[
@@ -42,7 +43,7 @@ def run(
 
     request = RunRequest(
         file=file,
-        state=state,
+        where=where,
         id=id,
         input=input,
         is_json=is_json,
@@ -109,9 +110,10 @@ def history(id: Id, where: Where, is_json: Json = False) -> int:
 
 
 @app.command()
+@anywhere
 def draw(
     target: Annotated[str, typer.Argument(metavar="ID|FILE", help="An instance, x.py, x.net.json or x.json.")],
-    state: State = STATE,
+    where: Where,
     notation: Annotated[
         str | None, typer.Option("--format", help="mermaid, dot or text; text is the default.", show_default=False)
     ] = None,
@@ -123,7 +125,7 @@ def draw(
     from placet.cli.draw import DrawRequest
     from placet.cli.draw import draw as draw_net
 
-    request = DrawRequest(target=target, state=state, notation=notation, svg=svg, terminal=terminal)
+    request = DrawRequest(target=target, where=where, notation=notation, svg=svg, terminal=terminal)
     return draw_net(request, is_json=is_json)
 
 
@@ -142,8 +144,9 @@ def net(
 
 
 @app.command()
+@anywhere
 def top(
-    state: State = STATE,
+    where: Where,
     once: Annotated[bool, typer.Option("--once", help="Write one table and end.")] = False,
     every: Annotated[float, typer.Option(min=0.05, help="Seconds from one look to the next.")] = 1.0,
     is_json: Json = False,
@@ -151,7 +154,37 @@ def top(
     """Watch a running engine: rates, queues, what runs, what is slow; until Ctrl-C."""
     from placet.cli import top as module
 
-    return module.top(state, every, once=once, is_json=is_json)
+    return module.top(where, every, once=once, is_json=is_json)
+
+
+Address = Annotated[str, typer.Argument(help="An instance, or a place or composite in it: order-17/fulfil.")]
+
+
+@app.command()
+@anywhere
+def inspect(address: Address, where: Where, is_json: Json = False) -> int:
+    """Show what an actor has on disk, entry by entry."""
+    from placet.cli import actors
+
+    return actors.inspect(where, address, is_json=is_json)
+
+
+@app.command()
+@anywhere
+def restart(address: Address, where: Where, is_json: Json = False) -> int:
+    """Drop an actor from memory and bring it back from disk; its tokens stay as they are."""
+    from placet.cli import actors
+
+    return actors.restart(where, address, is_json=is_json)
+
+
+@app.command()
+@anywhere
+def sleep(address: Address, where: Where, is_json: Json = False) -> int:
+    """Put an actor to sleep: on disk, not in memory, until something needs it."""
+    from placet.cli import actors
+
+    return actors.sleep(where, address, is_json=is_json)
 
 
 @app.command()
@@ -238,10 +271,11 @@ def fail(id: Id, incident: Number, where: Where, who: Who, is_json: Json = False
 
 
 @app.command()
+@anywhere
 def export(
     id: Id,
     file: Annotated[Path, typer.Argument(help="The file to write.")],
-    state: State = STATE,
+    where: Where,
     place: Annotated[str, typer.Option(help="Only this place or composite.", show_default=False)] = "",
     history: Annotated[bool, typer.Option(help="With its history.")] = True,
     is_json: Json = False,
@@ -249,13 +283,14 @@ def export(
     """Write an instance to a file, as it is now."""
     from placet.cli import export as module
 
-    return module.export_instance(state, id, file, place, history=history, is_json=is_json)
+    return module.export_instance(where, id, file, place, history=history, is_json=is_json)
 
 
 @app.command("import")
+@anywhere
 def import_instance(
     file: Annotated[Path, typer.Argument(help="A file that placet export wrote.")],
-    state: State = STATE,
+    where: Where,
     id: Annotated[str, typer.Option(help="Another id than it had.", show_default=False)] = "",
     by: By = "",
     why: Why = "",
@@ -265,7 +300,7 @@ def import_instance(
     from placet.cli import export as module
     from placet.cli.who import who
 
-    return module.import_instance(state, file, id, who(by).by, why, is_json=is_json)
+    return module.import_instance(where, file, id, who(by).by, why, is_json=is_json)
 
 
 @app.command()
@@ -321,7 +356,10 @@ def node(
     ] = None,
     state: State = STATE,
     key_file: Annotated[
-        Path | None, typer.Option(help="Shared by nodes and clients; made if missing.", show_default="DIR/.node.key")
+        Path | None,
+        typer.Option(
+            help="The cluster key; made if missing, with those for clients beside it.", show_default="DIR/.node.key"
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Handlers that run at once.")] = 64,
     grace: Annotated[float, typer.Option(min=0.0, help="Seconds that a stop waits for handlers.")] = 5.0,

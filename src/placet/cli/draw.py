@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from placet.actors.clock import wall_s
 from placet.actors.reader import StateReader
 from placet.cli.draw_scene import scene_of
 from placet.cli.draw_terminal import plain, print_on_terminal
 from placet.cli.errors import COMPLETED, BadFile, WrongUsage
-from placet.cli.look import engine_now
+from placet.cli.look import engine_now, stuck_here, stuck_there
 from placet.cli.opened import instance_of, opened
 from placet.cli.output import is_terminal, say, say_json, say_lines
 from placet.cli.source import load, split_target
+from placet.cli.where import Where
 from placet.petri.drawing import to_dot, to_mermaid, to_text
 from placet.petri.net import Net
 from placet.petri.scene import Scene
@@ -28,7 +30,7 @@ class DrawRequest:
     """What is to be drawn, and how; at most one of the last three is given."""
 
     target: str  # an instance's id, or a file
-    state: Path
+    where: Where
     notation: str | None = None  # `mermaid`, `dot` or `text`; None: what suits standard output
     svg: str | None = None  # the file to write, or `-`
     terminal: bool = False
@@ -95,10 +97,25 @@ def _drawn(request: DrawRequest) -> tuple[Net, Scene | None]:
     path, _ = split_target(request.target)
     if path.suffix in (".py", ".json") and path.is_file():
         return load(request.target, 0.0).workflow.definition().net, None
-    with opened(request.state) as store:
+    if request.where.node:
+        return _drawn_there(request)
+    with opened(request.where.state) as store:
         reader = StateReader(store)
         view = instance_of(reader, request.target)
-        return reader.stored_net(view.header).net, scene_of(view, reader, engine_now(store))
+        net, stuck = reader.stored_net(view.header).net, stuck_here(view, reader)
+        return net, scene_of(view, net, stuck, engine_now(store))
+
+
+def _drawn_there(request: DrawRequest) -> tuple[Net, Scene]:
+    from placet.net.client import node_of
+    from placet.net.remote_part import net_of
+    from placet.net.twins import blocked
+
+    with request.where.connected() as client:
+        instance = client.instance(request.target)
+        net = blocked(net_of(node_of(client), instance.id, None))
+        view = instance.view()
+        return net, scene_of(view, net, stuck_there(view, instance), wall_s())  # engine time is about that
 
 
 def _write_svg(file: str, picture: str, scene: Scene | None, *, is_json: bool) -> int:

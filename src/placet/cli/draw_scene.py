@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from placet.actors.lifecycle import InstanceState
-from placet.actors.reader import FiringView, InstanceView, StateReader
+from placet.actors.reader import FiringView, InstanceView
 from placet.actors.records import Phase
-from placet.actors.report import last_of
 from placet.cli.text import duration
-from placet.petri.net import CONSUME
+from placet.persistence.history import Record
+from placet.petri.net import CONSUME, Net
 from placet.petri.picture import Picture, Shape, make_picture
 from placet.petri.scene import Mark, Scene, Standing
 
@@ -22,10 +22,10 @@ _STANDINGS: Mapping[Phase, Standing] = {
 }
 
 
-def scene_of(view: InstanceView, reader: StateReader, now: float) -> Scene:
-    """Return an instance's moment; `now` is engine time."""
+def scene_of(view: InstanceView, net: Net, stuck: Record | None, now: float) -> Scene:
+    """Return an instance's moment; `stuck` is the record that says what it lacks, `now` is engine time."""
     found: dict[str, dict[Standing, list[str]]] = {}
-    for transition, standing, detail in _findings(view, reader, now):
+    for transition, standing, detail in _findings(view, net, stuck, now):
         found.setdefault(transition, {}).setdefault(standing, []).append(detail)
     return Scene(
         title=view.header.instance,
@@ -39,7 +39,7 @@ def _mark(standing: Standing, details: list[str]) -> Mark:
     return Mark(standing=standing, count=len(details), detail=details[0])
 
 
-def _findings(view: InstanceView, reader: StateReader, now: float) -> Iterator[tuple[str, Standing, str]]:
+def _findings(view: InstanceView, net: Net, stuck: Record | None, now: float) -> Iterator[tuple[str, Standing, str]]:
     """Yield how transitions stand, one entry a firing, the oldest first."""
     for firing in sorted(view.firings, key=lambda firing: firing.number):
         if firing.phase is not Phase.INCIDENT:
@@ -51,12 +51,11 @@ def _findings(view: InstanceView, reader: StateReader, now: float) -> Iterator[t
         if incident.transition:
             yield incident.transition, Standing.INCIDENT, f"number {incident.number}{error}"
     if view.header.state is InstanceState.STUCK:
-        record = last_of(reader, view.header.instance, "stuck")
-        detail = record.detail if record is not None and isinstance(record.detail, dict) else {}
+        detail = stuck.detail if stuck is not None and isinstance(stuck.detail, dict) else {}
         for transition, reason in cast("dict[str, str]", detail).items():
             yield transition, Standing.STUCK, str(reason)
     elif view.header.state is InstanceState.PAUSED:
-        for transition in _held_back(make_picture(reader.stored_net(view.header).net), view):
+        for transition in _held_back(make_picture(net), view):
             yield transition, Standing.PAUSED, ""
 
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from placet.actors.clock import EngineClock, wall_s
 from placet.actors.errors import no_instance
@@ -29,6 +29,9 @@ from placet.persistence.lock import owner
 from placet.persistence.preview import to_json
 from placet.persistence.store import View
 from placet.petri.plan import Plan
+
+if TYPE_CHECKING:
+    from placet.net.remote import RemoteInstance
 
 SHOWN_VALUES = 10  # of one place
 SHOWN_TASKS = 10
@@ -135,24 +138,39 @@ def _seen_here(where: Where, id: str) -> _Seen:
         return _Seen(
             view=view,
             children=children,
-            stuck=last_of(reader, id, "stuck") if view.header.state is InstanceState.STUCK else None,
-            helpful=helpful_commands(view, children, where, reader),
+            stuck=stuck_here(view, reader),
+            helpful=helpful_commands(view, children, where, reader.plan(view.header), reader),
             now=engine_now(store),
         )
 
 
+def stuck_here(view: InstanceView, reader: StateReader) -> Record | None:
+    """Return the record that says what an instance lacks, where it is stuck."""
+    return last_of(reader, view.header.instance, "stuck") if view.header.state is InstanceState.STUCK else None
+
+
+def stuck_there(view: InstanceView, instance: "RemoteInstance") -> Record | None:
+    """Return the record that says what an instance on a node lacks, where it is stuck."""
+    if view.header.state is not InstanceState.STUCK:
+        return None
+    return next((record for _, record in reversed(instance.history()) if record.kind == "stuck"), None)
+
+
 def _seen_at_node(where: Where, id: str) -> _Seen:
+    from placet.net.client import node_of
+    from placet.net.remote_part import plan_of
+    from placet.net.twins import blocked
+
     with where.connected() as client:
         instance = client.instance(id)
         view = instance.view()
-        records = instance.history() if view.header.state is InstanceState.STUCK else []
         children = instance.called()
-        stuck = [record for _, record in records if record.kind == "stuck"]
+        plan = blocked(plan_of(node_of(client), id, None))
         return _Seen(
             view=view,
             children=children,
-            stuck=stuck[-1] if stuck else None,
-            helpful=helpful_commands(view, children, where, None),
+            stuck=stuck_there(view, instance),
+            helpful=helpful_commands(view, children, where, plan),
             now=wall_s(),  # engine time is about that
         )
 
@@ -164,9 +182,13 @@ def engine_now(store: View) -> float:
 
 
 def helpful_commands(
-    view: InstanceView, children: Sequence[InstanceSummary], where: Where, reader: StateReader | None
+    view: InstanceView,
+    children: Sequence[InstanceSummary],
+    where: Where,
+    plan: Plan,
+    reader: StateReader | None = None,
 ) -> list[str]:
-    """Return the commands that would move an instance on; without a reader, those that ask for no look at its net."""
+    """Return the commands that would move an instance on; without a reader, an engine has it."""
     header = view.header
     if header.state in TERMINAL:
         return []
@@ -179,9 +201,8 @@ def helpful_commands(
             commands.append(shlex.join(["placet", "skip", *about, "--output"]) + " JSON")
         if header.state is not InstanceState.CANCELLING:
             commands.append(shlex.join(["placet", "fail", *about]))
-    if reader is not None:
-        plan, offered = reader.plan(header), view.tasks[:SHOWN_TASKS]
-        commands += [shlex.join(["placet", verb, task.id, *place]) for task in offered for verb in _verbs(task, plan)]
+    offered = view.tasks[:SHOWN_TASKS]
+    commands += [shlex.join(["placet", *words, *place]) for task in offered for words in _decisions(task, plan)]
     commands += [shlex.join(["placet", "token", "thaw", header.instance, str(one), *place]) for one in view.frozen[:1]]
     for target in view.paused_parts:
         commands.append(shlex.join(["placet", "resume", header.instance, "--target", target, *place]))
@@ -196,10 +217,14 @@ def helpful_commands(
     return commands
 
 
-def _verbs(task: TaskView, plan: Plan) -> tuple[str, ...]:
-    """Return the commands that decide a task."""
+def _decisions(task: TaskView, plan: Plan) -> list[list[str]]:
+    """Return the words of the commands that decide a task."""
     transition = plan.transitions[plan.transition_index[task.transition]]
-    return ("approve", "reject") if is_approval(transition) else ("complete",)
+    if is_approval(transition):
+        return [["approve", task.id], ["reject", task.id]]
+    if transition.choice:
+        return [["complete", task.id, "--to", name] for name in transition.output_names]
+    return [["complete", task.id]]
 
 
 def _head(view: InstanceView, face: Mapping[str, object]) -> list[str]:

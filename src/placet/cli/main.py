@@ -20,6 +20,7 @@ from placet.cli.output import (
     note,
     say_json,
 )
+from placet.cli.where import HERE_ALONE
 from placet.persistence.shortage import shortage
 from placet.petri.errors import PlacetError
 
@@ -100,6 +101,9 @@ def _run(arguments: list[str]) -> int:
     try:
         result: object = app(args=arguments, prog_name="placet", standalone_mode=False, obj=arguments)
     except _CLICK_ERROR as error:
+        named = next((word for word in arguments if not word.startswith("-")), "")
+        if "--connect" in _message(error) and named in HERE_ALONE:
+            raise WrongUsage(f"placet {named} takes no --connect", HERE_ALONE[named]) from error
         raise WrongUsage(_message(error), "placet --help lists commands and options") from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error

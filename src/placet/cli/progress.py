@@ -4,13 +4,10 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from placet.cli.output import is_terminal, note
 from placet.petri.errors import printable
-
-if TYPE_CHECKING:
-    from placet.actors.executors.base import RunningHandler
 
 PLAIN_EVERY_S = 10.0
 RATE_OVER_S = 5.0
@@ -55,7 +52,21 @@ class Rate:
         return (standing.fired - self._seen[0][1]) / passed_s if passed_s > 0 else 0.0
 
 
-def running_text(handlers: "Iterable[RunningHandler]") -> str:
+class Runs(Protocol):
+    """A handler that runs."""
+
+    @property
+    def transition(self) -> str:
+        """The path of its transition."""
+        ...
+
+    @property
+    def since_s(self) -> float:
+        """For how long."""
+        ...
+
+
+def running_text(handlers: Iterable[Runs]) -> str:
     """Return what runs now in a few words, longest first: `align ×3 (12.0 s), merge (0.4 s)`."""
     longest_s: dict[str, float] = {}
     counts: dict[str, int] = {}

@@ -79,19 +79,29 @@ def _advised(ended: Ended, command: str) -> str:
 
 
 def report_stopped(
-    state: Path, id: str, stop: Interrupted | WaitTimeout, command: str, begin_s: float, *, is_json: bool
+    view: InstanceView | None,
+    id: str,
+    stop: Interrupted | WaitTimeout,
+    command: str,
+    begin_s: float,
+    *,
+    is_json: bool,
+    goes_on: str = "",
 ) -> int:
-    """Say that a run was stopped before its end, and how to go on; return the exit code."""
+    """Say that a run was stopped before its end, and how to go on; return the exit code.
+
+    `goes_on` says what happens to the instance meanwhile.
+    """
     reason = f"stopped by {stop.name}" if isinstance(stop, Interrupted) else stop.reason
-    note(f"{reason}; to go on: {command}")
+    note(f"{reason}{goes_on}; to go on: {command}")
     if is_json:
-        view = _view(state, id)
         face = run_face(view, monotonic_s() - begin_s) if view else {"id": id, "state": "", "firings": 0}
         say_json({**face, "error": {**error_face(stop), "message": reason}, "resume": command})
     return SIGNALLED + stop.number if isinstance(stop, Interrupted) else TIMED_OUT
 
 
-def _view(state: Path, id: str) -> InstanceView | None:
+def stored_view(state: Path, id: str) -> InstanceView | None:
+    """Return an instance of a state; None: there is none."""
     try:
         store = LmdbReader.open(state)
     except StateMissing:

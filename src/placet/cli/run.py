@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from placet.actors.arguments import check_id
 from placet.actors.clock import monotonic_s
@@ -23,9 +22,10 @@ from placet.cli.errors import WrongUsage
 from placet.cli.json_input import given_json
 from placet.cli.output import is_terminal, note
 from placet.cli.progress import Display, Standing, display, running_text
-from placet.cli.report import Ended, report, report_stopped
+from placet.cli.report import Ended, report, report_stopped, stored_view
 from placet.cli.signals import Interrupted, Signals
 from placet.cli.source import Loaded, as_recorded, know_files, load
+from placet.cli.where import Where
 
 TICK_S = 0.2  # how often a run is looked at; a change of its state is seen at once
 _S = InstanceState
@@ -38,7 +38,7 @@ class RunRequest:
     """What `placet run` was asked for."""
 
     file: str
-    state: Path
+    where: Where
     id: str
     input: str | None  # JSON
     is_json: bool
@@ -53,14 +53,18 @@ def run(request: RunRequest) -> int:
     check_id(request.id)
     know_files()
     loaded = load(request.file, request.time_scale or 0.0)
+    if request.where.node:
+        from placet.cli.run_remote import run_remote  # takes 0.2 s
+
+        return run_remote(request, loaded, tokens_of(request, loaded))
     if request.time_scale is None:
-        loaded = as_recorded(loaded, request.file, request.state)
-    tokens = _tokens(request, loaded)
+        loaded = as_recorded(loaded, request.file, request.where.state)
+    tokens = tokens_of(request, loaded)
     begin_s = monotonic_s()
-    with Signals() as signals:
+    with Signals({"id": request.id, "resume": request.command} if request.is_json else None) as signals:
         try:
             with signals.at_once():  # opening it loads the files of other instances
-                runtime = Runtime(request.state, [loaded.workflow], threads=request.threads)
+                runtime = Runtime(request.where.state, [loaded.workflow], threads=request.threads)
             with runtime:
                 try:
                     ended = _Run(runtime, request, loaded, tokens, signals).to_its_end(begin_s)
@@ -68,7 +72,8 @@ def run(request: RunRequest) -> int:
                     _say_that_it_ends(runtime)
                     raise
         except (Interrupted, WaitTimeout) as stop:
-            return report_stopped(request.state, request.id, stop, request.command, begin_s, is_json=request.is_json)
+            view = stored_view(request.where.state, request.id) if request.is_json else None
+            return report_stopped(view, request.id, stop, request.command, begin_s, is_json=request.is_json)
     return report(ended, request.command, is_json=request.is_json)
 
 
@@ -78,16 +83,17 @@ def _say_that_it_ends(runtime: Runtime) -> None:
         note(f"waiting a few seconds for {running}; Ctrl-C again ends at once")
 
 
-def _tokens(request: RunRequest, loaded: Loaded) -> Tokens | None:
-    """Return the tokens to spawn with, or None when nothing was said about them."""
+def tokens_of(request: RunRequest, loaded: Loaded) -> Tokens | None:
+    """Return the tokens to spawn with, or None when nothing was said about them. Raises `WrongUsage`."""
     if request.input is None:
         return loaded.tokens
     if loaded.tokens is not None:
         raise WrongUsage("a trace brings its own tokens", "leave out --input")
-    return by_place(given_json("--input", request.input), _entries(loaded))
+    return by_place(given_json("--input", request.input), entries_of(loaded))
 
 
-def _entries(loaded: Loaded) -> list[str]:
+def entries_of(loaded: Loaded) -> list[str]:
+    """Return the places that an instance can begin with."""
     from placet.petri.plan import make_plan  # of no use to a trace
 
     return [place.path for place in make_plan(loaded.workflow.definition().net, {}).places if place.is_entry]
@@ -138,7 +144,7 @@ class _Run:
             if self._tokens is None:
                 return None
         elif self._tokens is None and not definition.first:
-            places = ", ".join(_entries(self._loaded))
+            places = ", ".join(entries_of(self._loaded))
             raise WrongUsage(f"{definition.name} needs tokens in {places}", "give them with --input JSON")
         return self._runtime.spawn_later(self._loaded.workflow, self._tokens, id=self._id)
 
@@ -217,7 +223,9 @@ class _Run:
     def _tell_state(self, view: InstanceView, backing_off: list[str]) -> None:
         state = view.header.state
         if state is _S.PAUSED:
-            self._tell(f"{self._id} is paused; placet resume {self._id} --state {self._request.state} lets it go on")
+            self._tell(
+                f"{self._id} is paused; placet resume {self._id} --state {self._request.where.state} lets it go on"
+            )
         elif state is _S.WAITING and not backing_off:
             self._tell(self._runtime.explain(self._id))
         elif state is _S.WAITING:

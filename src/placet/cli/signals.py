@@ -1,14 +1,15 @@
 """Ctrl-C and its kin while an engine runs: the first asks it to stop, the second ends the process at once."""
 
+import json
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Self
 
-from placet.cli.errors import SIGNALLED
+from placet.cli.errors import SIGNALLED, error_face
 from placet.petri.errors import PlacetError
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -39,7 +40,9 @@ class Signals:
     an `Event` could lock itself up there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, last: Mapping[str, object] | None = None) -> None:
+        """Return it; `last` is what a program that reads JSON is told besides the error when a second signal comes."""
+        self._last = last
         self._wakes: SimpleQueue[int] = SimpleQueue()
         self._received = 0
         self._raises = False
@@ -62,11 +65,23 @@ class Signals:
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         self._received += 1
         if self._received > 1:
-            os._exit(SIGNALLED + number)  # patience is over; the state is as after a crash
+            self._end(Interrupted(number))
         if self._raises:
             self._number = number
             raise KeyboardInterrupt
         self._wakes.put(number)
+
+    def _end(self, stop: Interrupted) -> None:
+        """End the process: patience is over, and the state is as after a crash."""
+        reason = f"ended at once by a second signal, {stop.name}"
+        remedy = "what was committed is on disk; run it again to go on"
+        told = [(2, f"placet: {reason}; {remedy}")]
+        if self._last is not None:
+            told.append((1, json.dumps({**self._last, "error": {**error_face(stop), "message": reason}})))
+        for stream, line in told:
+            with suppress(OSError):  # nobody reads it
+                os.write(stream, f"{line}\n".encode())  # not through Python's streams: one may be at work below us
+        os._exit(SIGNALLED + stop.number)
 
     @contextmanager
     def at_once(self) -> Generator[None]:

@@ -19,14 +19,26 @@ from placet.cli.output import is_terminal, say, say_json
 from placet.cli.signals import Interrupted, Signals
 from placet.cli.status import PATIENCE_S
 from placet.cli.top_view import Glance, face_of, lines_of
+from placet.cli.where import Where
 from placet.persistence.lock import owner
 
 COUNTING_SHARE = 0.1  # at most so much of the time goes into counting instances: there may be millions
 
 
-def top(state: Path, every_s: float, *, once: bool, is_json: bool) -> int:
-    """Show the engine of a state until Ctrl-C; or once, with rates over `every_s`. Raises `EngineStopped`."""
-    watcher = Watcher(state)
+def top(where: Where, every_s: float, *, once: bool, is_json: bool) -> int:
+    """Show the engine of a state, or those of a cluster, until Ctrl-C; or once, with rates over `every_s`.
+
+    Raises `EngineStopped`.
+    """
+    if not where.node:
+        return _watch(Watcher(where.state), every_s, once=once, is_json=is_json)
+    from placet.cli.top_remote import RemoteWatcher  # takes 0.2 s
+
+    with where.connected() as client:
+        return _watch(RemoteWatcher(client, where.node), every_s, once=once, is_json=is_json)
+
+
+def _watch(watcher: "Watching", every_s: float, *, once: bool, is_json: bool) -> int:
     with Signals() as signals:
         try:
             if once or is_json:
@@ -38,7 +50,7 @@ def top(state: Path, every_s: float, *, once: bool, is_json: bool) -> int:
     return COMPLETED
 
 
-def _show_once(watcher: "Watcher", signals: Signals, every_s: float, *, is_json: bool) -> None:
+def _show_once(watcher: "Watching", signals: Signals, every_s: float, *, is_json: bool) -> None:
     before = watcher.look()
     signals.wait(every_s)
     face = face_of(before, watcher.look())
@@ -48,7 +60,7 @@ def _show_once(watcher: "Watcher", signals: Signals, every_s: float, *, is_json:
         Plain().show(face)
 
 
-def _show_live(watcher: "Watcher", signals: Signals, every_s: float) -> None:
+def _show_live(watcher: "Watching", signals: Signals, every_s: float) -> None:
     before = watcher.look()
     screen: Screen = Live() if is_terminal(sys.stdout) else Plain()
     try:
@@ -60,6 +72,14 @@ def _show_live(watcher: "Watcher", signals: Signals, every_s: float) -> None:
             before = after
     finally:
         screen.close()
+
+
+class Watching(Protocol):
+    """Looks at what is watched."""
+
+    def look(self) -> Glance:
+        """Return how it is now."""
+        ...
 
 
 @dataclass(slots=True)

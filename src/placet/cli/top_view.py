@@ -74,7 +74,7 @@ def lines_of(face: Face) -> Iterator[str]:
 def summary_of(face: Face) -> Iterator[str]:
     """Yield the first lines: the engine, its rates, its queues, its instances."""
     problem = f": {face['problem']}" if face["problem"] else ""
-    yield f"engine {face['pid']} over {face['path']}, {face['health']}{problem}"
+    yield f"{_engines(face['pid'])} {face['path']}, {face['health']}{problem}"
     yield (
         f"{_per_second(face['firings_per_s'])} firings, {_per_second(face['commits_per_s'])} commits; "
         f"{face['firings']} firings and {face['commits']} commits since its start"
@@ -86,6 +86,14 @@ def summary_of(face: Face) -> Iterator[str]:
     instances = cast("dict[str, int]", face["instances"])
     counts = ", ".join(f"{count} {state}" for state, count in instances.items()) or "none"
     yield f"instances: {counts}; waiting for a person: {face['waiting_people']}"
+
+
+def _engines(pid: object) -> str:
+    """Return the engine by its process, or how many there are of a cluster."""
+    if not isinstance(pid, list):
+        return f"engine {pid} over"
+    count = len(cast("list[object]", pid))
+    return f"{count} engine{'s' if count != 1 else ''} of the cluster at"
 
 
 def _per_second(rate: object) -> str:

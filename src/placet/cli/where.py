@@ -1,6 +1,6 @@
 """Where a command looks and acts: a state directory on this host, or the engine of a node over the network."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,18 @@ from placet.cli.options import STATE, State
 
 if TYPE_CHECKING:
     from placet.net.client import Client
+
+HERE_ALONE: Mapping[str, str] = {
+    "backup": "it copies the file of one engine; run it on the host of each",
+    "net": "it reads a file of this host, and asks nobody",
+    "node": "it is a node itself; --join names the nodes of its cluster",
+    "restore": "it puts a file in place of the state of one engine; run it on its host",
+    "serve": "it runs an engine over a state of this host; placet node runs one that others reach",
+    "status": "it looks at the disk of one engine; placet nodes list and placet top --connect look at a cluster",
+    "trace": "it writes a file on this host, and asks nobody",
+    "version": "it tells of the Placet that is installed here; placet nodes list tells of those of nodes",
+}
+"""Why a command knows no node, and what does instead."""
 
 NODE_KEY = ".node.key"  # in a state directory, where no other file is named
 
@@ -52,7 +64,9 @@ _Connect = Annotated[
 ]
 _KeyFile = Annotated[
     Path | None,
-    typer.Option(envvar="PLACET_KEY_FILE", help="The node's key file, or a copy.", show_default="DIR/.node.key"),
+    typer.Option(
+        envvar="PLACET_KEY_FILE", help="A key file of the node's of any kind, or a copy.", show_default="DIR/.node.key"
+    ),
 ]
 
 

@@ -23,11 +23,13 @@ from placet.actors.messages import (
     Withdrawn,
     decode_delivery,
 )
+from placet.actors.shards.messages import Assigned, ShardMessage
 from placet.persistence.errors import StoreFailed
 from placet.testing.coverage import CrashPoint, Handled, kinds
 from placet.testing.engine import SimulatedEngine, Stage
 from placet.testing.errors import require
 from placet.testing.liveness import Liveness
+from placet.testing.network import Letter
 from placet.testing.probes import ProbedKernel
 from placet.testing.setting import Setting
 from placet.testing.store import CommitFault, Crashed
@@ -90,7 +92,7 @@ class Actions:
 
     def due(self) -> list[float]:
         """Return when something will happen by itself: the next answer, the next timer."""
-        timer = self.engine.kernel.timers.next_due(self.setting.clock.now()) if self.engine is not None else None
+        timer = self.engine.kernel.next_due(self.setting.clock.now()) if self.engine is not None else None
         return [time for time in (self.setting.executor.next_s(), timer) if time is not None]
 
     def fetch(self) -> None:
@@ -119,6 +121,8 @@ class Actions:
     def ask(self) -> None:
         """Let people ask for something."""
         people = self.setting.people
+        if not people.shards:
+            return
         make: Callable[[], KernelMessage | None] = self.setting.random.choice(
             (
                 *(people.spawn,) * 3,
@@ -160,6 +164,8 @@ class Actions:
         self.engine = SimulatedEngine(catalog, self.setting, self.capacity)
         self.engine.kernel.ends_at = self._ends_at
         self.setting.say(f"start with {sorted(known)}: {len(self.engine.found.awake)} awake")
+        if self.setting.homes is not None:
+            self.setting.network.tell(self.setting.number, range(256))
 
     def visit(self) -> None:
         """Let a person intervene while no engine runs: a kernel without handlers handles this one message."""
@@ -169,7 +175,7 @@ class Actions:
             return
         self.setting.say(f"visit {named(message)}")
         self.setting.checks.know({}, visiting=True)
-        kernel = ProbedKernel(self.setting.store, Catalog(), visiting=True, shards=self.setting.shards)
+        kernel = ProbedKernel(self.setting.store, Catalog(), visiting=True)
         kernel.portion = self.setting.portion
         kernel.begin_batch()
         kernel.deliver(message)
@@ -190,6 +196,9 @@ class Actions:
         engine = self.up
         random = self.setting.random
         budget = random.choice((1, 2, 3, 10, 1_000, 1_000))
+        shards = engine.kernel.shards
+        if shards is not None and shards.departures.leaving and self.setting.network.luck.random() < 0.6:
+            budget = 0  # messages pile up, so that some are left where shards are frozen
         try:
             batch = engine.run(budget)
         except Crashed:
@@ -213,7 +222,7 @@ class Actions:
         except (Crashed, StoreFailed):
             self.setting.say(f"commit fails: {fault.value if fault else ''}")
             if engine.is_last and fault in (CommitFault.FAILED_LATE, CommitFault.CRASH_WRITTEN):
-                self.setting.checks.stopped()
+                self.setting.checks.stopped(lambda shard: not engine.runs(shard))
             self._crashed(engine.kernel.handled, CrashPoint.COMMITTING)
             return
         self.setting.say("commit" if done else "commit finds no room")
@@ -228,7 +237,7 @@ class Actions:
 
     def _maybe_over(self, engine: SimulatedEngine) -> None:
         if engine.stage is Stage.COMMITTED and engine.is_last and engine.released >= len(engine.effects):
-            self.setting.checks.stopped()
+            self.setting.checks.stopped(lambda shard: not engine.runs(shard))
             self._gone()
             self.setting.say("stopped cleanly")
         elif engine.stage is Stage.IDLE:
@@ -318,10 +327,14 @@ class Actions:
         self.setting.say("compare")
 
 
-def named(message: Handled | None) -> str:
+def named(message: Handled | Letter | None) -> str:
     """Return a message in few words, for the trace."""
     if message is None:
         return "nothing"
+    if isinstance(message, ShardMessage):
+        return f"{type(message).__name__}({message.shard} {message.move} {getattr(message, 'number', '')})"
+    if isinstance(message, Assigned):
+        return f"Assigned({len(message.rows)})"
     if isinstance(message, Acknowledged):
         return f"Acknowledged({message.channel} {message.number})"
     if isinstance(message, Parcel):

@@ -14,6 +14,11 @@ def image_of(checks: Checks, instance: str) -> Image | None:
     return checks.images.get(root) if root else None
 
 
+def is_moved(answer: Answer) -> bool:
+    """Return whether an answer says that the instance is to be asked for elsewhere."""
+    return isinstance(answer, Refused) and answer.code == RefusalCode.MOVED
+
+
 def check_answer(checks: Checks, message: ClientMessage, answer: Answer, *, alone: bool) -> None:
     """Raise unless an answer to a message is true; `alone`: its batch did nothing else."""
     require(answer.instance == message.instance, "an answer is for its request", f"{message} {answer}")

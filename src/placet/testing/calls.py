@@ -20,7 +20,7 @@ from placet.actors.messages import (
 )
 from placet.actors.records import Caller, Condition, Firing, Phase
 from placet.persistence.history import Record
-from placet.persistence.keys import CHANNEL, OUTBOX, address_key, split_channel
+from placet.persistence.keys import CHANNEL, OUTBOX, address_key, shard_of, split_channel
 from placet.petri.calling import entries_of
 from placet.petri.plan import Plan, TransitionPlan
 from placet.testing.errors import require, required
@@ -54,15 +54,20 @@ class Calls:
                 return checks, checks.images[root]
         return None
 
+    def image(self, root: bytes) -> Image | None:
+        """Return an instance, whichever engine it lives in."""
+        return next((checks.images[root] for checks in self.engines if root in checks.images), None)
+
     def under_way(self) -> Iterator[Delivery]:
         """Yield every message of one instance to another that is on disk somewhere."""
         for checks in self.engines:
             for _, value in checks.view.scan(OUTBOX):
                 sent = decode_message(value)
                 assert isinstance(sent, Sent), sent
-                yield decode_delivery(sent.message)
+                if checks.is_home(shard_of(sent.instance)):
+                    yield decode_delivery(sent.message)
             for key, value in checks.view.scan(CHANNEL):
-                if split_channel(key)[1]:
+                if split_channel(key)[1] and checks.is_home(key[1]):
                     yield decode_delivery(decode_parcel(value).message)
 
     def first_tokens(self, child: Image) -> list[tuple[int, bytes]]:

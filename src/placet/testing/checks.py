@@ -1,7 +1,7 @@
 """What must hold of every committed state, found by reading the store: never by asking the kernel."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from placet.actors.calls import CHILD_CANCELLED, CHILD_FAILED, NOT_CALLED, WRONG_RESULT
@@ -9,6 +9,8 @@ from placet.actors.catalog import decode_stored_net, net_key
 from placet.actors.lifecycle import ENDING, InstanceState, Intent
 from placet.actors.messages import Intervention, KernelMessage, Schedule, Undelivered, Watch, decode_message
 from placet.actors.records import Firing, Phase
+from placet.actors.shards.records import Staged, read_owner
+from placet.actors.stamp import read_stamp
 from placet.persistence.history import Record, decode_record, walk
 from placet.persistence.keys import CHANNEL, HISTORY, LIVE, OUTBOX, split_channel, tasks_key
 from placet.persistence.store import View, Write
@@ -76,6 +78,7 @@ class Checks:
     beats: Beats = field(default_factory=Beats)
     broken: set[bytes] = field(default_factory=set[bytes])  # instances that were past help in some engine
     set_aside: set[str] = field(default_factory=set[str])  # targets and reasons of messages people see parked
+    is_home: Callable[[int], bool] = field(default=lambda _shard: True)  # of a shard, among several engines
     _plans: dict[bytes, Plan] = field(default_factory=dict[bytes, Plan])
     _outlooks: dict[bytes, Outlook] = field(default_factory=dict[bytes, Outlook])
 
@@ -116,7 +119,7 @@ class Checks:
 
     def committed(self, writes: list[Write]) -> None:
         """Check all that a commit touched."""
-        roots = sorted({key[:ROOT_BYTES] for key, _ in writes if key[:1] == LIVE})
+        roots = sorted({key[:ROOT_BYTES] for key, _ in writes if key[:1] == LIVE and self.is_home(key[1])})
         before = {root: self.images.get(root) for root in roots}
         for root in roots:
             self.images[root] = required(read_image(self.view, root), "an instance keeps its header", root.hex())
@@ -134,7 +137,9 @@ class Checks:
             sequence = int.from_bytes(key[1:], "big")
             require(sequence == self.history + 1, "history is one log", f"{sequence} follows {self.history}")
             self.history = sequence
-            records.append((sequence, decode_record(self.view.get(key) or b"")))
+            record = decode_record(self.view.get(key) or b"")
+            if self.is_home(record.root[1]):  # else it comes with its shard
+                records.append((sequence, record))
         copied = ends_of_copied(records)
         for sequence, record in records:
             end = copied.get(record.root, 0)
@@ -343,6 +348,20 @@ class Checks:
             seen = header.awake or not outlook.moves
             require(seen, "a start finds what can move", f"{header.instance} is {header.state} and marked as idle")
 
+    def adopt(self, other: "Checks", image: Image) -> None:
+        """Take over an instance, as it is here, from the engine its shard was moved from."""
+        root, ledger = image.root, other.ledgers.pop(image.root)
+        chain = [record for _, record in walk(other.view, ledger.last)]
+        ledger.is_cut = ledger.is_cut or (bool(chain) and chain[-1].link in other.trimmed)
+        ledger.last = image.last_link
+        self.images[root], self.ledgers[root] = image, ledger
+        del other.images[root]
+        other._outlooks.pop(root, None)
+        self.forgiven |= {key for key in other.doomed | other.forgiven if key[0] == root}
+        self.spared |= {key for key in other.spared if key[0] == root}
+        for keys in (other.doomed, other.forgiven, other.spared):
+            keys.difference_update([key for key in keys if key[0] == root])
+
     # -- crashes ---------------------------------------------------------------------------------------------
 
     def running(self) -> set[AttemptKey]:
@@ -355,18 +374,31 @@ class Checks:
         }
 
     def crashed(self) -> None:
-        """The engine ended: what ran must be counted as lost."""
+        """The engine ended: what ran must be counted as lost, unless it ran elsewhere, or may have."""
         running = self.running()
         self.spared &= running
         self.forgiven &= running
+        self.forgiven |= {key for key in running - self.doomed - self.spared if self._ran_elsewhere(key)}
         self.doomed = (self.doomed | running) - self.spared - self.forgiven
 
-    def stopped(self) -> None:
+    def _ran_elsewhere(self, key: AttemptKey) -> bool:
+        """Return whether an attempt came here with its shard: it has begun by a clean stop of this engine, or the
+        shard is not open yet.
+        """
+        firing = self.images[key[0]].firings[key[1]]
+        return firing.since <= read_stamp(self.view).stopped_s or isinstance(read_owner(self.view, key[0][1]), Staged)
+
+    def stopped(self, is_closed: Callable[[int], bool]) -> None:
         """The engine ended cleanly: nothing may be counted as lost.
 
-        Where an instance could not even be told of an earlier crash, that crash may be forgiven with the rest.
+        Where an instance could not even be told of an earlier crash, that crash may be forgiven with the rest; so it
+        is where its shard is closed.
         """
-        deaf = {root for root, image in self.images.items() if any(one.kind == "Recover" for one in image.parked)}
+        deaf = {
+            root
+            for root, image in self.images.items()
+            if is_closed(root[1]) or any(one.kind == "Recover" for one in image.parked)
+        }
         self.forgiven |= {key for key in self.doomed if key[0] in deaf}
         self.spared |= self.running() - self.doomed - self.forgiven
         self.doomed -= self.forgiven
@@ -395,7 +427,7 @@ class Checks:
             records = [record for _, record in walk(self.view, ledger.last)]
             kinds = [record.kind for record in records]
             is_whole = kinds[-1:] == ["spawned"] or (ledger.is_copy and bool(records) and not records[-1].link)
-            is_cut = bool(records) and records[-1].link in self.trimmed
+            is_cut = ledger.is_cut or (bool(records) and records[-1].link in self.trimmed)
             require(is_whole or is_cut, "history leads back to spawned, or to where it was trimmed", root.hex())
             counted = kinds.count("fired")
             require(counted <= len(ledger.fired), "P2: a firing counts once", root.hex())

@@ -7,6 +7,7 @@ from placet.actors.messages import KernelMessage
 from placet.testing.actions import Actions, named
 from placet.testing.errors import Violation
 from placet.testing.image import Image
+from placet.testing.moves import Moves
 
 _MOST_ROUNDS = 100  # tokens may come to people one by one
 _MOST_CYCLES = 4_000  # until nothing moves by itself
@@ -15,18 +16,21 @@ _MOST_CYCLES = 4_000  # until nothing moves by itself
 class Ending:
     """Drives everything to where nothing moves any more."""
 
-    def __init__(self, engines: Sequence[Actions]) -> None:
+    def __init__(self, engines: Sequence[Actions], moves: Moves) -> None:
         self._engines = engines
+        self._moves = moves
         self._setting = engines[0].setting
 
     def finish(self) -> None:
         """Let faults stop, and drive everything to where nothing moves any more."""
         self._setting.world.calm = self._setting.checks.beats.is_calm = True
         self._setting.network.mend()
+        self._moves.mend()
         for actions in self._engines:
             actions.capacity = max(1, actions.capacity)
             actions.setting.danger = 0.0
             self._settle_down(actions)
+        self._moves.tell_all()
         for turn in range(_MOST_ROUNDS):
             self._drive()
             deaf = {root for actions in self._engines for root in actions.up.kernel.broken()}
@@ -40,6 +44,8 @@ class Ending:
             actions.liveness.ended()
             actions.setting.checks.check_histories()
         self._setting.checks.check_letters()
+        if self._setting.homes is not None:
+            self._setting.homes.check_end()
         self._setting.say(f"end: {self._setting.checks.fired} fired, {self._setting.outcome.crashes} crashes")
 
     def _settle_down(self, actions: Actions) -> None:
@@ -61,6 +67,7 @@ class Ending:
 
     def _drive(self) -> None:
         """Go on until nothing moves by itself."""
+        is_said = False  # once more, what nobody has acknowledged, since time has gone on
         for _ in range(_MOST_CYCLES):
             self._carry()
             busy = [self._cycle(actions) for actions in self._engines]
@@ -69,8 +76,10 @@ class Ending:
             waiting = [actions.up.kernel for actions in self._engines if actions.up.kernel.outbox.unacknowledged]
             for kernel in waiting:
                 kernel.send_again()
-            if waiting:
+            if waiting and not is_said:
+                is_said = True
                 continue
+            is_said = False
             due = [time for actions in self._engines for time in actions.due()]
             if not due:
                 return
@@ -81,8 +90,7 @@ class Ending:
         """Let everything arrive that is on its way between engines."""
         letters = self._setting.network.on_the_way
         while letters:
-            number, letter = letters.pop(0)
-            self._engines[number].up.kernel.receive(letter)
+            self._moves.arrive(*letters.pop(0))
 
     def _cycle(self, actions: Actions) -> bool:
         """Let one engine handle what has come; return whether it has more to do."""

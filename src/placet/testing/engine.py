@@ -6,6 +6,7 @@ from typing import TypeAlias
 from placet.actors.catalog import Catalog
 from placet.actors.effects import Batch, Expire, Reply, Start
 from placet.actors.messages import Acknowledged, Parcel
+from placet.actors.shards.messages import BetweenEngines, Confirm, Forward
 from placet.persistence.errors import StoreFull
 from placet.testing.probes import ProbedKernel
 from placet.testing.setting import Setting
@@ -19,7 +20,7 @@ class Stage(Enum):
     COMMITTED = "committed"  # effects wait to be released
 
 
-Effect: TypeAlias = Start | Expire | Reply | Parcel | Acknowledged
+Effect: TypeAlias = Start | Expire | Reply | Parcel | Acknowledged | tuple[str, BetweenEngines] | Forward | Confirm
 
 
 class SimulatedEngine:
@@ -27,8 +28,13 @@ class SimulatedEngine:
 
     def __init__(self, catalog: Catalog, setting: Setting, capacity: int) -> None:
         self._setting = setting
-        self.kernel = ProbedKernel(setting.store, catalog, shards=setting.shards)
+        self.kernel = ProbedKernel(setting.store, catalog, engine=setting.engine)
         self.kernel.portion = setting.portion
+        if self.kernel.shards is not None:  # so small that moves take many steps, and read again what has changed
+            departures, arrivals = self.kernel.shards.departures, self.kernel.shards.arrivals
+            departures.chunk_bytes, departures.few_changes = setting.unrest.chunk_bytes, 2
+            arrivals.portion = 7
+            departures.patience_s = arrivals.patience_s = setting.unrest.patience_s
         self.kernel.begin_batch()
         self.found = self.kernel.recover()
         self.stage = Stage.IDLE
@@ -40,6 +46,10 @@ class SimulatedEngine:
         self.is_last = False  # the batch is that of a clean stop
         self.set_capacity(capacity)
 
+    def runs(self, shard: int) -> bool:
+        """Return whether the instances of a shard may run in this engine now."""
+        return self.kernel.shards is None or shard in self.kernel.shards.here
+
     def set_capacity(self, slots: int) -> None:
         """Give the executor another number of slots."""
         self.capacity = slots
@@ -50,7 +60,7 @@ class SimulatedEngine:
         self.kernel.begin_batch()
         self.batch_at = self._setting.clock.now()
         faults = self._setting.probe.raised
-        self.batch = self.kernel.run(self.batch_at, budget)
+        self.batch = self.kernel.run(self.batch_at, budget, wall=self.batch_at)
         self.faulted = self._setting.probe.raised > faults
         self.stage = Stage.IDLE if self.batch.is_empty else Stage.RAN
         return self.batch
@@ -78,6 +88,9 @@ class SimulatedEngine:
             *batch.replies,
             *batch.parcels,
             *(Acknowledged(channel=channel, number=number) for channel, number in batch.acknowledgements.items()),
+            *batch.between,
+            *batch.forwards,
+            *batch.confirms,
         ]
         self.released = 0
         self.stage = Stage.COMMITTED if self.effects or self.is_last else Stage.IDLE
@@ -90,7 +103,7 @@ class SimulatedEngine:
         for effect in self.effects[self.released : self.released + count]:
             self._release(effect, now)
         self.released += count
-        if self.released >= len(self.effects):
+        if self.released >= len(self.effects) and not self.is_last:
             self.stage = Stage.IDLE
 
     def _release(self, effect: Effect, now: float) -> None:
@@ -102,7 +115,9 @@ class SimulatedEngine:
             case Expire():
                 setting.releases.expire(effect, now)
                 setting.executor.expire(effect, now)
-            case Parcel() | Acknowledged():
-                setting.network.send(setting.number, effect)
+            case tuple():
+                setting.network.send(setting.number, effect[1], effect[0])
             case Reply():
                 setting.people.answered(effect, alone=len(self.kernel.handled) == 1 and not self.batch.writes)
+            case _:
+                setting.network.send(setting.number, effect)

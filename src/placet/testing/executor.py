@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeAlias
 
-from placet.actors.effects import Expire, ExpireReason, Start
+from placet.actors.effects import UNFORCED, Expire, ExpireReason, Start
 from placet.actors.executors.answer import timed_out, withdrawn
 from placet.actors.executors.in_place import answered_in_place
 from placet.actors.messages import Beat, Done, ExecutorMessage
@@ -67,8 +67,9 @@ class SimulatedExecutor:
         if job is None:
             return
         start = job.start
-        if expire.reason is ExpireReason.CANCELLED:
-            job.ends_s, job.beats = min(job.ends_s, max(now, job.begins_s)), []
+        if expire.reason in UNFORCED and job.begins_s <= now:
+            if expire.reason is ExpireReason.CANCELLED:
+                job.ends_s, job.beats = min(job.ends_s, now), []
             return
         behaviour = start.transition.behaviour
         heartbeat_s = behaviour.heartbeat_s if behaviour else None

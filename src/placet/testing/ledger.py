@@ -46,6 +46,7 @@ class InstanceLedger:
     accepted: Counter[str] = field(default_factory=Counter[str])  # interventions by their `why`
     sums: Sums | None = None
     is_copy: bool = False
+    is_cut: bool = False  # some of its history was trimmed where its shard came from
     scheduled: dict[str, tuple[str, float]] = field(
         default_factory=dict[str, tuple[str, float]]
     )  # (who asked for it, when it is due) of tokens that are to come, by name of the timer

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from placet.actors.lifecycle import Intent
-from placet.actors.messages import Grant, KernelMessage
+from placet.actors.messages import ExecutorAnswer, Grant, KernelMessage, Request
 from placet.actors.place import PlaceActor
 from placet.actors.records import Firing, Phase, encode
 from placet.actors.turn import Turn
@@ -40,14 +40,16 @@ class Liveness:
             return
         self._check_forgotten(engine, hungry, inbox)
         self._check_timers(engine)
-        require(not self._setting.people.requests, "every request is answered", self._setting.people.requests)
+        held = {request.instance for request in engine.kernel.waiting_messages() if isinstance(request, Request)}
+        unanswered = [one for one in self._setting.people.requests.values() if one.instance not in held]
+        require(not unanswered, "every request is answered", unanswered)
 
     def _hungry(self, engine: SimulatedEngine) -> set[bytes]:
         """Return the instances that could start something, had they a slot."""
         checks = self._setting.checks
         found: set[bytes] = set()
         for root, image in checks.images.items():
-            if root in engine.kernel.broken():
+            if root in engine.kernel.broken() or not engine.runs(root[1]):
                 continue  # left alone until the next start, as its incident says
             if image.header.intent is Intent.RUN and not image.is_over and THREAD in checks.outlook(root).executors():
                 found.add(root)
@@ -56,10 +58,13 @@ class Liveness:
     def _check_forgotten(self, engine: SimulatedEngine, hungry: set[bytes], inbox: list[KernelMessage]) -> None:
         setting = self._setting
         alone = self._suspects()
-        free = engine.capacity - len(setting.executor.live) - len(inbox)
+        waiting = sum(isinstance(one, ExecutorAnswer) for one in engine.kernel.waiting_messages())  # of frozen shards
+        free = engine.capacity - len(setting.executor.live) - len(inbox) - waiting
         if free > 0 and not alone and not setting.executor.has_answers:
             require(not hungry, "no wake-up is lost", f"{self._names(hungry)} wait while {free} slots are free")
         for root, image in setting.checks.images.items():
+            if not engine.runs(root[1]):
+                continue
             if image.header.intent is Intent.RUN and not image.is_over and root not in engine.kernel.broken():
                 inline = setting.checks.outlook(root).inline
                 require(not inline, "no wake-up is lost", f"{image.header.instance} could go on inline")
@@ -80,6 +85,8 @@ class Liveness:
     def _check_timers(self, engine: SimulatedEngine) -> None:
         now = engine.batch_at
         for (root, number, attempt), job in self._setting.executor.live.items():
+            if not engine.runs(root[1]):
+                continue
             image = self._setting.checks.images[root]
             firing = image.firings.get(number)
             mine = firing is not None and firing.attempt == attempt and root not in engine.kernel.broken()
@@ -88,6 +95,8 @@ class Liveness:
                 in_time = firing.due >= now or (behaviour is not None and has_time(firing, behaviour, job.last_s, now))
                 require(in_time or self._deaf(root), "deadlines are kept", f"{number} was due at {firing.due}")
         for root, image in self._setting.checks.images.items():
+            if not engine.runs(root[1]):
+                continue
             for backing_off in image.phases(Phase.BACKOFF):
                 late = backing_off.due < now and not self._deaf(root)
                 require(not late, "timers fire", f"{image.header.instance} {backing_off}")

@@ -182,9 +182,7 @@ class _Maker:
             timeout_s=random.choice((0.5, 8.0, 30.0)) if random.random() < taste.timed else None,
             deadline_s=random.choice((1.0, 4.0, 20.0)) if random.random() < taste.limited else None,
             priority=random.choice((0, 0, 1)),
-            placement=Near()
-            if Random(name).random() < 0.3
-            else Spread(),  # seeds stay what they are
+            placement=Near() if Random(name).random() < 0.3 else Spread(),  # seeds stay what they are
         )
 
     def _transition(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:

@@ -1,5 +1,6 @@
 """The clients of a simulation: what they ask for, and whether what they are told is true."""
 
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from random import Random
@@ -31,12 +32,13 @@ from placet.actors.messages import (
     Trim,
     Unclaim,
 )
+from placet.actors.shards.visible import Visible
 from placet.persistence.history import walk
-from placet.persistence.keys import shard_of
+from placet.persistence.keys import address_key, shard_of
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
 from placet.petri.plan import Plan, make_plan
-from placet.testing.answers import check_answer, image_of
+from placet.testing.answers import check_answer, image_of, is_moved
 from placet.testing.checks import Checks
 from placet.testing.errors import require
 from placet.testing.functions import BULK_BYTES, FUEL, TAGS
@@ -51,7 +53,8 @@ class People:
     checks: Checks
     workflows: list[tuple[Definition, bytes]]  # with the digest of its net
     most_live: int  # instances at a time that have not ended
-    shards: frozenset[int]  # of the engine that is asked
+    shards: Set[int]  # at home in the engine that is asked
+    send_on: Callable[[ClientMessage], None] | None = None  # to those who ask the engine an instance has moved to
     requests: dict[int, ClientMessage] = field(default_factory=dict[int, ClientMessage])  # not answered, by number
     sent: list[ClientMessage] = field(default_factory=list[ClientMessage])  # all so far, for repetitions
     lost: list[ClientMessage] = field(default_factory=list[ClientMessage])  # unanswered when their engine crashed
@@ -318,6 +321,8 @@ class People:
         original = self.image(self._instance()) if self.instances else None
         if original is None or self.live >= self.most_live + 1:
             return None
+        if Visible(self.checks.view).get(address_key(original.header.instance)) is None:
+            return None  # it is on its way here
         is_new = self.random.random() < 0.9
         instance = self._new_id() if is_new else self._instance()
         if is_new:
@@ -367,5 +372,10 @@ class People:
         """Check one answer; `alone`: its batch did nothing else."""
         message = self.requests.pop(reply.reply, None)
         require(message is not None, "a request is answered once", reply)
+        if message is not None and is_moved(reply.answer):
+            require(self.send_on is not None, "what does not move is here", reply)
+            if self.send_on is not None:
+                self.send_on(message)
+            return
         if message is not None:
             check_answer(self.checks, message, reply.answer, alone=alone)

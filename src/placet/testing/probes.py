@@ -1,6 +1,6 @@
 """Where a simulation reaches into a kernel: to see what it handles, to crash it there, to make its actors raise."""
 
-from collections.abc import Callable, Collection, Generator, Mapping, Set
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
@@ -118,8 +118,8 @@ class ProbedKernel(Kernel):
     granted: list[bytes]  # roots whose turn it was to use a slot, in the order of this batch
     ends_at: Callable[[KernelMessage], bool] | None = None  # says before which message the process ends
 
-    def __init__(self, view: View, catalog: Catalog, *, visiting: bool = False, shards: Set[int] | None = None) -> None:
-        super().__init__(view, catalog, visiting=visiting, shards=shards)
+    def __init__(self, view: View, catalog: Catalog, *, visiting: bool = False, engine: str = "") -> None:
+        super().__init__(view, catalog, visiting=visiting, engine=engine)
         self.room = Room(values=2, small_bytes=0)  # so that most values are read when they are needed
         self.begin_batch()
 
@@ -149,12 +149,13 @@ class ProbedKernel(Kernel):
         return self._memory.roots
 
     def _exchange(self) -> None:
-        self.handled += self._parcels
+        self.handled += self.outbox.come
         super()._exchange()
 
     def waiting_messages(self) -> list[Handled]:
         """Return what is queued, by mailbox."""
-        return [*self.mail, *self._parcels]
+        held = self.shards.waiting() if self.shards is not None else ()
+        return [*self.mail, *held, *self.outbox.come]
 
     def broken(self) -> set[bytes]:
         """Return the instances whose actors could not be brought back."""

@@ -28,6 +28,7 @@ from placet.actors.reader import StateReader
 from placet.actors.spawning import Definable, Tokens, entry_values
 from placet.actors.task_request import TaskRequest, TaskRequests, to_task_message
 from placet.actors.task_view import TaskView
+from placet.actors.token_request import GivingRequest, to_giving_message
 from placet.persistence.memory_store import MemoryStore
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
@@ -264,11 +265,14 @@ class Rehearsal:
         """Yield what is offered to people: all, or what such a person may decide, as `Runtime.tasks` does."""
         return (task for task in StateReader(self.store).tasks() if task.is_for(role, assignee))
 
-    def tell(self, id: str, message: InterventionMessage | TaskRequests) -> Receipt:
+    def tell(self, id: str, message: InterventionMessage | TaskRequests | GivingRequest) -> Receipt:
         """Send an intervention to an instance; what follows from it happens in the next `run`.
 
         Raises `NotFound`, `WrongType`, and `RequestRefused` with the reason when it does not apply.
         """
+        if isinstance(message, GivingRequest):
+            told, reader = self.addressee(id), StateReader(self.store)
+            message = to_giving_message(message, lambda target, value: told.encoded_for(target, value, reader))
         if not message.by and not isinstance(message, Put):
             raise ValueError("an intervention needs `by`: who does it")
         if isinstance(message, TaskRequest):

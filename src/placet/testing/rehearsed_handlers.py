@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import TypeAlias
 
-from placet.actors.effects import Expire, ExpireReason, Start
-from placet.actors.executors.answer import timed_out
+from placet.actors.effects import UNFORCED, Expire, ExpireReason, Start
+from placet.actors.executors.answer import timed_out, withdrawn
 from placet.actors.executors.in_place import answered_in_place
 from placet.actors.executors.pulse import pause_of
 from placet.actors.messages import Beat, ExecutorMessage
@@ -53,24 +53,25 @@ class RehearsedHandlers:
 
     def __init__(self) -> None:
         self.takes_s: dict[str, float] = {}  # by path of the transition; none is 0.0
-        self._queue: deque[Start] = deque()
+        self._queue: dict[CallKey, Start] = {}  # in the order they came
         self._calls: dict[CallKey, Call] = {}  # in the order they began
 
     def submit(self, start: Start) -> None:
         """Queue a firing."""
-        self._queue.append(start)
+        self._queue[start.root, start.number, start.attempt] = start
 
     def begin(self, now: float) -> bool:
         """Call the next handler; False: there is none."""
         if not self._queue:
             return False
-        start = self._queue.popleft()
+        key = next(iter(self._queue))
+        start = self._queue.pop(key)
         takes_s = self.takes_s.get(start.transition.path, 0.0)
         given: list[bytes | None] = []
         answer = answered_in_place(start, given.append)
         beats = _spread(given, now, takes_s, pause_of(start))
         call = Call(start=start, answer=answer, began_s=now, ends_s=now + takes_s, beats=beats, heard_s=now)
-        self._calls[start.root, start.number, start.attempt] = call
+        self._calls[key] = call
         return True
 
     def due(self, now: float) -> list[ExecutorMessage | Beat]:
@@ -84,14 +85,16 @@ class RehearsedHandlers:
         return [message for _, message in sorted(found, key=lambda one: one[0])]
 
     def expire(self, expire: Expire, now: float) -> ExecutorMessage | None:
-        """Return the answer for a firing past its deadline.
+        """Return the answer for a firing past its deadline, or not wanted any more.
 
-        None: it has been answered, is yet to begin, or was heard of in time; or nobody waits for it any more.
+        None: it has been answered, is yet to begin and wanted, or goes on: heard of in time, or not to be forced.
         """
         key = (expire.root, expire.number, expire.attempt)
+        if expire.reason in UNFORCED:
+            start = self._queue.pop(key, None)
+            return None if start is None else withdrawn(start)
         call = self._calls.get(key)
-        is_over = call is not None and (expire.reason is not ExpireReason.SILENCE or call.is_silent(now))
-        if call is None or not is_over or expire.reason is ExpireReason.CANCELLED:
+        if call is None or (expire.reason is ExpireReason.SILENCE and not call.is_silent(now)):
             return None
         del self._calls[key]
         return timed_out(call.start, now - call.began_s, expire.reason)

@@ -11,9 +11,10 @@ from placet.actors.reader import FiringView, Incident, InstanceView, StateReader
 from placet.actors.report import explain
 from placet.actors.task_request import TaskRequests
 from placet.actors.task_view import TaskView
+from placet.actors.token_request import GivingRequest
 from placet.actors.verbs import Verbs
 from placet.persistence.values import decode
-from placet.petri.expression import PlaceRef, place_name
+from placet.petri.expression import PlaceRef
 
 if TYPE_CHECKING:
     from placet.testing.rehearsal import Rehearsal
@@ -91,14 +92,14 @@ class RehearsedInstance(Verbs):
 
     # -- interventions, besides those of `Verbs` -----------------------------------------------------------
 
-    def tell(self, message: InterventionMessage | TaskRequests, timeout_s: float | None = None) -> Receipt:
+    def tell(
+        self, message: InterventionMessage | TaskRequests | GivingRequest, timeout_s: float | None = None
+    ) -> Receipt:
         """Send an intervention, such as `Approve`; see `Rehearsal.tell`. It is answered at once, not by `timeout_s`."""
         return self._tell(message, timeout_s)
 
-    def _tell(self, message: InterventionMessage | TaskRequests, timeout_s: float | None) -> Receipt:  # noqa: ARG002
+    def _tell(self, message: InterventionMessage | TaskRequests | GivingRequest, timeout_s: float | None) -> Receipt:  # noqa: ARG002
         return self._rehearsal.tell(self.id, message)
 
     def _encoded(self, target: PlaceRef | str | int, value: object) -> bytes:
-        reader = StateReader(self._rehearsal.store)
-        place = reader.token_place(self.id, target) if isinstance(target, int) else place_name(target)
-        return self._rehearsal.addressee(self.id).encoded(place, value)
+        return self._rehearsal.addressee(self.id).encoded_for(target, value, StateReader(self._rehearsal.store))

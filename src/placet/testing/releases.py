@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from placet.actors.effects import Expire, ExpireReason, Start, StateChanged
-from placet.actors.lifecycle import ENDING
+from placet.actors.holds import held_transitions
+from placet.actors.lifecycle import ENDING, Intent
 from placet.actors.records import Firing, Phase
 from placet.actors.slots import SLICE_S
 from placet.petri.plan import shares
@@ -81,8 +82,8 @@ class Releases:
         if firing.losses >= ALONE_FROM:
             require(not self.executor.live, "P2: a suspect runs alone", f"{what} beside {len(self.executor.live)}")
         for root, number, attempt in self.executor.live:
-            image = self.checks.images[root]
-            other = image.firings.get(number)
+            found = self.checks.calls.image(root)  # it may have moved away meanwhile
+            other = found.firings.get(number) if found is not None else None
             alone = other is not None and other.attempt == attempt and other.losses >= ALONE_FROM
             require(not alone, "P2: a suspect runs alone", f"{what} beside the suspect {number}")
 
@@ -92,11 +93,16 @@ class Releases:
         firing = image.firings.get(expire.number) if image else None
         if image is None or firing is None or firing.attempt != expire.attempt or firing.phase is not Phase.RUNNING:
             return
+        what, plan = f"{image.header.instance} {firing.number}", self.checks.plan(image)
         if expire.reason is ExpireReason.CANCELLED:
-            what = f"{image.header.instance} {firing.number}"
             require(image.header.intent in ENDING, "only what is cancelled is told so", what)
             return
-        behaviour = self.checks.plan(image).transitions[firing.transition].behaviour
+        if expire.reason is ExpireReason.PAUSED:
+            held = firing.transition in held_transitions(plan, image.header.held)
+            is_paused = held or image.header.intent is not Intent.RUN
+            require(is_paused, "only what is paused is taken back", what)
+            return
+        behaviour = plan.transitions[firing.transition].behaviour
         assert behaviour is not None, firing
         silence_s = behaviour.heartbeat_s if expire.reason is ExpireReason.SILENCE else None
         # A sign of life may have been counted in the same batch, a little later: then the executor knows of it too.

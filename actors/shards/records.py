@@ -1,0 +1,69 @@
+"""Whose a shard is, as the store of an engine says: one record a shard, under `OWNER` | shard.
+
+A store without any such record is that of an engine alone, which owns all shards for ever. Of a shard without one
+nothing is in the store.
+"""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import msgspec
+
+from placet.persistence.keys import OWNER, owner_key
+from placet.persistence.store import View
+
+FIRST_EPOCH = 1  # of a shard that nobody has had yet
+
+
+class Owned(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
+    """The shard is this engine's: it may be opened once the coordinator's table says the same, with this epoch."""
+
+    epoch: int
+
+
+class Arriving(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
+    """Some of the shard has come here, and is not to be seen: it is thrown away unless all of it comes."""
+
+    epoch: int  # that it would be owned with
+    move: str
+    source: str  # the engine it comes from
+
+
+class Staged(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
+    """All of the shard is here; its owner is still to say that it is so no longer, and the table that this one is."""
+
+    epoch: int  # that it will be owned with
+    move: str
+    source: str
+
+
+class Moved(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
+    """The shard was this engine's, which commits nothing for it any more."""
+
+    epoch: int  # of its next owner
+    move: str
+    to: str  # the engine it went to
+    settled: bool = False  # the table says so too: what is left of it here can go
+
+
+OwnerRecord: TypeAlias = Owned | Arriving | Staged | Moved
+
+encode_owner = msgspec.msgpack.Encoder().encode
+decode_owner = msgspec.msgpack.Decoder(OwnerRecord).decode
+
+
+def read_owner(view: View, shard: int) -> OwnerRecord | None:
+    """Return whose a shard is; None: nothing is known of it here."""
+    data = view.get(owner_key(shard))
+    return None if data is None else decode_owner(data)
+
+
+def read_owners(view: View) -> Iterator[tuple[int, OwnerRecord]]:
+    """Yield (shard, whose it is) for all shards something is known of."""
+    for key, data in view.scan(OWNER):
+        yield key[1], decode_owner(data)
+
+
+def has_owners(view: View) -> bool:
+    """Return whether a store is that of an engine among others."""
+    return next(iter(view.scan(OWNER)), None) is not None

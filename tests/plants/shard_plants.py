@@ -1,0 +1,132 @@
+"""Bugs in how shards move, as in `plants.py`."""
+
+from tests.plants.plants import Plant, plant
+
+SHARD_PLANTS: tuple[Plant, ...] = (
+    plant(
+        "goes on after it moved",
+        "a shard that has moved goes on in the engine that let go of it",
+        (
+            "actors/shards/leaving.py",
+            "                self._leave(leaving.shard)\n",
+            "                self._thaw(leaving.shard)\n",
+        ),
+        about=10,
+    ),
+    plant(
+        "opened unconfirmed",
+        "a shard is opened when its owner lets go of it, without the table",
+        (
+            "actors/shards/shards.py",
+            "                self.arrivals.moved_away(message)\n",
+            "                row = Row(message.shard, message.epoch, self._moment.engine)\n"
+            "                self._assigned(Assigned((row,)))\n",
+        ),
+        about=10,
+    ),
+    plant(
+        "outbox left behind",
+        "what stands in the outbox for instances of a shard does not move with it",
+        (
+            "actors/shards/leaving.py",
+            "chain(content.changed(changes), content.posts())",
+            "chain(content.changed(changes))",
+        ),
+        about=10,
+    ),
+    plant(
+        "received numbers left behind",
+        "a shard forgets at a move what it has taken in from others",
+        (
+            "actors/shards/content.py",
+            "BESIDE = (TASKS, SHARD, CHANNEL, RECEIVED)",
+            "BESIDE = (TASKS, SHARD, CHANNEL)",
+        ),
+        about=10,
+    ),
+    plant(
+        "deletes not copied",
+        "what is deleted while a shard is being copied is there again in the copy",
+        (
+            "actors/shards/content.py",
+            "            if key[1] == self.shard:\n                self.keys.add(key)\n",
+            "            if key[1] == self.shard and value is not None:\n                self.keys.add(key)\n",
+        ),
+        about=10,
+    ),
+    plant(
+        "history of an older header",
+        "history is followed from a header that was read before it was changed",
+        (
+            "actors/shards/content.py",
+            "                yield from self._history_of(key[:ROOT_BYTES])\n",
+            "                known = walk(self._view, header.link)\n"
+            "                keys = [history_key(one) for one, _ in known if one <= self._history]\n"
+            "                yield from self._records(key[:ROOT_BYTES], keys[::-1])\n",
+        ),
+        about=10,
+    ),
+    plant(
+        "moved, and called off",
+        "an engine that has let go of a shard says that the move was called off, when it is asked again",
+        (
+            "actors/shards/leaving.py",
+            "        elif isinstance(record, Moved) and record.move == message.move:\n"
+            "            self._say_moved(message.shard, record)\n",
+            "",
+        ),
+        about=10,
+    ),
+    plant(
+        "staged copy thrown away at a start",
+        "a start throws away a whole copy, as it does one that is not whole",
+        (
+            "actors/shards/arriving.py",
+            "            if isinstance(record, Staged):\n                self._staged[shard] = -inf\n"
+            "            elif isinstance(record, Arriving) or (",
+            "            if isinstance(record, Staged | Arriving) or (",
+        ),
+        about=10,
+    ),
+    plant(
+        "parcels taken in by a frozen shard",
+        "a frozen shard takes in parcels, which the copy of it lacks",
+        (
+            "actors/outbox.py",
+            "        if not self._has(channel[1]):\n"
+            "            return None  # it comes again, to whoever has the shard by then\n",
+            "",
+        ),
+        about=10,
+    ),
+    plant(
+        "past a channel in use",
+        "a message to a shard that has come to the same engine overtakes those in the channel",
+        (
+            "actors/outbox.py",
+            "self.owns(target) and not (self._open and (shard_of(sender), shard_of(target)) in self._open):",
+            "self.owns(target):",
+        ),
+        about=10,
+    ),
+    plant(
+        "lost by moving",
+        "handlers that run where a shard was moved from count as lost at once",
+        (
+            "actors/shards/shards.py",
+            "            self.elsewhere.begin(found.running)\n",
+            "            pass\n",
+        ),
+        about=10,
+    ),
+    plant(
+        "frozen requests forgotten",
+        "what clients ask of a shard while it is frozen is never answered if it moves",
+        (
+            "actors/shards/shards.py",
+            "        for message in self._held.pop(shard, ()):\n            self._turn_away(shard, message)\n",
+            "        self._held.pop(shard, None)\n",
+        ),
+        about=10,
+    ),
+)
