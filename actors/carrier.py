@@ -1,6 +1,6 @@
-"""What an engine needs to know of others: the shards it owns among theirs, and who carries messages to them."""
+"""What an engine needs to know of others: what it is called among them, and who carries messages to them."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, Move
 
 
 class Carrier(Protocol):
-    """Carries messages to the engines that own other shards; what it loses is sent again."""
+    """Carries messages to other engines; what it loses is sent, or said, again."""
 
     def carry(self, parcels: Sequence[Parcel], acknowledgements: Mapping[ChannelKey, int]) -> None:
         """Take what a batch sends, which is on disk; called on the engine's thread, must be quick and not raise.
@@ -17,10 +17,6 @@ class Carrier(Protocol):
         `acknowledgements` says, for the channels from other engines, which number was taken in last.
         """
         ...
-
-
-class Mover(Protocol):
-    """Carries what has to do with shards that move; what it loses is said again."""
 
     def carry_shards(
         self,
@@ -40,9 +36,7 @@ class Mover(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
-    """The place of an engine among others."""
+    """The place of an engine among others, whose shards come and go."""
 
-    shards: Set[int]  # those it owns now; not asked where there is a `mover`: then its store and the table say it
+    engine: str  # its name
     carrier: Carrier
-    engine: str = ""  # its name
-    mover: Mover | None = None

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from placet.actors.answers import Answer
-from placet.actors.carrier import Carrier, Mover, Seat
+from placet.actors.carrier import Carrier, Seat
 from placet.actors.catalog import Catalog
 from placet.actors.clock import EngineClock, wall_s
 from placet.actors.collecting import relax, restore
@@ -86,9 +86,7 @@ class Engine:
     ) -> None:
         self.store = store
         self._carrier: Carrier | None = None if seat is None else seat.carrier
-        self._mover: Mover | None = None if seat is None else seat.mover
-        name = "" if seat is None or seat.mover is None else seat.engine
-        self.kernel = Kernel(store, catalog, marker, shards=None if seat is None else seat.shards, engine=name)
+        self.kernel = Kernel(store, catalog, marker, engine="" if seat is None else seat.engine)
         self.clock = EngineClock(self.kernel.stamp)
         self.inbox: Inbox = SimpleQueue()
         self._orders: SimpleQueue[Callable[[Kernel], None]] = SimpleQueue()
@@ -299,8 +297,8 @@ class Engine:
             self.steps.tell(step.instance, step)
         if self._carrier is not None and (batch.parcels or batch.acknowledgements):
             self._carrier.carry(batch.parcels, batch.acknowledgements)
-        if self._mover is not None and (batch.between or batch.forwards or batch.confirms or batch.moves):
-            self._mover.carry_shards(batch.between, batch.forwards, batch.confirms, batch.moves)
+        if self._carrier is not None and (batch.between or batch.forwards or batch.confirms or batch.moves):
+            self._carrier.carry_shards(batch.between, batch.forwards, batch.confirms, batch.moves)
 
     def _wind_down(self) -> None:
         """Choose nothing more, count what still comes within the grace, and mark the stop as clean."""

@@ -25,7 +25,7 @@ class NotFound(InstanceError, LookupError):
 
 def no_instance(instance: str) -> NotFound:
     """Return the error for an id that no instance has."""
-    return NotFound(instance, f"there is no instance {instance}; placet list shows which there are")
+    return NotFound(instance, f"there is no instance {instance or repr(instance)}; placet list shows which there are")
 
 
 class SpawnConflict(InstanceError):

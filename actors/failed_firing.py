@@ -1,6 +1,6 @@
 """What an error arc carries: the value of a token that stands for a firing that failed for good."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from placet.persistence.values import decode
 
@@ -13,7 +13,7 @@ class FailedFiring:
     type: str  # qualified class name of the last exception, or `TimedOut`
     message: str
     attempts: int
-    encoded: tuple[bytes, ...]  # the values it had taken, in the order of its inputs
+    encoded: tuple[bytes, ...] = field(repr=False)  # the values it had taken, in the order of its inputs
 
     @property
     def values(self) -> tuple[object, ...]:

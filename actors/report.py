@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from placet.actors.errors import no_instance
 from placet.actors.lifecycle import TROUBLE, InstanceState
 from placet.actors.reader import InstanceView, StateReader
-from placet.actors.records import Header
+from placet.actors.records import Header, Phase
 from placet.persistence.history import Record
 
 _S = InstanceState
@@ -70,7 +70,11 @@ def _holds_the_end(reader: StateReader, view: InstanceView) -> str:
     if any(firing.trouble is not None for firing in view.firings):
         return f", and waits: {_trouble_below(reader, view)}"
     children = [firing.child for firing in view.firings if firing.child]
-    return f", and waits for {', '.join(children[:1])} to end" if children else ""
+    if children:
+        return f", and waits for {children[0]} to end"
+    running = [firing for firing in view.firings if firing.phase is Phase.RUNNING]
+    more = f" and {len(running) - 1} more" if len(running) > 1 else ""
+    return f", and waits for the handler of {running[0].transition}{more} to end" if running else ""
 
 
 def held_up_by(reader: StateReader, instance: str) -> list[Header]:
@@ -106,7 +110,7 @@ def _reasons(reader: StateReader, view: InstanceView) -> Iterator[str]:
     if view.paused_parts:
         yield f"{', '.join(view.paused_parts)} paused"
     if view.frozen:
-        yield f"{len(view.frozen)} tokens frozen"
+        yield f"{len(view.frozen)} token{'s' if len(view.frozen) != 1 else ''} frozen"
     noted = last_of(reader, view.header.instance, "waiting")
     if noted is not None and isinstance(noted.detail, dict) and (reason := noted.detail.get("reason")):
         yield str(reason)

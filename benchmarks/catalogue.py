@@ -66,7 +66,7 @@ NAMES: tuple[str, ...] = tuple(name for group in GROUPS for name in group.names)
 
 
 def chosen(wanted: Sequence[str]) -> tuple[str, ...]:
-    """Return the figures meant by `wanted`, each a name or the beginning of names up to a dot, with their limits.
+    """Return the figures meant by `wanted`, each a name or what several begin with, with their limits.
 
     Nothing wanted means all. Raises `LookupError` for a name that means none.
     """
@@ -74,7 +74,7 @@ def chosen(wanted: Sequence[str]) -> tuple[str, ...]:
         return NAMES
     found: set[str] = set()
     for name in wanted:
-        meant = {known for known in NAMES if known == name or known.startswith(f"{name}.")}
+        meant = {name} & set(NAMES) or {known for known in NAMES if known.startswith(name)}
         if not meant:
             raise LookupError(f"there is no figure {name}; --list shows them all")
         found |= meant

@@ -38,7 +38,7 @@ BEAT_S: Final = 1.0  # between two signs of life
 LEASE_S: Final = 10.0  # a node that is silent for so long is taken out of the table of members
 KEEP_S: Final = 3.0  # between two times that lease is kept alive
 AGAIN_S: Final = 1.0  # after something the coordinator could not do
-MOVES_AT_ONCE: Final = 4  # shards that one engine gives away at the same time
+MOVES_AT_ONCE: Final = 8  # shards that one engine gives away at the same time
 T = TypeVar("T")
 _log = logging.getLogger("placet")
 
@@ -258,6 +258,7 @@ class ClusterNode:
             self._has_read.discard("shards")
             return
         self._shards = self._shards.after(changed)
+        self._due["moves"] = 0.0  # some are over: others can begin
         self._tell()
 
     # -- itself ----------------------------------------------------------------------------------------------------

@@ -7,9 +7,11 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
-from placet.actors.answers import Entries
+import msgspec
+
+from placet.actors.answers import Entries, RefusalCode
 from placet.actors.bundle import decode_bundle
 from placet.actors.clock import monotonic_s
 from placet.actors.control.answer import receipt_face
@@ -73,7 +75,15 @@ LONGEST_WAIT_S = 30.0  # then a client asks again
 T = TypeVar("T")
 Reply: TypeAlias = Callable[[bytes | None], None]
 """Takes the answer's line, or None where the instance is another engine's; called once, on any thread."""
-_Wait: TypeAlias = tuple[float, Callable[[], bool], Callable[[], bool]]  # until when, whether it is over, what ends it
+
+
+class _Wait(NamedTuple):
+    """Somebody who waits for what an instance does."""
+
+    instance: str
+    until_s: float
+    is_over: Callable[[], bool]
+    end: Callable[[], bool]  # who waits is told that there is nothing so far, and asks again
 
 
 class NetDesk:
@@ -95,13 +105,18 @@ class NetDesk:
         self._pool.submit(self._answer, line, reply, kind)
 
     def tick(self) -> None:
-        """Let those go who have waited long enough; to be called about once a second."""
+        """Let those go who have waited long enough, or wait for what has gone; to be called about once a second."""
         now_s = monotonic_s()
         with self._lock:
-            due = [cancel for until_s, _, cancel in self._waits if until_s <= now_s]
-            self._waits = [wait for wait in self._waits if wait[0] > now_s and not wait[1]()]
-        for cancel in due:
-            cancel()
+            waits, self._waits = self._waits, []
+            due: list[_Wait] = []
+            for wait in waits:
+                if wait.until_s <= now_s or not self._owns(wait.instance):
+                    due.append(wait)
+                elif not wait.is_over():
+                    self._waits.append(wait)
+        for wait in due:
+            wait.end()
         self._trails.tick()
 
     def close(self) -> None:
@@ -110,11 +125,27 @@ class NetDesk:
 
     def _answer(self, line: bytes, reply: Reply, kind: KeyKind) -> None:
         try:
-            self._carry_out(self._admitted(decode_net_request(line), kind), reply)
+            request = self._admitted(decode_net_request(line), kind)
+            about = str(getattr(request, "instance", None) or "")  # of some requests there is none
+            if about and not self._owns(about):
+                reply(None)
+                return
+            reply = self._unless_gone(about, reply) if about else reply
+            self._carry_out(request, reply)
         except PlacetError as error:
             reply(encode_error(error))
         except Exception as error:  # a bug of ours: whoever asked is told, and the next request is served
             reply(encode_error(OwnError(repr(error))))
+
+    def _unless_gone(self, instance: str, reply: Reply) -> Reply:
+        """Return a reply that says so where an error came of the instance's moving to another engine meanwhile."""
+
+        def answer(line: bytes | None) -> None:
+            """Reply, unless who asks has to ask elsewhere."""
+            is_error = line is not None and line.startswith(b'{"error"')
+            reply(None if is_error and (not self._owns(instance) or _has_moved(line)) else line)
+
+        return answer
 
     def _admitted(self, request: NetRequest, kind: KeyKind) -> NetRequest:
         """Return a request that who asks may make. Raises `NotAllowed`: what runs code is for a higher key alone."""
@@ -125,10 +156,6 @@ class NetDesk:
         return request
 
     def _carry_out(self, request: NetRequest, reply: Reply) -> None:
-        about = getattr(request, "instance", None)  # of some requests there is none
-        if about and not self._owns(about):
-            reply(None)
-            return
         if isinstance(request, GivenRequest):
             request = put_together(request)
         match request:
@@ -221,7 +248,7 @@ class NetDesk:
         _when_done(future, reply, make, otherwise)
         until_s = monotonic_s() + min(request.patience_s, LONGEST_WAIT_S)
         with self._lock:
-            self._waits.append((until_s, future.done, future.cancel))
+            self._waits.append(_Wait(request.instance, until_s, future.done, future.cancel))
 
 
 def _replied(value: bytes | None) -> Replied:
@@ -249,3 +276,9 @@ def _when_done(
             reply(encode_error(error if isinstance(error, PlacetError) else OwnError(repr(error))))
 
     future.add_done_callback(answer)
+
+
+def _has_moved(line: bytes | None) -> bool:
+    """Return whether an error is that of the kernel for an instance that lives in another engine."""
+    said = msgspec.json.decode(line or b"{}", type=dict[str, dict[str, object]]).get("error", {})
+    return said.get("code") == RefusalCode.MOVED

@@ -2,9 +2,10 @@
 
 import importlib
 import os
+import secrets
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import cast
@@ -12,12 +13,27 @@ from typing import cast
 from placet.actors.carrier import Seat
 from placet.actors.engine import Health
 from placet.actors.errors import Busy
+from placet.actors.kernel import Kernel
 from placet.actors.runtime import Runtime, client_of, seated
+from placet.actors.shards.messages import Assigned, Row
 from placet.actors.spawning import Definable
 from placet.net.answer import encode_error
 from placet.net.desk import NetDesk
 from placet.net.exchange import Exchange
-from placet.net.messages import Answers, Ask, Asks, Begun, EngineConfig, Letters, NotBegun, Peer, Told, Whereabouts
+from placet.net.messages import (
+    Answers,
+    Ask,
+    Asks,
+    Begun,
+    EngineConfig,
+    Letters,
+    MoveShard,
+    NotBegun,
+    OpenShards,
+    Peer,
+    Told,
+    Whereabouts,
+)
 from placet.net.outbox import Done, Outbox
 from placet.persistence.keys import shard_of
 from placet.petri.errors import PlacetError
@@ -42,23 +58,28 @@ class EngineHost:
         os.set_blocking(self._wake, False)
         self._answers: SimpleQueue[tuple[Peer, Told]] = SimpleQueue()
         self._asked: Counter[str] = Counter()  # requests under way, by client
-        self._shards: set[int] = set()  # those it owns
-        self._exchange = Exchange(config.name, send, self._rouse)
+        self._here: Set[int] = frozenset()  # the shards it has open
+        self._where: Whereabouts | None = None
+        self._told: tuple[int, ...] = ()  # the shards its node knows it has opened
+        self._exchange = Exchange(config.name, send, self._rouse, lambda message: send(owner, message, _ignore))
         self._runtime: Runtime | None = None
         self._desk: NetDesk | None = None
         try:
             workflows = _loader(config.loader)(config.targets)
-            seat = Seat(shards=self._shards, carrier=self._exchange)
+            seat = Seat(engine=config.name, carrier=self._exchange)
             self._runtime = seated(config.state, workflows, seat, threads=config.threads, grace_s=config.grace_s)
         except PlacetError as error:
             send(owner, NotBegun(error=error), _ignore)
             return
-        self._exchange.order = client_of(self._runtime).engine.order
+        engine = client_of(self._runtime).engine
+        assert engine.kernel.shards is not None, "it has a seat"
+        self._here = engine.kernel.shards.here
+        self._exchange.order = engine.order
         self._desk = NetDesk(self._runtime, self._owns)
         send(owner, Begun(name=config.name, pid=os.getpid(), unknown=dict(self._runtime.unknown)), _ignore)
 
     def _owns(self, instance: str) -> bool:
-        return shard_of(instance) in self._shards
+        return shard_of(instance) in self._here
 
     def receive(self, sender: Peer, message: object) -> None:
         """Take requests, letters and news; answers to requests go out when the descriptor wakes this process."""
@@ -70,14 +91,42 @@ class EngineHost:
                     self._take(self._desk, sender, ask)
             case Whereabouts():
                 self._look(message)
+            case MoveShard():
+                self._move(message)
             case _:
                 pass  # of another version of Placet
 
     def _look(self, where: Whereabouts) -> None:
+        """Tell the engine what the table says: of its own shards, and of those that are another's now."""
         self._exchange.look(where)
-        mine = {shard for shard, owner in enumerate(where.owners) if owner == self._name}
-        self._shards |= mine
-        self._shards &= mine
+        before, self._where = self._where, where
+        rows: dict[bool, list[Row]] = {True: [], False: []}  # by whether nobody has had the shard before
+        for shard, (owner, epoch) in enumerate(zip(where.owners, where.epochs, strict=True)):
+            is_known = before is not None and (before.owners[shard], before.epochs[shard]) == (owner, epoch)
+            if epoch and not is_known:
+                rows[shard in where.new and owner == self._name].append(Row(shard=shard, epoch=epoch, engine=owner))
+        order = self._exchange.order
+        for is_new, found in rows.items():
+            if found and order is not None:
+                order(_receiving(Assigned(rows=tuple(found), is_new=is_new)))
+
+    def _move(self, message: MoveShard) -> None:
+        def begin(kernel: Kernel) -> None:
+            """Begin the move, unless it has begun, or the shard is not open here."""
+            shards = kernel.shards
+            if shards is not None and message.shard in shards.here and message.shard not in shards.departures.leaving:
+                shards.move(message.shard, message.to, secrets.token_hex(8))
+
+        if self._exchange.order is not None and message.to != self._name:
+            self._exchange.order(begin)
+
+    def _tell_opened(self) -> None:
+        """Tell the node which shards are open, when that has changed."""
+        opened = tuple(sorted(self._here))
+        if opened != self._told and self._where is not None:
+            self._told = opened
+            epochs = {shard: self._where.epochs[shard] for shard in opened}
+            self._send(self._owner, OpenShards(name=self._name, epochs=epochs), _ignore)
 
     def _take(self, desk: NetDesk, client: Peer, ask: Ask) -> None:
         self._asked[str(client)] += 1
@@ -115,6 +164,7 @@ class EngineHost:
         if self._desk is not None:
             self._desk.tick()
         self._exchange.tick()
+        self._tell_opened()
         if self._runtime is not None and self._runtime.health is Health.FAILED:
             sys.stderr.write(f"placet: {self._runtime.problem}\n")
             os._exit(ENDED)
@@ -125,6 +175,10 @@ class EngineHost:
             self._desk.close()
         if self._runtime is not None:
             self._runtime.close()
+
+
+def _receiving(message: Assigned) -> Callable[[Kernel], None]:
+    return lambda kernel: kernel.receive(message)
 
 
 def _told(ask: Ask, line: bytes | None) -> Told:

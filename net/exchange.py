@@ -1,9 +1,12 @@
-"""Carries letters between the engines of a cluster: what the kernel sends to shards of others, and what comes.
+"""Carries letters between the engines of a cluster: what the kernel sends to others, and what comes.
 
-Nothing here has to be remembered: parcels are on disk until they are acknowledged, and are sent again.
+Nothing here has to be remembered: parcels are on disk until they are acknowledged, and all about shards that move is
+said again, so what is lost comes later.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
@@ -12,16 +15,20 @@ import msgspec
 from placet.actors.clock import monotonic_s
 from placet.actors.kernel import Kernel
 from placet.actors.messages import Acknowledged, ChannelKey, Parcel
-from placet.net.messages import Letters, Peer, Piece, Whereabouts
+from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, MoveEnded
+from placet.actors.shards.residents import shard_of_message
+from placet.net.messages import ConfirmMove, Letters, Peer, Piece, Whereabouts
 from placet.net.outbox import Done, Outbox
 from placet.net.pieces import Joiner, cut
 
 MOST_WAITING_BYTES: Final = 32 << 20  # for one engine; parcels beyond that are left on disk for now
 SEND_AGAIN_S: Final = 2.0  # parcels that nobody acknowledges for so long are sent once more
-Letter: TypeAlias = Parcel | Acknowledged
+Letter: TypeAlias = Parcel | Acknowledged | BetweenEngines | Forward
+Addressed: TypeAlias = tuple[int | str, Letter]  # to the engine that owns a shard, or to the one with a name
 Order: TypeAlias = Callable[[Callable[[Kernel], None]], None]  # has something done on the engine's thread
 Send: TypeAlias = Callable[[Peer, object, Done], None]
 
+_log = logging.getLogger("placet")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Letter]).decode
 
@@ -29,22 +36,53 @@ _decode = msgspec.msgpack.Decoder(list[Letter]).decode
 class Exchange:
     """The letters of one engine; all but `carry` is for the one thread of its process that sends."""
 
-    def __init__(self, name: str, send: Send, rouse: Callable[[], None]) -> None:
-        """`rouse` has `woken` called soon, on the thread that sends."""
+    def __init__(
+        self, name: str, send: Send, rouse: Callable[[], None], confirm: Callable[[ConfirmMove], None]
+    ) -> None:
+        """`rouse` has `woken` called soon, on the thread that sends; `confirm` asks the cluster's table."""
         self._name = name
         self._send = send
         self._rouse = rouse
-        self._carried: SimpleQueue[tuple[Sequence[Parcel], Mapping[ChannelKey, int]]] = SimpleQueue()
+        self._confirm = confirm
+        self._carried: SimpleQueue[Sequence[Addressed]] = SimpleQueue()
+        self._confirms: SimpleQueue[ConfirmMove] = SimpleQueue()
         self._outbox: Outbox[Piece] = Outbox(self._transmit, _forget)
         self._joiners: dict[str, Joiner] = {}  # by peer
         self._where: Whereabouts | None = None
         self._heard_s = monotonic_s()  # when an acknowledgement came last
         self.order: Order | None = None  # None: there is no engine yet
 
+    # -- from the engine's thread --------------------------------------------------------------------------
+
     def carry(self, parcels: Sequence[Parcel], acknowledgements: Mapping[ChannelKey, int]) -> None:
-        """Take what a batch of the engine sends; called on the engine's thread."""
-        self._carried.put((parcels, acknowledgements))
-        self._rouse()
+        """Take what a batch sends to shards of other engines."""
+        letters: list[Addressed] = [(parcel.channel[1], parcel) for parcel in parcels]
+        for channel, number in acknowledgements.items():
+            letters.append((channel[0], Acknowledged(channel=channel, number=number)))
+        self._carry(letters)
+
+    def carry_shards(
+        self,
+        between: Sequence[tuple[str, BetweenEngines]],
+        forwards: Sequence[Forward],
+        confirms: Sequence[Confirm],
+        ended: Sequence[MoveEnded],
+    ) -> None:
+        """Take what a batch says about shards that move; how moves have ended, the cluster's table tells."""
+        for move in ended:
+            if not move.done:
+                _log.warning("shard %d stays: %s", move.shard, move.reason)
+        self._carry([*between, *((shard_of_message(answer), answer) for answer in forwards)])
+        for confirm in confirms:
+            row = confirm.row
+            self._confirms.put(ConfirmMove(shard=row.shard, epoch=row.epoch, engine=row.engine, move=confirm.move))
+        if confirms:
+            self._rouse()
+
+    def _carry(self, letters: Sequence[Addressed]) -> None:
+        if letters:
+            self._carried.put(letters)
+            self._rouse()
 
     # -- out -----------------------------------------------------------------------------------------------
 
@@ -57,22 +95,20 @@ class Exchange:
     def woken(self) -> None:
         """Send what was carried here since."""
         letters: dict[str, list[Letter]] = {}  # by engine
-        while True:
-            try:
-                parcels, acknowledgements = self._carried.get_nowait()
-            except Empty:
-                break
-            for parcel in parcels:
-                self._address(parcel.channel[1], parcel, letters)
-            for channel, number in acknowledgements.items():
-                self._address(channel[0], Acknowledged(channel=channel, number=number), letters)
+        with suppress(Empty):
+            while True:
+                for target, letter in self._carried.get_nowait():
+                    owner = target if isinstance(target, str) else self._owner(target)
+                    if owner:  # else it is sent again once there is one
+                        letters.setdefault(owner, []).append(letter)
         for engine, found in letters.items():
             self._post(engine, found)
+        with suppress(Empty):
+            while True:
+                self._confirm(self._confirms.get_nowait())
 
-    def _address(self, shard: int, letter: Letter, letters: dict[str, list[Letter]]) -> None:
-        owner = self._where.owners[shard] if self._where is not None else ""
-        if owner:  # else it is sent again once there is one
-            letters.setdefault(owner, []).append(letter)
+    def _owner(self, shard: int) -> str:
+        return self._where.owners[shard] if self._where is not None else ""
 
     def _post(self, engine: str, letters: list[Letter]) -> None:
         if engine == self._name:  # a channel from before a shard came here is used up first
@@ -82,7 +118,7 @@ class Exchange:
         if at is None:
             return
         if self._outbox.waiting_bytes(at.peer) > MOST_WAITING_BYTES:  # it is slow, or away; the rest can wait on disk
-            letters = [one for one in letters if isinstance(one, Acknowledged)]
+            letters = [one for one in letters if not isinstance(one, Parcel)]
         if letters:
             for piece in cut(_encode(letters)):
                 self._outbox.put(at.peer, piece, len(piece.data))
@@ -116,7 +152,10 @@ class Exchange:
         def take(kernel: Kernel) -> None:
             """Take them in."""
             for letter in letters:
-                kernel.receive(letter)
+                if isinstance(letter, Forward):
+                    kernel.deliver(letter)
+                else:
+                    kernel.receive(letter)
 
         self.order(take)
 

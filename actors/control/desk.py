@@ -108,6 +108,7 @@ class ControlDesk:
             "committed_at": engine.committed_at,
             "executors": {
                 name: {
+                    "at_once": load.at_once,
                     "capacity": load.capacity,
                     "running": load.running,
                     "queued": load.queued,

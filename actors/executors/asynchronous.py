@@ -64,6 +64,7 @@ class AsyncExecutor:
     def load(self) -> Load:
         """Return how busy the loop is."""
         return Load(
+            at_once=self.capacity(),
             capacity=self.capacity(),
             running=len(self._begun),
             queued=len(self._waiting),

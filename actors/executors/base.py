@@ -15,7 +15,8 @@ Post: TypeAlias = Callable[[ExecutorMessage | Beat], object]  # hands an answer 
 class Load:
     """How busy an executor is."""
 
-    capacity: int  # firings it takes at once, running and queued together
+    at_once: int  # handlers that may run at the same time
+    capacity: int  # firings it takes at once, running and queued ahead together
     running: int
     queued: int
     abandoned: int  # handlers past their time that could not be stopped and still run

@@ -171,6 +171,7 @@ class HybridExecutor:
         """Return how busy its pools are, the workers with what they do for others included."""
         loads = [pool.load() for pool in self._pools()]
         return Load(
+            at_once=sum(load.at_once for load in loads),
             capacity=self.capacity(),
             running=sum(load.running for load in loads),
             queued=sum(load.queued for load in loads),

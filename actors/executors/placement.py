@@ -45,6 +45,11 @@ class Standing:
     is_fixed: bool = False  # it stays where it is, whatever is observed
 
     @property
+    def has_moved(self) -> bool:
+        """Whether it has been elsewhere: why it came here is then worth more than what is seen here."""
+        return self.needed > LEAST_CALLS
+
+    @property
     def share(self) -> float:
         """Which part of its own time the handler computes."""
         own_s = self.cpu_s + self.waited_s
@@ -69,7 +74,11 @@ def observed(standing: Standing, call: Call) -> Standing:
         cpu_s=standing.cpu_s + weight * (call.cpu_s - standing.cpu_s),
         waited_s=standing.waited_s + weight * (call.waited_s - standing.waited_s),
     )
-    if seen.is_fixed or seen.calls < seen.needed:
+    if seen.is_fixed:
+        return seen
+    if not seen.has_moved:
+        seen = replace(seen, reason=f"as it began: {_measured(seen)}")
+    if seen.calls < seen.needed:
         return seen
     if seen.place is Place.THREAD and seen.cpu_s >= COMPUTES_S and seen.share >= COMPUTES_SHARE:
         return _moved(seen, Place.PROCESS)
@@ -79,8 +88,11 @@ def observed(standing: Standing, call: Call) -> Standing:
 
 
 def _moved(seen: Standing, place: Place) -> Standing:
-    reason = f"it computed for {seen.cpu_s * 1e3:.1f} ms a call, {seen.share:.0%} of its time"
-    return Standing(place=place, reason=reason, needed=min(MOST_CALLS, 2 * seen.needed))
+    return Standing(place=place, reason=_measured(seen), needed=min(MOST_CALLS, 2 * seen.needed))
+
+
+def _measured(seen: Standing) -> str:
+    return f"it computed for {seen.cpu_s * 1e3:.1f} ms a call, {seen.share:.0%} of its time"
 
 
 def fixed(standing: Standing, reason: str) -> Standing:

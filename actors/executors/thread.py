@@ -117,6 +117,7 @@ class ThreadExecutor:
     def load(self) -> Load:
         """Return how busy the pool is."""
         return Load(
+            at_once=self._workers(),
             capacity=self.capacity(),
             running=len(self._begun),
             queued=len(self._waiting),

@@ -9,6 +9,7 @@ from placet import FailedFiring, Retry, Workflow
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import Cancel, RetryIncident
 from placet.persistence.blobs import INLINE_BYTES
+from placet.persistence.values import encode
 from placet.petri.errors import DefinitionError
 from tests.actors.driver import Driver
 
@@ -363,3 +364,9 @@ def test_an_error_place_may_not_be_bounded() -> None:
     workflow.transition(a >> b, "work", handler=same, error=failed)
     with pytest.raises(DefinitionError, match="a failure must always find room"):
         workflow.definition()
+
+
+def test_a_failed_firing_shows_no_encoded_values() -> None:
+    failed = FailedFiring(transition="pack", type="ValueError", message="no", attempts=1, encoded=(encode(7),))
+    assert repr(failed) == "FailedFiring(transition='pack', type='ValueError', message='no', attempts=1)"
+    assert failed.values == (7,)

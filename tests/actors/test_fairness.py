@@ -32,6 +32,20 @@ def test_slots_go_round_over_instances() -> None:
     assert order.count("big") == 20
 
 
+def test_a_new_instance_waits_for_two_time_slices_at_most_and_not_for_all_that_another_has() -> None:
+    driver = Driver(chain(1), slots=1)
+    driver.spawn(driver.workflows[0], {"p0": list(range(50))}, "big")
+    for name in ("new", "newer"):
+        driver.spawn(driver.workflows[0], {"p0": [1]}, name)
+        order: list[str] = []
+        while name not in order:
+            order.append(driver.only().instance)
+            driver.clock.advance(0.1)
+            driver.answer_all()
+            driver.rest()
+        assert 3 <= order.count("big") <= 12, order  # handlers of 0.1 s, slices of 0.5 s
+
+
 def test_more_slots_serve_those_who_wait() -> None:
     driver = Driver(chain(1), slots=0)
     for number in range(5):

@@ -17,7 +17,9 @@ from placet.actors.messages import (
     SkipIncident,
     Sleep,
 )
+from placet.actors.reader import StateReader
 from placet.actors.records import Phase
+from placet.actors.report import explain
 from placet.persistence.values import encode
 from tests.actors.driver import Driver
 
@@ -156,6 +158,17 @@ def test_cancel_puts_back_the_tokens_of_what_does_not_run() -> None:
     assert driver.state() is InstanceState.CANCELLED
     assert driver.marking() == {"b": [1]}
     assert not driver.view().firings
+
+
+def test_what_holds_the_end_of_a_cancelled_instance_is_named() -> None:
+    workflow = row()
+    driver = Driver(workflow)
+    driver.spawn(workflow, {"a": [1, 2]})
+    driver.ask(Cancel(instance="one", by="eva"))
+    reader = StateReader(driver.store)
+    assert explain(reader, "one") == "one is cancelling, and waits for the handler of first and 1 more to end"
+    driver.finish()
+    assert explain(reader, "one") == "one is cancelling, and waits for the handler of first to end"
 
 
 def test_a_failure_while_cancelling_is_not_tried_again() -> None:

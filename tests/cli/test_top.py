@@ -25,7 +25,7 @@ def told(**changed: object) -> Face:
         "firings": 200,
         "queued": 3,
         "waiting_for_slots": 4,
-        "executors": {"thread": {"capacity": 64, "running": 2, "queued": 5, "abandoned": 1}},
+        "executors": {"thread": {"at_once": 64, "capacity": 175, "running": 2, "queued": 5, "abandoned": 1}},
         "running": [],
         "slowest": [],
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.catalogue import chosen
 from tests.endtoend.processes import finished
 
 UNITS = {
@@ -87,3 +88,11 @@ def test_chosen_figures_come_with_the_limits_they_are_held_against(tmp_path: Pat
     assert code == 0, err
     assert [line.split()[0] for line in out.splitlines()] == ["figure", "limit.puts", "L2.thread", "kernel:"]
     assert finished(["-m", "benchmarks", "L9"], cwd=tmp_path)[0] == 2
+
+
+def test_a_name_means_itself_or_all_that_begin_with_it() -> None:
+    assert chosen(["calls.rate"]) == ("calls.rate",)
+    assert chosen(["calls.r"]) == ("calls.rate", "calls.rate_thread")
+    assert {"million.fill_s", "million.wake_s"} < set(chosen(["million"]))
+    with pytest.raises(LookupError, match="--list"):
+        chosen(["nothing"])

@@ -108,7 +108,7 @@ def test_shards_are_asked_to_move_to_a_node_that_joins_a_few_at_a_time_until_all
     for _ in range(60):
         net.pass_s(1)
         orders, net.orders = net.orders, []
-        assert len({order.shard for _, order in orders}) <= 4
+        assert len({order.shard for _, order in orders}) <= 8
         for engine, order in orders:
             assert engine == "a/0"
             shard = order.shard

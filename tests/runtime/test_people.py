@@ -411,3 +411,15 @@ def test_a_put_and_another_value_for_a_token_can_be_told(tmp_path: Path) -> None
             instance.tell(Inject("door", 3), WAIT_S)
         with pytest.raises(BadRequest, match=r"inject\(place, value, by="):
             runtime.tell("one", Inject("door", 3), WAIT_S)
+
+
+def test_no_address_is_named_as_such_and_one_frozen_token_is_one(tmp_path: Path) -> None:
+    workflow = Workflow("frozen")
+    start, done = workflow.places("start done")
+    workflow.task(start >> done, "choose")
+    with Runtime(tmp_path / "state", [workflow]) as runtime:
+        with pytest.raises(NotFound, match="there is no instance '';"):
+            runtime.find("")
+        instance = runtime.spawn(workflow, {start: [1]}, id="one")
+        instance.freeze_token(instance.view().tokens["start"][0], by="eva", timeout_s=WAIT_S)
+        assert runtime.explain("one").endswith(": 1 token frozen")

@@ -104,7 +104,7 @@ def sections_of(face: Face) -> Iterator[Section]:
     """Yield what runs, longest first, and what is slow; only what there is."""
     executors = cast("dict[str, dict[str, int]]", face["executors"])
     loads = [(name, *(str(load[key]) for key in _LOAD)) for name, load in executors.items()]
-    yield Section(title="executors", header=("NAME", *(key.upper() for key in _LOAD)), rows=loads)
+    yield Section(title="executors", header=("NAME", *(key.upper().replace("_", " ") for key in _LOAD)), rows=loads)
     running = cast("list[Face]", face["running"])
     if running:
         yield Section(
@@ -121,7 +121,7 @@ def sections_of(face: Face) -> Iterator[Section]:
         )
 
 
-_LOAD = ("running", "queued", "capacity", "abandoned")
+_LOAD = ("running", "at_once", "queued", "abandoned")  # its capacity counts what may be queued ahead as well
 
 
 def _shown(rows: Sequence[Face], most: int) -> str:

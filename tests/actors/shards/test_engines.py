@@ -85,7 +85,7 @@ def test_a_large_shard_moves_between_engines_while_it_is_used(tmp_path: Path) ->
         states[name] = open_state(tmp_path / name)
         catalog = Catalog()
         digest = catalog.register(waiting.definition())
-        seat = Seat(shards=frozenset(), carrier=link, engine=name, mover=link)
+        seat = Seat(engine=name, carrier=link)
         link.engines[name] = Engine(states[name].store, catalog, seat=seat)
     link.rows |= dict.fromkeys(range(256), (1, "a"))
     rows = tuple(Row(shard, *row) for shard, row in link.rows.items())
