@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from placet.actors.executors.placed import NO_HOSTING, Hosting
 from placet.actors.messages import ChannelKey, Parcel
 from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, MoveEnded
 
@@ -40,3 +41,4 @@ class Seat:
 
     engine: str  # its name
     carrier: Carrier
+    hosting: Hosting = NO_HOSTING  # what this host has, and who has handlers run on others

@@ -323,13 +323,15 @@ class CompositeActor:
         detail = {"type": last.type, "message": last.message}
         self.workflow.record(turn, RecordKind.INCIDENT, path, firing.number, firing.attempt, detail=detail)
 
-    def lost(self, turn: Turn, firing: Firing, *, clean: bool) -> None:
-        """The engine went while this firing ran: what next depends on how often that has happened."""
+    def lost(
+        self, turn: Turn, firing: Firing, *, clean: bool, reason: str = "the engine ended while this attempt ran"
+    ) -> None:
+        """The engine went while this firing ran, or another host did: what next depends on how often that was so."""
         if clean:
             self.make_ready(turn, firing)
             return
         firing.losses += 1
-        failure = Failure(type=LOST, message="the engine ended while this attempt ran", attempt=firing.attempt)
+        failure = Failure(type=LOST, message=reason, attempt=firing.attempt)
         note_failure(firing, _dated(failure, firing.attempt, turn.now))
         path = self.workflow.plan.transitions[firing.transition].path
         detail = {"losses": firing.losses}

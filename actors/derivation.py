@@ -59,11 +59,13 @@ def _state(workflow: "WorkflowActor") -> InstanceState:
         return _S.PAUSED
     if workflow.open_incidents or workflow.troubled:
         return _S.INCIDENT
-    if busy or workflow.wants() or _can_run_alone(workflow):
+    wanted = [] if busy else workflow.wants()
+    lack = workflow.services.slots.lack
+    if busy or any(not lack(executor) for executor in wanted) or _can_run_alone(workflow):
         return _S.RUNNING
     if workflow.services.visiting and unknown_handlers(workflow):
         return _S.RUNNING  # the next engine has its handlers
-    if counts[Phase.BACKOFF] or counts[Phase.READY] or counts[Phase.SUSPECT] or unknown_handlers(workflow):
+    if counts[Phase.BACKOFF] or counts[Phase.READY] or counts[Phase.SUSPECT] or wanted or unknown_handlers(workflow):
         return _S.WAITING
     if not workflow.inner:
         return _S.COMPLETED
@@ -89,18 +91,32 @@ def _record(workflow: "WorkflowActor", turn: Turn, state: InstanceState) -> None
         workflow.note(turn, RecordKind(state))
     elif state is _S.STUCK:
         workflow.record(turn, RecordKind.STUCK, detail={**lacking(workflow)})
-    elif state is _S.WAITING and (unknown := unknown_handlers(workflow)):
-        workflow.note(turn, RecordKind.WAITING, reason="no handler in this process for " + ", ".join(unknown))
+    elif state is _S.WAITING and (reasons := _unable(workflow)):
+        workflow.note(turn, RecordKind.WAITING, reason="; ".join(reasons))
+
+
+def _unable(workflow: "WorkflowActor") -> list[str]:
+    """Return why nobody can run what an instance has to run."""
+    unknown, lack = unknown_handlers(workflow), workflow.services.slots.lack
+    reasons = ["no handler in this process for " + ", ".join(unknown)] if unknown else []
+    suspects = {
+        workflow.plan.transitions[firing.transition].executor
+        for composite in workflow.composites
+        for firing in composite.firings.values()
+        if firing.phase is Phase.SUSPECT
+    }
+    return reasons + sorted({lack(executor) for executor in {*workflow.wants(), *suspects}} - {""})
 
 
 def _can_run_alone(workflow: "WorkflowActor") -> bool:
     """Return whether a firing that was lost too often waits only for everything else to be quiet."""
     if not workflow.counts[Phase.SUSPECT]:
         return False
-    transitions = workflow.plan.transitions
+    transitions, lack = workflow.plan.transitions, workflow.services.slots.lack
     return any(
         firing.phase is Phase.SUSPECT
         and transitions[firing.transition].behaviour is not None
+        and not lack(transitions[firing.transition].executor)
         and firing.transition not in workflow.held
         for composite in workflow.composites
         for firing in composite.firings.values()

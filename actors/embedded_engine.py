@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Final
 
 from placet.actors.bundle import Bundle
 from placet.actors.carrier import Seat
@@ -15,6 +16,7 @@ from placet.actors.control.server import ControlServer
 from placet.actors.deployment import Deployment
 from placet.actors.engine import Engine
 from placet.actors.engine_client import EngineClient
+from placet.actors.executors.placed import Hosting
 from placet.actors.executors.portable import check_portable
 from placet.actors.executors.roster import Bounds, Roster
 from placet.actors.kernel import Kernel
@@ -27,6 +29,9 @@ from placet.persistence.state import open_state
 from placet.persistence.store import Store
 from placet.petri.behaviour import Definition
 from placet.petri.errors import DefinitionError
+from placet.petri.requirement import Capability, checked_capabilities
+
+NO_CAPABILITIES: Final[Mapping[str, Capability]] = {}
 
 
 class EmbeddedEngine:
@@ -46,9 +51,11 @@ class EmbeddedEngine:
         control: bool,
         check: bool,
         seat: Seat | None = None,
+        capabilities: Mapping[str, Capability] = NO_CAPABILITIES,
     ) -> None:
         if limit_bytes <= 0:
             raise ValueError(f"limit_bytes must be > 0, got {limit_bytes}")
+        self._hosting = seat.hosting if seat else Hosting(capabilities=checked_capabilities(capabilities))
         self._grace_s = grace_s
         self._pid = os.getpid()
         self._closing = threading.Lock()
@@ -104,7 +111,7 @@ class EmbeddedEngine:
             suspects.add(
                 found.instance, found.path, accompanied=found.accompanied
             )  # the engine clears the mark once this is on disk
-        self._roster = Roster(engine.post, bounds, engine.durations)
+        self._roster = Roster(engine.post, bounds, engine.durations, self._hosting)
         for executor in self._roster.missing(self._catalog.definitions.values()):
             engine.add(executor)
         return engine

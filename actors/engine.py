@@ -25,6 +25,7 @@ from placet.actors.durations import Durations
 from placet.actors.effects import Batch, Progress, StateChanged
 from placet.actors.errors import BadRequest, Busy, EngineStopped, WaitsForItself
 from placet.actors.executors.base import Executor
+from placet.actors.executors.placed import PlacedExecutor
 from placet.actors.kernel import Kernel
 from placet.actors.marker import Marker
 from placet.actors.messages import (
@@ -224,6 +225,8 @@ class Engine:
     def _cycle(self) -> None:
         for name, executor in self.executors.items():
             self.kernel.set_capacity(name, executor.capacity())
+            if isinstance(executor, PlacedExecutor):
+                self.kernel.set_lack(name, executor.lack())
         while not self._orders.empty():
             self._orders.get_nowait()(self.kernel)
         self._settle(self._run())

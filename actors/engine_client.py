@@ -50,7 +50,7 @@ class EngineClient:
         self.unknown = unknown
         self._store = store
         self._reader = StateReader(store)
-        self._definitions = definitions
+        self.definitions = definitions
         self._closed = threading.Event()  # the store is let go of
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ class EngineClient:
 
     def addressee(self, instance: str) -> Addressee:
         """Return what is known of an instance to those who send it values. Raises `NotFound`."""
-        return Addressee.of(instance, self.reader, self._definitions)
+        return Addressee.of(instance, self.reader, self.definitions)
 
     def export(self, instance: str, path: Path, *, actor: str = "", history: bool = True) -> Exported:
         """Write an instance, or one place or composite of it, to a file; see `placet.actors.copies.export`."""

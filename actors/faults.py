@@ -11,7 +11,7 @@ import msgspec
 
 from placet.actors.effects import StateChanged
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent, check_move
-from placet.actors.messages import Done, Failed, KernelMessage, Park, Request, Withdrawn, encode_message
+from placet.actors.messages import Done, Failed, KernelMessage, Lost, Park, Request, Withdrawn, encode_message
 from placet.actors.records import Failure, Parked, decode_header, encode
 from placet.actors.troubles import tell_caller
 from placet.actors.turn import Turn
@@ -98,7 +98,7 @@ def set_aside(turn: Turn, get: Callable[[bytes], bytes | None], parked: Parked) 
 
 def _parking(root: bytes, message: KernelMessage, error: Exception) -> Park:
     transition, number, attempt = -1, 0, 0
-    if isinstance(message, (Done, Failed, Withdrawn)):
+    if isinstance(message, (Done, Failed, Withdrawn, Lost)):
         transition, number, attempt = message.transition, message.number, message.attempt
     elif isinstance(message, Request):
         message = msgspec.structs.replace(message, reply=0)  # its client is told now, and only once

@@ -50,9 +50,8 @@ from placet.actors.recovery import Found, find_work, keep_losses, resume, untold
 from placet.actors.roots import Roots
 from placet.actors.services import Room
 from placet.actors.shards.messages import Assigned, BetweenEngines
-from placet.actors.shards.records import has_owners
 from placet.actors.shards.residents import Residents
-from placet.actors.shards.shards import Shards, earlier
+from placet.actors.shards.shards import Shards, earlier, none_open
 from placet.actors.slots import Slots
 from placet.actors.stamp import Stamp, encode_stamp, read_stamp
 from placet.actors.stored_nets import StoredNets
@@ -110,7 +109,7 @@ class Kernel:
         self.suspects = Suspects(view)
         self.stamp: Stamp = read_stamp(view)
         self.history = self.stamp.history
-        here = set[int]() if engine or has_owners(view) else None
+        here = none_open(view, engine)
         self.outbox = Outbox(self.stamp.sent, shards if here is None else here)
         self._arriving: Sent | None = None  # the message from another instance that is being handled
         self._now = nextafter(self.stamp.engine_s, inf)  # so that nothing new began by the time of a clean stop
@@ -142,6 +141,11 @@ class Kernel:
     def set_capacity(self, executor: str, slots: int) -> None:
         """Say how many firings an executor takes at once, running and queued together."""
         self.slots.pool(executor).capacity = slots
+
+    def set_lack(self, executor: str, reason: str) -> None:
+        """Say why nobody can run what an executor is given; "": somebody can, or will be able to."""
+        for root in self.slots.set_lack(executor, reason):
+            self.deliver(Grant(root=root))
 
     def deliver(self, message: KernelMessage) -> None:
         """Queue one message."""

@@ -61,6 +61,16 @@ class Withdrawn(ExecutorAnswer, frozen=True, gc=False, kw_only=True):
     """A firing was taken back from its executor before its handler began: the attempt does not count."""
 
 
+class Lost(ExecutorAnswer, frozen=True, gc=False, kw_only=True):
+    """An attempt that ran on another host will not be answered: what became of its handler nobody knows.
+
+    `clean`: that host stopped cleanly, and the loss does not count.
+    """
+
+    reason: str
+    clean: bool = False
+
+
 class Beat(RootMessage, frozen=True, gc=False, kw_only=True):
     """A handler is alive: no answer, and dropped if its attempt is over."""
 
@@ -394,7 +404,7 @@ class Acknowledged(Message, frozen=True, gc=False, kw_only=True):
     number: int
 
 
-ExecutorMessage: TypeAlias = Done | Failed | Withdrawn
+ExecutorMessage: TypeAlias = Done | Failed | Withdrawn | Lost
 InternalMessage: TypeAlias = Due | Grant | Recover | RunAlone | Park
 ActorMessage: TypeAlias = Inspect | Restart | Sleep | Trim
 IncidentMessage: TypeAlias = RetryIncident | SkipIncident | FailIncident

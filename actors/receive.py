@@ -18,6 +18,7 @@ from placet.actors.messages import (
     Grant,
     Inspect,
     Intervention,
+    Lost,
     Message,
     Park,
     Recover,
@@ -51,7 +52,7 @@ MOST_READ_AT_ONCE = 10_000  # tokens of a place
 
 
 def _running(
-    workflow: WorkflowActor, turn: Turn, message: Done | Failed | Withdrawn
+    workflow: WorkflowActor, turn: Turn, message: Done | Failed | Withdrawn | Lost
 ) -> tuple[CompositeActor, Firing] | None:
     """Return the firing an answer is for; one that is no longer asked for is recorded and dropped."""
     composite, firing = workflow.firing(message.transition, message.number)
@@ -112,6 +113,15 @@ def _withdrawn(workflow: WorkflowActor, turn: Turn, message: Withdrawn) -> None:
     composite.make_ready(turn, firing)
     if workflow.header.intent in ENDING:
         composite.put_back(turn, [firing])
+
+
+def _lost(workflow: WorkflowActor, turn: Turn, message: Lost) -> None:
+    found = _running(workflow, turn, message)
+    if found is None:
+        return
+    composite, firing = found
+    composite.lost(turn, firing, clean=message.clean, reason=message.reason)
+    composite.end_idle(turn, firing)
 
 
 def _beat(workflow: WorkflowActor, turn: Turn, message: Beat) -> None:
@@ -277,6 +287,7 @@ RECEIVERS: Mapping[type[Message], Callable[[WorkflowActor, Turn, Any], None]] = 
     Done: _done,
     Failed: _failed,
     Withdrawn: _withdrawn,
+    Lost: _lost,
     Beat: _beat,
     Due: _due,
     Grant: _grant,

@@ -111,9 +111,19 @@ def _reasons(reader: StateReader, view: InstanceView) -> Iterator[str]:
         yield f"{', '.join(view.paused_parts)} paused"
     if view.frozen:
         yield f"{len(view.frozen)} token{'s' if len(view.frozen) != 1 else ''} frozen"
-    noted = last_of(reader, view.header.instance, "waiting")
-    if noted is not None and isinstance(noted.detail, dict) and (reason := noted.detail.get("reason")):
-        yield str(reason)
+    reason = waiting_reason(view.header, last_of(reader, view.header.instance, "waiting"))
+    if reason:
+        yield reason
+
+
+def waiting_reason(header: Header, noted: Record | None) -> str:
+    """Return what an instance that waits has noted as the reason, if that is of now and not of an earlier time, or "".
+
+    `noted` is its last record of that kind.
+    """
+    if header.state is not InstanceState.WAITING or noted is None or noted.at < header.changed_at:
+        return ""
+    return str(noted.detail.get("reason", "")) if isinstance(noted.detail, dict) else ""
 
 
 def lacking(reader: StateReader, instance: str) -> str:

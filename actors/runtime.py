@@ -65,6 +65,8 @@ class Runtime:
     worker processes, and as `async def`. `grace_s` is how long closing waits for those that run.
     With `check`, every page of the store is read for damage first, which takes about 20 ms a MiB.
     With `control`, commands of the same user reach it through `DIR/control.sock`.
+    `capabilities` is what this host has, such as `{"gpu": 1}`, for transitions with `requires`; `ValueError` for
+    anything but texts and numbers.
     Raises `StoreInUse` when another process has the state, and the other errors of `placet.persistence.errors`.
     """
 
@@ -80,13 +82,21 @@ class Runtime:
         limit_bytes: int = LIMIT_BYTES,
         control: bool = True,
         check: bool = False,
+        capabilities: Mapping[str, float | str] | None = None,
     ) -> None:
         bounds = Bounds(threads=threads, processes=processes, concurrency=concurrency)
         whole = Path(path).absolute()  # wherever the process goes from here
         self._take(
             whole,
             EmbeddedEngine(
-                whole, workflows, bounds, grace_s=grace_s, limit_bytes=limit_bytes, control=control, check=check
+                whole,
+                workflows,
+                bounds,
+                grace_s=grace_s,
+                limit_bytes=limit_bytes,
+                control=control,
+                check=check,
+                capabilities=capabilities or {},
             ),
         )
 

@@ -15,10 +15,11 @@ FlightKey: TypeAlias = tuple[bytes, int]  # (root, firing number)
 class Pool:
     """One executor as the kernel sees it: how many firings it takes, which are out, who waits."""
 
-    __slots__ = ("capacity", "in_flight", "waiting")
+    __slots__ = ("capacity", "in_flight", "lack", "waiting")
 
     def __init__(self) -> None:
         self.capacity = 0
+        self.lack = ""  # why nobody can run what it is given; "": somebody can, if not at once
         self.in_flight: dict[FlightKey, int] = {}  # attempt
         self.waiting: dict[bytes, None] = {}  # roots, the next one first
 
@@ -48,6 +49,19 @@ class Slots:
         if pool is None:
             pool = self.pools[executor] = Pool()
         return pool
+
+    def lack(self, executor: str) -> str:
+        """Return why nobody can run what `executor` is given, or ""."""
+        pool = self.pools.get(executor)
+        return pool.lack if pool is not None else ""
+
+    def set_lack(self, executor: str, reason: str) -> list[bytes]:
+        """Note why nobody can run what `executor` is given; return who waits for it, if that is new to them."""
+        pool = self.pool(executor)
+        if pool.lack == reason:
+            return []
+        pool.lack = reason
+        return list(pool.waiting)
 
     def share(self, executor: str, root: bytes, now: float, slice_end: float) -> int:
         """Return how many firings `root` may start on `executor` in this turn."""

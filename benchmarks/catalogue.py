@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from benchmarks.age import age
 from benchmarks.calls import calls, nested
+from benchmarks.cluster import engines, hop, spawns, tokens
 from benchmarks.fanout import process_fanout
 from benchmarks.figure import AGAINST, Figure
 from benchmarks.flat import flat_tokens, flat_transitions, large_net
@@ -60,6 +61,10 @@ GROUPS: tuple[Group, ...] = (
     Group(names=("sleeping.anonymous_mb", "sleeping.restart_s"), measure=sleeping),
     Group(names=("waiting.anonymous_mb", "waiting.threads", "waiting.list_s", "waiting.decisions"), measure=waiting),
     Group(names=("age.step10_vs_step100000",), measure=age),
+    Group(names=("cluster.tokens",), measure=tokens),
+    Group(names=("cluster.hop_p50", "cluster.hop_p99"), measure=hop),
+    Group(names=("cluster.engines2", "cluster.engines4"), measure=engines),
+    Group(names=("cluster.spawns1", "cluster.spawns16"), measure=spawns),
     Group(names=("peer.dbos",), measure=dbos),
 )
 NAMES: tuple[str, ...] = tuple(name for group in GROUPS for name in group.names)

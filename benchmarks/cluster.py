@@ -66,8 +66,7 @@ def tokens(setting: Setting) -> list[Figure]:
             client.spawn("sink", {"begun": [None]}, id=sink)
         begin = time.monotonic()
         for source, sink in zip(sources, sinks, strict=True):
-            orders = [(sink, AT_ONCE, number == firings - 1) for number in range(firings)]
-            client.spawn("flood", {"orders": [list(order) for order in orders]}, id=source)
+            client.spawn("flood", {"orders": [[sink, firings]]}, id=source)
         for sink in sinks:
             client.instance(sink).result(PATIENCE_S)
         elapsed_s = time.monotonic() - begin

@@ -9,30 +9,41 @@ if TYPE_CHECKING:
 
 AT_ONCE = 500  # tokens that one firing sends
 
+
+def same(value: object) -> object:
+    """Return what was given."""
+    return value
+
+
+def nothing(*_values: object) -> None:
+    """End what was begun."""
+
+
 flood = Workflow("flood")
-orders, sent = flood.places("orders sent")
+orders, sent = flood.place("orders", entry=True), flood.place("sent")
 
 
-@flood.transition(orders >> sent)
-def send(order: tuple[str, int, bool], context: "Context") -> None:
-    """Send tokens to another instance, and after the last of them the one that ends it."""
-    target, count, is_last = order
-    for number in range(count):
+@flood.transition(orders >> (orders | sent))
+def send(order: tuple[str, int], context: "Context") -> object:
+    """Send tokens to another instance, again and again, and after the last of them the one that ends it."""
+    target, left = order
+    for number in range(AT_ONCE):
         context.tell(target, Put("comes", number))
-    if is_last:
-        context.tell(target, Put("end", None))
+    if left > 1:
+        return orders((target, left - 1))
+    context.tell(target, Put("end", None))
+    return sent(None)
 
 
 sink = Workflow("sink")
-begun, come = sink.place("begun", entry=True), sink.place("come")
+begun = sink.place("begun", entry=True)
 comes, end = sink.place("comes", external=True), sink.place("end", external=True)
 ended = sink.place("ended")
-sink.transition(comes >> come, "take", handler=lambda number: number, run="inline")
-sink.transition((begun & end) >> ended, "finish", handler=lambda *_: None, run="inline", priority=-1)
+sink.transition((begun & end & comes.read()) >> ended, "finish", handler=nothing, run="inline")
 
 answering = Workflow("answering")
 asked, answered = answering.places("asked answered")
-answering.transition(asked >> answered, "answer", handler=lambda value: value, run="inline")
+answering.transition(asked >> answered, "answer", handler=same, run="inline")
 
 asking = Workflow("asking")
 todo, done = asking.places("todo done")
@@ -42,5 +53,5 @@ ten = Workflow("ten")
 place = ten.place("p0")
 for step in range(10):
     following = ten.place(f"p{step + 1}")
-    ten.transition(place >> following, f"step{step}", handler=lambda value: value, run="inline")
+    ten.transition(place >> following, f"step{step}", handler=same, run="inline")
     place = following

@@ -62,7 +62,7 @@ class Cluster:
     ) -> None:
         """`moved` hears where the engines are, whenever that changes; `failed` why this node cannot be in a cluster.
 
-        Raises what opening the coordinator's state does.
+        Raises what opening the coordinator's state does, and `StateUnusable` where nothing leads to the coordinator.
         """
         self._member = member
         self._state = state
@@ -82,6 +82,10 @@ class Cluster:
             self._local = LocalCoordinator.open(state.coordinator)
             self._desk = CoordinatorDesk(self._local)
             self._begin(self._local, is_keeper=True)
+        elif not self._seeds:
+            problem = "another node keeps the coordinator of its cluster"
+            remedy = f"name a node of it with --join; if this one kept it, restore {state.coordinator} from a backup"
+            raise StateUnusable(str(state.path), f"{problem}; {remedy}")
 
     def leave(self) -> None:
         """Tell the others that this node is going away."""
@@ -175,6 +179,9 @@ class Cluster:
             return
         try:
             self._state.join(message.cluster)
+            if message.coordinator == self._member.address:  # it would ask itself for ever
+                problem = f"the cluster has its coordinator here, and {self._state.coordinator} is missing"
+                raise StateUnusable(str(self._state.path), f"{problem}; restore it from a backup")
         except StateUnusable as error:
             self._failed(error)
             return

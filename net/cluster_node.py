@@ -136,10 +136,10 @@ class ClusterNode:
 
     def confirm(self, message: ConfirmMove) -> None:
         """Have the table say that a shard has moved; who asks hears the table when it changes, or asks again."""
-        held = self._shards.held[message.shard]
-        if held is not None and held.owner.epoch + 1 == message.epoch:
+        held, what = self._shards.held[message.shard], f"confirm {message.shard}"
+        if what not in self._busy and held is not None and held.owner.epoch + 1 == message.epoch:
             owner = Owner(engine=message.engine, epoch=message.epoch, move=message.move)
-            self._when("confirm", self._transact(move_owner(message.shard, held, owner)), lambda _outcome: None)
+            self._when(what, self._transact(move_owner(message.shard, held, owner)), lambda _outcome: None)
 
     def drain(self, *, is_draining: bool) -> None:
         """Give all shards of this node away, or take its share again."""

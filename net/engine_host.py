@@ -13,12 +13,14 @@ from typing import cast
 from placet.actors.carrier import Seat
 from placet.actors.engine import Health
 from placet.actors.errors import Busy
+from placet.actors.executors.placed import Hosting
 from placet.actors.kernel import Kernel
 from placet.actors.runtime import Runtime, client_of, seated
 from placet.actors.shards.messages import Assigned, Row
 from placet.actors.spawning import Definable
 from placet.net.answer import encode_error
 from placet.net.desk import NetDesk
+from placet.net.errands import ErrandOffice
 from placet.net.exchange import Exchange
 from placet.net.messages import (
     Answers,
@@ -26,6 +28,7 @@ from placet.net.messages import (
     Asks,
     Begun,
     EngineConfig,
+    Errands,
     Letters,
     MoveShard,
     NotBegun,
@@ -61,12 +64,16 @@ class EngineHost:
         self._here: Set[int] = frozenset()  # the shards it has open
         self._where: Whereabouts | None = None
         self._told: tuple[int, ...] = ()  # the shards its node knows it has opened
-        self._exchange = Exchange(config.name, send, self._rouse, lambda message: send(owner, message, _ignore))
+        self._exchange = Exchange(config.name, send, self._rouse, lambda message, done: send(owner, message, done))
+        self._errands = ErrandOffice(
+            config.name, send, self._rouse, capabilities=config.capabilities, threads=config.threads
+        )
         self._runtime: Runtime | None = None
         self._desk: NetDesk | None = None
         try:
             workflows = _loader(config.loader)(config.targets)
-            seat = Seat(engine=config.name, carrier=self._exchange)
+            hosting = Hosting(capabilities=config.capabilities, elsewhere=self._errands)
+            seat = Seat(engine=config.name, carrier=self._exchange, hosting=hosting)
             self._runtime = seated(config.state, workflows, seat, threads=config.threads, grace_s=config.grace_s)
         except PlacetError as error:
             send(owner, NotBegun(error=error), _ignore)
@@ -75,6 +82,8 @@ class EngineHost:
         assert engine.kernel.shards is not None, "it has a seat"
         self._here = engine.kernel.shards.here
         self._exchange.order = engine.order
+        self._errands.definitions = client_of(self._runtime).definitions
+        self._errands.look_again = lambda: engine.order(_look_again)
         self._desk = NetDesk(self._runtime, self._owns)
         send(owner, Begun(name=config.name, pid=os.getpid(), unknown=dict(self._runtime.unknown)), _ignore)
 
@@ -86,6 +95,8 @@ class EngineHost:
         match message:
             case Letters():
                 self._exchange.receive(sender, message)
+            case Errands():
+                self._errands.receive(sender, message)
             case Asks() if self._desk is not None:
                 for ask in message.asks:
                     self._take(self._desk, sender, ask)
@@ -99,6 +110,7 @@ class EngineHost:
     def _look(self, where: Whereabouts) -> None:
         """Tell the engine what the table says: of its own shards, and of those that are another's now."""
         self._exchange.look(where)
+        self._errands.look(where)
         before, self._where = self._where, where
         rows: dict[bool, list[Row]] = {True: [], False: []}  # by whether nobody has had the shard before
         for shard, (owner, epoch) in enumerate(zip(where.owners, where.epochs, strict=True)):
@@ -148,6 +160,7 @@ class EngineHost:
         with suppress(BlockingIOError):
             os.read(self.wake_descriptor, 1 << 16)
         self._exchange.woken()
+        self._errands.woken()
         with suppress(Empty):
             while True:
                 client, told = self._answers.get_nowait()
@@ -165,12 +178,14 @@ class EngineHost:
             self._desk.tick()
         self._exchange.tick()
         self._tell_opened()
+        self._errands.tick()
         if self._runtime is not None and self._runtime.health is Health.FAILED:
             sys.stderr.write(f"placet: {self._runtime.problem}\n")
             os._exit(ENDED)
 
     def close(self) -> None:
         """Stop the engine cleanly."""
+        self._errands.close()
         if self._desk is not None:
             self._desk.close()
         if self._runtime is not None:
@@ -183,6 +198,10 @@ def _receiving(message: Assigned) -> Callable[[Kernel], None]:
 
 def _told(ask: Ask, line: bytes | None) -> Told:
     return Told(number=ask.number, line=line or b"", is_elsewhere=line is None)
+
+
+def _look_again(_kernel: Kernel) -> None:
+    """Nothing is to be done but what the engine does before each batch."""
 
 
 def _ignore(_is_through: bool) -> None:

@@ -22,7 +22,8 @@ from placet.net.outbox import Done, Outbox
 from placet.net.pieces import Joiner, cut
 
 MOST_WAITING_BYTES: Final = 32 << 20  # for one engine; parcels beyond that are left on disk for now
-SEND_AGAIN_S: Final = 2.0  # parcels that nobody acknowledges for so long are sent once more
+SEND_AGAIN_S: Final = 2.0  # parcels are sent once more where nothing is acknowledged for so long
+STRAY_S: Final = 10.0  # and so often, whatever is: one that was turned away while its shard moved may be among them
 Letter: TypeAlias = Parcel | Acknowledged | BetweenEngines | Forward
 Addressed: TypeAlias = tuple[int | str, Letter]  # to the engine that owns a shard, or to the one with a name
 Order: TypeAlias = Callable[[Callable[[Kernel], None]], None]  # has something done on the engine's thread
@@ -37,19 +38,20 @@ class Exchange:
     """The letters of one engine; all but `carry` is for the one thread of its process that sends."""
 
     def __init__(
-        self, name: str, send: Send, rouse: Callable[[], None], confirm: Callable[[ConfirmMove], None]
+        self, name: str, send: Send, rouse: Callable[[], None], confirm: Callable[[ConfirmMove, Done], None]
     ) -> None:
-        """`rouse` has `woken` called soon, on the thread that sends; `confirm` asks the cluster's table."""
+        """`rouse` has `woken` called soon, on the thread that sends; `confirm` asks the table, as `send` does."""
         self._name = name
         self._send = send
         self._rouse = rouse
         self._confirm = confirm
         self._carried: SimpleQueue[Sequence[Addressed]] = SimpleQueue()
         self._confirms: SimpleQueue[ConfirmMove] = SimpleQueue()
+        self._asking: set[ConfirmMove] = set()  # those on their way: asked again and again, they must not pile up
         self._outbox: Outbox[Piece] = Outbox(self._transmit, _forget)
         self._joiners: dict[str, Joiner] = {}  # by peer
         self._where: Whereabouts | None = None
-        self._heard_s = monotonic_s()  # when an acknowledgement came last
+        self._heard_s = self._again_s = monotonic_s()  # when an acknowledgement came last; and when all was sent again
         self.order: Order | None = None  # None: there is no engine yet
 
     # -- from the engine's thread --------------------------------------------------------------------------
@@ -105,7 +107,12 @@ class Exchange:
             self._post(engine, found)
         with suppress(Empty):
             while True:
-                self._confirm(self._confirms.get_nowait())
+                self._ask_table(self._confirms.get_nowait())
+
+    def _ask_table(self, message: ConfirmMove) -> None:
+        if message not in self._asking:
+            self._asking.add(message)
+            self._confirm(message, lambda _is_through: self._asking.discard(message))
 
     def _owner(self, shard: int) -> str:
         return self._where.owners[shard] if self._where is not None else ""
@@ -129,8 +136,9 @@ class Exchange:
     def tick(self) -> None:
         """Have parcels sent again that nobody acknowledges; to be called about once a second."""
         now_s = monotonic_s()
-        if now_s > self._heard_s + SEND_AGAIN_S and self.order is not None:
-            self._heard_s = now_s
+        is_due = now_s > self._heard_s + SEND_AGAIN_S or now_s > self._again_s + STRAY_S
+        if is_due and self.order is not None:
+            self._heard_s = self._again_s = now_s
             self.order(lambda kernel: kernel.send_again())
 
     # -- in ------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ class EngineConfig:
     loader: str  # `module:function`, which makes workflows of the targets
     threads: int  # handlers that run at once
     grace_s: float  # how long a stop waits for handlers that run
+    capabilities: Mapping[str, float | str]  # of its host
 
 
 # -- between a node and its engine's process -----------------------------------------------------------------------
@@ -184,6 +185,13 @@ class FromCoordinator:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letters:
     """Messages of the shards of one engine to those of another, encoded: pieces of batches, in order."""
+
+    pieces: tuple["Piece", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errands:
+    """What two engines say to each other about handlers that one runs for the other, encoded: pieces, in order."""
 
     pieces: tuple["Piece", ...]
 

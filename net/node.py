@@ -38,6 +38,7 @@ from placet.persistence.errors import StoreError
 from placet.petri.errors import PlacetError
 from placet.supervision.budget import RestartBudget
 
+SAID_S = 5.0  # an attempt to send what is said again ends after so long
 STOP_S = 10.0  # beyond the grace: then what has not ended is killed
 ENGINE = "placet.net.engine_host:EngineHost"
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -118,7 +119,7 @@ class Node:
                 self._member(),
                 self._state,
                 config.join,
-                send=self._admin.send,
+                send=self._say,
                 moved=self._whereabouts_changed,
                 failed=self._fail,
             )
@@ -126,6 +127,8 @@ class Node:
             self._undo = undo.pop_all()
         self._desk = NodeDesk(self._cluster, self._tell_node)
         self._engines: dict[str, Peer] = {}  # those that can be asked, by name
+        self._being_told: dict[str, bool] = {}  # where all are, by peer; whether that has changed since
+        self._untold: set[str] = set()  # peers to be told again
 
     def _engine_config(self, number: int) -> EngineConfig:
         name = f"{self._config.name}/{number}"
@@ -230,14 +233,31 @@ class Node:
         self._engines[begun.name] = peer
         incarnation = f"{begun.name}.{self._state.record.starts}.{seat.number}"
         self._cluster.engine_started(begun.name, EngineAt(peer=peer, incarnation=incarnation))
-        self._admin.send(peer, self._cluster.where)
+        self._tell_where(peer)
 
     def _tell_node(self, address: str, message: object) -> None:
         self._admin.send(peer_of(address), message)
 
-    def _whereabouts_changed(self, where: Whereabouts) -> None:
+    def _say(self, peer: Peer, message: object) -> None:
+        """Send what is said again where it gets lost: to one that is away it must not pile up."""
+        self._admin.send(peer, message, within_s=SAID_S)
+
+    def _whereabouts_changed(self, _where: Whereabouts) -> None:
         for peer in self._engines.values():
-            self._admin.send(peer, where)
+            self._tell_where(peer)
+
+    def _tell_where(self, peer: Peer) -> None:
+        """Tell an engine where all are; what changes while it is being told is told afterwards, at once."""
+        if str(peer) in self._being_told:
+            self._being_told[str(peer)] = True
+        else:
+            self._being_told[str(peer)] = False
+            self._admin.send(peer, self._cluster.where, lambda is_through: self._was_told(peer, is_through))
+
+    def _was_told(self, peer: Peer, is_through: bool) -> None:
+        if self._being_told.pop(str(peer)) or not is_through:
+            self._untold.add(str(peer))
+            self._admin.wake()
 
     # -- messages --------------------------------------------------------------------------------------------------
 
@@ -266,6 +286,10 @@ class Node:
     def tick(self) -> None:
         """Do what is due."""
         self._guarded(lambda: self._cluster.tick(monotonic_s()))
+        untold, self._untold = self._untold, set()
+        for peer in self._engines.values():
+            if str(peer) in untold:
+                self._tell_where(peer)
         if self._signal:
             self._stop()
 

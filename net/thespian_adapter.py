@@ -143,12 +143,14 @@ class AdminProcess:
         self._alarm.ring()
 
     def run(self) -> None:
-        """Work until `stop`, and until all actors have ended."""
+        """Work until `stop`, and until all actors have ended; raise what the supervisor has raised."""
         self._transport.enableRXPauseFlowControl(False)
         try:
             self._admin.run()
         finally:
             self.close()
+        if self._admin.failure is not None:
+            raise self._admin.failure
 
     def close(self) -> None:
         """Stop listening, where `run` was never called, or has returned."""
@@ -176,12 +178,20 @@ class _Admin(MultiProcAdmin):  # type: ignore[misc]  # its base is of no known t
         super().__init__(transport, transport.myAddress, capabilities, None, get_context("spawn"))
         self._supervisor = supervisor
         self.alarm: Alarm | None = None
+        self.failure: Exception | None = None  # of the supervisor
         self.numbers: dict[int, int] = {}  # of actors, by the pid of their processes
         self.asLogger = transport.myAddress  # it would hold messages back until there is a logger
         self._activate()
 
     def handleIncoming(self, envelope: Any) -> Any:  # noqa: N802
         """Handle a message of ours or of Thespian's."""
+        try:
+            return self._handle(envelope)
+        except Exception as error:  # whatever it is: Thespian would end its loop without a word
+            self.failure = error
+            raise
+
+    def _handle(self, envelope: Any) -> Any:
         if isinstance(envelope.message, WatchMessage):
             if self.alarm is not None and not self.isShuttingDown():
                 self.alarm.reset()

@@ -5,6 +5,7 @@ from functools import partial
 from placet.petri.behaviour import PARALLEL, PARALLEL_THREADS, Behaviour, Definition, Source
 from placet.petri.calling import check_calls
 from placet.petri.declaration import TransitionDraft, WorkflowDraft
+from placet.petri.hosting import check_has_handler
 from placet.petri.location import Site
 from placet.petri.net import Composite, Net, net_version
 from placet.petri.structure import check_depth, check_net, check_size
@@ -45,6 +46,7 @@ def _check_finished(workflow: WorkflowDraft, draft: TransitionDraft) -> None:
     outputs = draft.flow.outputs
     if not draft.name:
         raise draft.site.error("it has no handler and no name", "decorate a function with it, or give it a name")
+    check_has_handler(draft.handler is not None, draft.requires, draft.remote, draft.site)
     if draft.handler is None:
         if draft.flow.choice and draft.manual is None and draft.called is None:
             problem = f"nobody chooses: `{draft.flow}` has no handler"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from placet.petri.net import Net
+from placet.petri.requirement import ANYWHERE, Requires
 
 # User functions take whatever their authors wrote: the one place where `Any` stands for "your data".
 Guard: TypeAlias = Callable[[Any], object]
@@ -49,6 +50,28 @@ class Behaviour:
     deadline_s: float | None = None  # for all attempts together, from the choice on
     heartbeat_s: float | None = None  # longest time without a sign of life from the handler
     types: tuple[object, ...] = ()  # declared types of what each output takes, None for any; () is any for all
+    requires: Requires | None = None  # what its host must have
+    remote: bool = False  # any host that has it will do
+
+    @property
+    def is_placed(self) -> bool:
+        """True when it matters on which host the handler runs."""
+        return self.requires is not None or self.remote
+
+    def executor(self, workflow: str) -> str:
+        """Return the name of the executor for a handler of a workflow: one that is placed has one of its own.
+
+        Whether a host can run it depends on what it has, and on the workflows it knows: so both are in the name.
+        """
+        if not self.is_placed:
+            return self.run
+        where = [str(self.requires)] if self.requires else []
+        return f"{self.run}/{workflow}/{', '.join([*where, *([ANYWHERE] if self.remote else [])])}"
+
+
+def pool_of(executor: str) -> str:
+    """Return what an executor runs handlers on, such as "thread": the first part of its name."""
+    return executor.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

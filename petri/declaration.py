@@ -7,6 +7,7 @@ from placet.petri.behaviour import CALL, INLINE, PERSON, Behaviour, Guard, Handl
 from placet.petri.expression import Flow, Owner, PlaceRef
 from placet.petri.location import Location, Site, identity_of
 from placet.petri.net import Arc, Called, Manual, Place, Scalar, Transition
+from placet.petri.requirement import Requires
 from placet.petri.validation import check_name
 
 
@@ -48,6 +49,8 @@ class TransitionDraft:
     guards: tuple[Guard | None, ...]
     keys: tuple[Key | None, ...]
     run: str  # "" until it has a handler, where none was named
+    requires: Requires | None = None  # what its host must have
+    remote: bool = False  # any host that has it will do
     retry: RetryPolicy | None = None
     timeout_s: float | None = None
     deadline_s: float | None = None
@@ -110,6 +113,8 @@ class TransitionDraft:
             timeout_s=self.timeout_s if self.handler or self.called else None,
             deadline_s=self.deadline_s if self.handler or self.called else None,
             heartbeat_s=self.heartbeat_s if self.handler else None,
+            requires=self.requires if self.handler else None,
+            remote=self.remote and self.handler is not None,
             types=types if any(declared is not None for declared in types) else (),
         )
 

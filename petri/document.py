@@ -115,6 +115,11 @@ class TransitionDocument(msgspec.Struct, frozen=True, kw_only=True, omit_default
         Literal["inline", "thread", "async", "process", "parallel", "parallel_threads", "hybrid"] | None,
         Meta(description="The executor; without it an `async def` runs as `async`, all else as `thread`."),
     ] = None
+    requires: Annotated[
+        dict[str, float | str],
+        Meta(description="What the host that runs it must have: so much of a number or more, or the same text."),
+    ] = {}
+    remote: Annotated[bool, Meta(description="Any host that has it will do, wherever there is room.")] = False
     retry: RetryDocument | None = None
     timeout_s: Annotated[Seconds | None, Meta(description="For each attempt.")] = None
     deadline_s: Annotated[Seconds | None, Meta(description="For all attempts together.")] = None

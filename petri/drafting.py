@@ -5,6 +5,7 @@ import msgspec
 from placet.petri.behaviour import PERSON
 from placet.petri.declaration import TransitionDraft, WorkflowDraft
 from placet.petri.expression import Flow
+from placet.petri.hosting import check_placed, checked_requires, split_run
 from placet.petri.location import Site, caller
 from placet.petri.net import Manual
 from placet.petri.options import TaskOptions, TransitionOptions, check_options
@@ -28,10 +29,13 @@ def transition_draft(workflow: WorkflowDraft, flow: Flow, options: TransitionOpt
     """Return the draft of a transition that has neither name nor handler yet. Raises `DefinitionError`."""
     check_options(options, TransitionOptions.__optional_keys__, site)
     _check_own(workflow, flow, site)
-    run, retry, priority = options.get("run"), options.get("retry"), options.get("priority", 0)
+    run, is_remote = split_run(options.get("run"))
+    requires = checked_requires(options.get("requires"), site)
+    retry, priority = options.get("retry"), options.get("priority", 0)
     timeout_s, deadline_s, delay_s = options.get("timeout_s"), options.get("deadline_s"), options.get("delay_s", 0.0)
     heartbeat_s, error = options.get("heartbeat_s"), options.get("error")
     check_policies(run, retry, priority, site)
+    check_placed(run, requires, is_remote, site)
     check_times(run, timeout_s, deadline_s, heartbeat_s, delay_s, site)
     return TransitionDraft(
         workflow=workflow.name,
@@ -39,6 +43,8 @@ def transition_draft(workflow: WorkflowDraft, flow: Flow, options: TransitionOpt
         guards=guards_of(flow, options.get("guard"), site),
         keys=keys_of(flow, options.get("key"), site),
         run=run or "",
+        requires=requires,
+        remote=is_remote,
         retry=retry,
         timeout_s=timeout_s,
         deadline_s=deadline_s,

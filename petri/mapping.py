@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 from placet.petri.behaviour import ASYNC, PARALLEL, PARALLEL_THREADS, Guard, Handler
 from placet.petri.errors import MapError
 from placet.petri.expression import Flow
+from placet.petri.hosting import split_run
 from placet.petri.location import Site, caller
 from placet.petri.options import HandlerOptions, Tags, check_options
 from placet.petri.output import Branches
@@ -123,7 +124,7 @@ def declare_map(
     terms = (*flow.inputs, *flow.outputs)
     if len(flow.inputs) != 1 or len(flow.outputs) != 1 or any(term.weight != 1 for term in terms):
         raise site.error(f"`{flow}` is no map", "a map goes from one place to another: write `a >> b`")
-    handler = handler_of_pieces(each, options.get("run"), site)
+    handler = handler_of_pieces(each, split_run(options.get("run"))[0], site)
     check_heartbeat(options.get("heartbeat_s"), handler.takes_context, site)
     todo, done, groups = (workflow.place(f"{name}_{part}") for part in ("items", "results", "groups"))
     tags = Tags(category=options.get("category", ""), properties=options.get("properties"))

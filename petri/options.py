@@ -11,6 +11,7 @@ from placet.petri.behaviour import Guard, Key, RetryPolicy
 from placet.petri.expression import PlaceRef
 from placet.petri.location import Site
 from placet.petri.net import Scalar
+from placet.petri.requirement import Remote, Requires
 
 
 class Tags(TypedDict, total=False):
@@ -32,7 +33,8 @@ class FiringOptions(Tags, total=False):
 class HandlerOptions(FiringOptions, total=False):
     """What may be said of firings that run a function; as in `Workflow.transition`."""
 
-    run: str | None  # name of the executor
+    run: str | Remote | None  # name of the executor
+    requires: Requires | None  # what the host must have
     heartbeat_s: float | None  # longest time without a sign of life
 
 

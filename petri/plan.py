@@ -230,7 +230,7 @@ def _add_transition(
         manual=transition.manual,
         tags=_tags(transition),
         called=transition.called,
-        executor=_executor(transition, behaviour),
+        executor=_executor(transition, behaviour, plan.net.name),
         keyed=any(arc.keyed for arc in inputs),
     )
     if len(inputs) == 1 and inputs[0].weight == 1 and not reads and not planned.keyed:
@@ -264,12 +264,12 @@ def forget_callees(plan: Plan, known: Container[str]) -> Plan:
     return plan
 
 
-def _executor(transition: Transition, behaviour: Behaviour | None) -> str:
+def _executor(transition: Transition, behaviour: Behaviour | None, workflow: str) -> str:
     if transition.manual:
         return PERSON
     if transition.called:
         return CALL
-    return behaviour.run if behaviour and behaviour.handler else INLINE
+    return behaviour.executor(workflow) if behaviour and behaviour.handler else INLINE
 
 
 def _arguments(transition: Transition, local: dict[str, int], behaviour: Behaviour | None) -> tuple[InputArc, ...]:

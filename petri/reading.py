@@ -24,10 +24,12 @@ from placet.petri.location import Location, Site, written_at
 from placet.petri.mapping import handler_of_pieces
 from placet.petri.net import CONSUME, MANY, READ, Scalar
 from placet.petri.placement import Near, Spread
+from placet.petri.requirement import Remote, Requires
 from placet.petri.workflow import Workflow
 
+_HOSTING = ("run", "requires", "remote")
 _TIMES = ("timeout_s", "deadline_s", "heartbeat_s")
-_OF_HANDLERS = ("handler", "each", "call", "run", "retry", *_TIMES, "delay_s", "error", "priority")
+_OF_HANDLERS = ("handler", "each", "call", *_HOSTING, "retry", *_TIMES, "delay_s", "error", "priority")
 MakeRetry: TypeAlias = Callable[[RetryDocument], RetryPolicy]  # raises `LookupError` and `ValueError`
 
 
@@ -190,12 +192,13 @@ class _Reader:
                 handler = handler_of_pieces(handler, transition.run, site)
         else:
             site = self._site(workflow, node, path)
-            _refuse_idle(transition, site, "it has no handler", ("each", "run", "retry", *_TIMES))
+            _refuse_idle(transition, site, "it has no handler", ("each", *_HOSTING, "retry", *_TIMES))
         workflow.transition(
             flow,
             transition.name,
             handler=handler,
-            run=transition.run,
+            run=Remote(transition.run) if transition.remote else transition.run,
+            requires=self._requires(transition, self._site(workflow, node, f"{path}.requires")),
             heartbeat_s=transition.heartbeat_s,
             **options,
         )
@@ -205,7 +208,7 @@ class _Reader:
     ) -> None:
         call, node = transition.call, f"transition `{transition.name}`"
         assert call is not None, transition.name
-        idle = ("handler", "each", "run", "heartbeat_s")
+        idle = ("handler", "each", *_HOSTING, "heartbeat_s")
         _refuse_idle(transition, self._site(workflow, node, path), "it calls a workflow", idle)
         callee: Workflow | str = call.workflow
         if call.path is not None:
@@ -218,6 +221,12 @@ class _Reader:
         workflow.call(
             flow, transition.name, callee, entries=call.entries, exits=call.exits, placement=placement, **options
         )
+
+    def _requires(self, transition: TransitionDocument, site: Site) -> Requires:
+        try:
+            return Requires(**transition.requires)
+        except ValueError as error:
+            raise site.error(_said(error), "mend it") from error
 
     def _retry(self, retry: RetryDocument | None, site: Site) -> RetryPolicy | None:
         if retry is None:

@@ -107,7 +107,9 @@ class Workflow:
         may be taken; with several inputs it is a mapping from place to guard. `key` gives a token's join key:
         only tokens with equal keys are taken together; one function for all inputs, or a mapping from place to
         key. `run` names the executor: "thread", "process", "parallel", "parallel_threads", "hybrid", "async", or
-        "inline" for a handler that is pure; without it an `async def` is "async", all else "thread". `retry` is a
+        "inline" for a handler that is pure; without it an `async def` is "async", all else "thread". With
+        `requires`, such as `Requires(gpu=1)`, it runs on a host that has that: this one, or else another node of the
+        cluster; `run=Remote("thread")` lets any node that has it do so. `retry` is a
         policy such as `Retry(attempts=5)`. `timeout_s` is per attempt, `deadline_s` for all attempts together, and
         `heartbeat_s` the longest time without a `context.heartbeat()`; a token waits `delay_s` in its place before
         this may take it. `error` is a place for what failed for good, as a `FailedFiring`; without it that is an
@@ -130,7 +132,7 @@ class Workflow:
 
         Each item is a firing of its own, called `name`: one that is done is not done again, and one that fails is
         retried, or waits for a person, by itself. When all are there, their results are given in the order of the
-        items; an empty list gives an empty list. `guard` decides which lists may be taken; `run`, `retry`,
+        items; an empty list gives an empty list. `guard` decides which lists may be taken; `run`, `requires`, `retry`,
         `timeout_s`, `deadline_s`, `heartbeat_s`, `priority`, `category` and `properties` are as in `transition`.
         """
         declare_map(self, name, flow, each, guard, options)

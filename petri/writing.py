@@ -107,6 +107,8 @@ class _Writer:
             handler=self._path("handler", function, draft.site),
             each=each,
             run=self._run(draft),
+            requires=dict(draft.requires.wanted) if draft.requires and handler else {},
+            remote=draft.remote,
             retry=self._retry(draft) if handler or draft.called else None,
             timeout_s=draft.timeout_s if handler or draft.called else None,
             deadline_s=draft.deadline_s if handler or draft.called else None,

@@ -9,12 +9,12 @@ from placet.actors.executors.parallel import joined, of_pieces, pieces_of
 from placet.actors.messages import ExecutorMessage
 from placet.actors.notes import TakeBeat, unheard
 from placet.actors.usercode import failure_of
-from placet.petri.behaviour import ASYNC, PARALLEL, PARALLEL_THREADS
+from placet.petri.behaviour import ASYNC, PARALLEL, PARALLEL_THREADS, pool_of
 
 
 def answered_in_place(start: Start, take_beat: TakeBeat = unheard) -> ExecutorMessage:
     """Run the handler of a firing as its executor would, but in one go, and return the answer."""
-    executor = start.transition.executor
+    executor = pool_of(start.transition.executor)
     if executor == ASYNC:
         return _awaited(start, take_beat)
     if executor not in (PARALLEL, PARALLEL_THREADS):

@@ -12,6 +12,7 @@ from placet.actors.executors.base import Executor, Post
 from placet.actors.executors.errand import Outcome
 from placet.actors.executors.hybrid import HybridExecutor
 from placet.actors.executors.parallel import ParallelExecutor, Pieces
+from placet.actors.executors.placed import NO_HOSTING, Hosting, Placed
 from placet.actors.executors.process import process_executor
 from placet.actors.executors.thread import ThreadExecutor
 from placet.petri.behaviour import ASYNC, HYBRID, PARALLEL, PARALLEL_THREADS, PROCESS, THREAD, Definition
@@ -47,18 +48,42 @@ class Bounds:
 class Roster:
     """Makes executors. Those that run handlers in worker processes have the workers in common."""
 
-    def __init__(self, post: Post, bounds: Bounds, durations: Durations) -> None:
+    def __init__(self, post: Post, bounds: Bounds, durations: Durations, hosting: Hosting = NO_HOSTING) -> None:
         self._post = post
         self._bounds = bounds
         self._durations = durations
+        self._hosting = hosting
         self._pieces: Pieces | None = None
         self._hybrid: HybridExecutor | None = None
         self._made: set[str] = set()
 
     def missing(self, definitions: Iterable[Definition]) -> list[Executor]:
         """Return the executors that workflows name and that there are not yet."""
-        named = {behaviour.run for definition in definitions for behaviour in definition.behaviours.values()}
-        makers: dict[str, Callable[[], Executor]] = {
+        named = {THREAD}
+        placed: dict[str, Placed] = {}
+        for definition in definitions:
+            for behaviour in definition.behaviours.values():
+                if behaviour.is_placed:
+                    one = Placed.of(definition.name, definition.version, behaviour)
+                    placed[one.name] = one
+                else:
+                    named.add(behaviour.run)
+        wanted = [name for name in self._makers() if name in named and name not in self._made]
+        news = [one for name, one in placed.items() if name not in self._made]
+        self._made.update(wanted, (one.name for one in news))
+        return [*map(self.pool, wanted), *map(self._placed, news)]
+
+    def pool(self, name: str) -> Executor:
+        """Return a new executor by its name, such as "thread"; those in worker processes have the workers in common."""
+        return self._makers()[name]()
+
+    def _placed(self, placed: Placed) -> Executor:
+        """Return what runs placed handlers; here they have a pool of their own, of the same size as that of others."""
+        own = Roster(self._post, self._bounds, self._durations)
+        return self._hosting.executor(placed, lambda: own.pool(placed.run), self._post)
+
+    def _makers(self) -> dict[str, Callable[[], Executor]]:
+        return {
             THREAD: self.threads,
             ASYNC: self.asynchronous,
             PROCESS: self.processes,
@@ -66,9 +91,6 @@ class Roster:
             PARALLEL_THREADS: self.parallel_threads,
             HYBRID: self.hybrid,
         }
-        wanted = [name for name in makers if name in named | {THREAD} and name not in self._made]
-        self._made.update(wanted)
-        return [makers[name]() for name in wanted]
 
     def threads(self) -> ThreadExecutor:
         """Return the pool of threads."""

@@ -19,7 +19,7 @@ from placet.actors.executors.base import Load, Post, RunningHandler, Workplace, 
 from placet.actors.executors.pulse import Pulse, is_overdue, pulse_of
 from placet.actors.messages import ExecutorMessage, Failed
 from placet.actors.notes import unheard
-from placet.petri.behaviour import THREAD
+from placet.petri.behaviour import THREAD, pool_of
 
 Key: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
 
@@ -140,7 +140,7 @@ class ThreadExecutor:
         return [
             running_handler(one.start, now - one.at_s)
             for one in sorted(begun, key=lambda one: one.at_s)
-            if one.start.transition.executor == executor
+            if pool_of(one.start.transition.executor) == executor
         ]
 
     def submit(self, starts: Sequence[Start]) -> None:
@@ -275,7 +275,7 @@ class ThreadExecutor:
         """Forget what has not begun, of the transitions that name `executor`, or all."""
         with self._lock:
             for key, start in tuple(self._waiting.items()):
-                if executor is None or start.transition.executor == executor:
+                if executor is None or pool_of(start.transition.executor) == executor:
                     self._waiting.pop(key, None)
 
     def close(self) -> int:

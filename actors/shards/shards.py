@@ -34,7 +34,7 @@ from placet.actors.shards.messages import (
     Taken,
 )
 from placet.actors.shards.moment import Moment
-from placet.actors.shards.records import FIRST_EPOCH, Arriving, Moved, Owned, Staged, encode_owner
+from placet.actors.shards.records import FIRST_EPOCH, Arriving, Moved, Owned, Staged, encode_owner, has_owners
 from placet.actors.shards.residents import Residents, shard_of_message
 from placet.persistence.keys import owner_key, shard_prefix
 from placet.persistence.store import View
@@ -306,6 +306,11 @@ class Shards:
             case Arriving():
                 pass
         return False
+
+
+def none_open(view: View, engine: str) -> set[int] | None:
+    """Return the shards that are open at a start of an engine among others: none; or None, of one that is alone."""
+    return set() if engine or has_owners(view) else None
 
 
 def earlier(due: float | None, shards: Shards | None) -> float | None:

@@ -92,6 +92,7 @@ from placet.petri.errors import DefinitionError, OutputError, PlacetError, Wrong
 from placet.petri.expression import Bundle, Flow, PlaceRef
 from placet.petri.net import Arc, Called, Composite, Manual, Net, Place, Transition
 from placet.petri.placement import Near, Spread
+from placet.petri.requirement import Remote, Requires
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
 
@@ -194,10 +195,12 @@ __all__ = [
     "RecordKind",
     "RefusalCode",
     "Reject",
+    "Remote",
     "RemoteActorHandle",
     "RemoteActorInstance",
     "RemoteInstance",
     "RequestRefused",
+    "Requires",
     "Resume",
     "Retry",
     "RetryIncident",

@@ -155,3 +155,22 @@ def test_only_so_many_messages_of_a_channel_are_sent_again_at_a_time() -> None:
     for number in range(WINDOW + 5):
         here.post(str(number))
     assert [parcel.number for parcel in here.again()] == list(range(1, WINDOW + 1))
+
+
+def test_a_channel_that_is_in_use_is_not_overtaken_when_its_target_comes_to_the_same_engine() -> None:
+    shards = set(range(256)) - {shard_of(THERE)}
+    outbox, batch, writes = Outbox(0, shards), Batch(), dict[bytes, bytes | None]()
+    message = encode_message(Cancel(instance=THERE, by="eva"))
+    assert outbox.post(HERE, message, lambda _key: None, writes, batch) is None
+    shards.add(shard_of(THERE))  # it has moved here
+    assert outbox.post(HERE, message, writes.get, writes, batch) is None
+    assert [parcel.number for parcel in batch.parcels] == [1, 2]
+    outbox.acknowledged(Acknowledged(channel=(shard_of(HERE), shard_of(THERE)), number=2), writes)
+    assert outbox.post(HERE, message, writes.get, writes, batch) is not None
+
+
+def test_a_shard_that_is_not_here_takes_in_nothing_and_acknowledges_nothing() -> None:
+    here, _ = sides()
+    (parcel,) = here.post("one")
+    assert here.take_in(parcel, handles=True) == []
+    assert here.handled == []

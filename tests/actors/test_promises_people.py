@@ -4,7 +4,6 @@ import pytest
 
 from placet import Retry, Workflow
 from placet.actors.answers import Answer, Entries, Receipt, Refused, Spawned
-from placet.actors.effects import ExpireReason
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import (
     Cancel,
@@ -17,9 +16,7 @@ from placet.actors.messages import (
     SkipIncident,
     Sleep,
 )
-from placet.actors.reader import StateReader
 from placet.actors.records import Phase
-from placet.actors.report import explain
 from placet.persistence.values import encode
 from tests.actors.driver import Driver
 
@@ -92,50 +89,6 @@ def test_a_pause_lets_a_back_off_run_out_and_starts_its_attempt_at_resume() -> N
     assert len(driver.started) == 1
 
 
-def test_a_pause_takes_back_what_waits_in_an_executor_and_a_resume_starts_it_again() -> None:
-    workflow = row()
-    driver = Driver(workflow)
-    driver.spawn(workflow, {"a": [1, 2]})
-    driver.ask(Pause(instance="one", by="eva"))
-    assert [(one.number, one.reason) for one in driver.expired] == [
-        (start.number, ExpireReason.PAUSED) for start in driver.started
-    ]
-    driver.withdraw(driver.taken())
-    driver.finish()
-    assert driver.state() is InstanceState.PAUSED
-    assert [firing.phase for firing in driver.view().firings] == [Phase.READY]
-    assert not driver.started
-    driver.ask(Resume(instance="one", by="eva"))
-    driver.finish_all()
-    assert driver.state() is InstanceState.COMPLETED
-
-
-def test_a_pause_of_a_part_takes_back_what_waits_of_that_part_alone() -> None:
-    workflow = row()
-    driver = Driver(workflow)
-    driver.spawn(workflow, {"a": [1], "b": [2]})
-    first, second = driver.started
-    driver.ask(Pause(instance="one", target=second.transition.path, by="eva"))
-    assert [one.number for one in driver.expired] == [second.number]
-    driver.ask(Pause(instance="one", target=first.transition.path, by="eva"))
-    assert [one.number for one in driver.expired] == [second.number, first.number]
-
-
-def test_a_cancel_takes_back_what_waits_in_an_executor_and_ends_at_once() -> None:
-    workflow = row()
-    driver = Driver(workflow)
-    driver.spawn(workflow, {"a": [1, 2]})
-    driver.ask(Cancel(instance="one", by="eva"))
-    assert {(one.number, one.reason) for one in driver.expired} == {
-        (start.number, ExpireReason.CANCELLED) for start in driver.started
-    }
-    for _ in range(2):
-        driver.withdraw(driver.taken())
-    driver.rest()
-    assert driver.state() is InstanceState.CANCELLED
-    assert driver.marking() == {"a": [1, 2]}
-
-
 def test_cancel_waits_for_what_runs_counts_it_and_leaves_tokens_where_they_are() -> None:
     workflow = row()
     driver = Driver(workflow)
@@ -158,17 +111,6 @@ def test_cancel_puts_back_the_tokens_of_what_does_not_run() -> None:
     assert driver.state() is InstanceState.CANCELLED
     assert driver.marking() == {"b": [1]}
     assert not driver.view().firings
-
-
-def test_what_holds_the_end_of_a_cancelled_instance_is_named() -> None:
-    workflow = row()
-    driver = Driver(workflow)
-    driver.spawn(workflow, {"a": [1, 2]})
-    driver.ask(Cancel(instance="one", by="eva"))
-    reader = StateReader(driver.store)
-    assert explain(reader, "one") == "one is cancelling, and waits for the handler of first and 1 more to end"
-    driver.finish()
-    assert explain(reader, "one") == "one is cancelling, and waits for the handler of first to end"
 
 
 def test_a_failure_while_cancelling_is_not_tried_again() -> None:

@@ -57,12 +57,14 @@ def finished(arguments: list[str], *, cwd: Path, env: Mapping[str, str] | None =
         return process.returncode, out, err
 
 
-def until(look: Callable[[], T | None], what: str, process: Process | None = None) -> T:
+def until(
+    look: Callable[[], T | None], what: str, process: Process | None = None, *, within_s: float = PATIENCE_S
+) -> T:
     """Return what `look` sees as soon as it sees something; fail when `process` ends or after a minute."""
-    end = monotonic() + PATIENCE_S
+    end = monotonic() + within_s
     while not (seen := look()):
         if process is not None and process.poll() is not None:
             raise AssertionError(f"it ended before {what}: {process.communicate()}")
-        assert monotonic() < end, f"not within {PATIENCE_S:.0f} s: {what}"
+        assert monotonic() < end, f"not within {within_s:.0f} s: {what}"
         threading.Event().wait(0.002)
     return seen

@@ -25,6 +25,7 @@ SAID = {
     "parcels": ["sent: Lisbon: by post, 3 kg, at ", "sent: Oslo: by lorry, 40 kg", "given back after 2 attempts"],
     "trips": ["delivered: {'to': 'Bob', 'trip': 'monday/bring.5.2'}", "back at the depot after 2 trips (WrongResult)"],
     "shelves": ["A1: 114 boxes, counted at attempt 1", "B1: 115 boxes, counted at attempt 2", "460 boxes on 4 shelves"],
+    "training": ["the model says 2.50", "it waited: no host has gpu=1"],
     "science": ["level 2: 18 × mDiffFit", "4 pictures: mViewer", "58 of 58 tasks counted, none more often than 1 time"],
 }
 

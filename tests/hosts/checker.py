@@ -1,7 +1,7 @@
 """What must be true of a cluster after it has run: read from every engine's store, once its nodes have stopped."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,11 @@ from pathlib import Path
 from placet.actors.calls import child_id
 from placet.actors.lifecycle import InstanceState
 from placet.actors.reader import StateReader
+from placet.actors.shards.records import Owned, OwnerRecord, Staged, read_owners
+from placet.net.cluster_table import Owner
 from placet.persistence.directory import ABOUT
 from placet.persistence.history import Record, RecordKind
 from placet.persistence.lmdb_store import LmdbReader
-from placet.persistence.store import View
 from placet.petri.plan import Plan
 from placet.testing.errors import Violation
 from placet.testing.image import Image, read_image
@@ -40,30 +41,53 @@ class Found:
         return [record for _, record in self.history if record.kind in kinds]
 
 
-Owns = Callable[[View, str], bool]  # (store, instance id) -> whether the store's engine owns the instance
-
-
-def owns_all(_view: View, _instance: str) -> bool:
-    """An engine owns what its store holds."""
-    return True
-
-
 def engine_stores(*folders: Path) -> list[Path]:
     """Return the stores of all engines below the state directories of nodes."""
     return sorted(about.parent for folder in folders for about in folder.rglob(f"engine-*/{ABOUT}"))
 
 
-def check_cluster(
-    states: Iterable[Path], *, unfinished: Collection[str] = (), owns: Owns = owns_all
-) -> dict[str, Found]:
+def owner_records(state: Path) -> dict[int, OwnerRecord]:
+    """Return whose each shard is, as the store of one engine says."""
+    with closing(LmdbReader.open(state)) as view:
+        return dict(read_owners(view))
+
+
+def check_owners(states: Mapping[str, Path], table: Sequence[Owner | None]) -> list[str]:
+    """Return what is wrong with the owners of shards: the table says one for each, and no other store is to say so.
+
+    `states` are the directories of all engines, by their names; none of them runs.
+    """
+    records = {engine: owner_records(state) for engine, state in states.items()}
+    problems: list[str] = []
+    for shard, owner in enumerate(table):
+        if owner is None:
+            problems.append(f"shard {shard} has no owner in the table")
+            continue
+        said = {engine: of_engine.get(shard) for engine, of_engine in records.items()}
+        own = said.pop(owner.engine, None)
+        fits = isinstance(own, Owned | Staged) and own.epoch == owner.epoch
+        if not fits and not (own is None and owner.is_new):
+            problems.append(f"shard {shard} is {owner.engine}'s with epoch {owner.epoch}, which has {own}")
+        for engine, other in said.items():
+            if isinstance(other, Owned) or (other is not None and other.epoch > owner.epoch + 1):
+                problems.append(f"shard {shard} is {owner.engine}'s with epoch {owner.epoch}; {engine} has {other}")
+    return problems
+
+
+def check_cluster(states: Iterable[Path], *, unfinished: Collection[str] = ()) -> dict[str, Found]:
     """Return every instance of a cluster by id, or fail with all that is wrong.
 
-    `states` are the directories of all engines; `unfinished` names the instances that need not have completed.
+    `states` are the directories of all engines; `unfinished` names the instances that need not have completed. What a
+    store has of shards that are not its engine's does not count.
     """
     found: dict[str, Found] = {}
     problems: list[str] = []
+    owners: dict[int, Path] = {}
     for state in states:
-        for one in instances(state, owns):
+        for shard in [shard for shard, record in owner_records(state).items() if isinstance(record, Owned)]:
+            if owners.setdefault(shard, state) != state:
+                problems.append(f"shard {shard} is owned in {owners[shard]} and in {state}")
+        for one in instances(state):
             if one.id in found:
                 problems.append(f"{one.id} is in {found[one.id].state} and in {state}")
             found[one.id] = one
@@ -76,13 +100,13 @@ def check_cluster(
     return found
 
 
-def instances(state: Path, owns: Owns = owns_all) -> Iterator[Found]:
+def instances(state: Path) -> Iterator[Found]:
     """Yield the instances that the engine of one state directory owns."""
     with closing(LmdbReader.open(state)) as view:
-        reader = StateReader(view)
+        reader = StateReader(view)  # which leaves out what is of no shard of the engine's own
         for header in reader.headers():
             root = reader.root(header.instance)
-            image = read_image(view, root) if root and owns(view, header.instance) else None
+            image = read_image(view, root) if root else None
             if image is not None:
                 history = tuple(reader.history(header.instance))
                 yield Found(state=state, image=image, plan=reader.plan(header), history=history)

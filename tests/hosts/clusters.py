@@ -4,18 +4,18 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 
-from placet.net.client import Client, connect
-from placet.net.cluster_table import SHARDS_PREFIX, Owner, ShardTable, move_owner
-from placet.net.coordinator import MOST_KEYS
+from placet.net.client import Client, cluster_of, connect
+from placet.net.cluster_table import SHARDS, SHARDS_PREFIX, Owner, ShardTable
 from placet.net.keyring import KeyKind, key_file_beside
 from placet.net.local_coordinator import LocalCoordinator
 from tests.endtoend.processes import PATIENCE_S, Process, until
-from tests.hosts.checker import Found, check_cluster, engine_stores
+from tests.hosts.checker import Found, check_cluster, check_owners, engine_stores
 from tests.hosts.hosts import Host
 
 PORT = 1900
@@ -46,6 +46,7 @@ def ship(value):
     return value
 '''
 WORKFLOWS = ("part", "order")
+SPREAD_S = 2 * PATIENCE_S  # a bound for the moves of all shards, on a busy machine
 
 
 def shipped(value: int) -> int:
@@ -61,7 +62,9 @@ class ClusterNode:
     folder: Path
     join: str  # addresses of nodes to join; "" begins a cluster
     engines: int = 1
+    workflows: tuple[str, ...] = WORKFLOWS
     process: Process | None = None
+    _begins_at: int = 0  # what this process has written begins here
 
     @property
     def address(self) -> str:
@@ -72,14 +75,28 @@ class ClusterNode:
         """What it has written so far, all its processes together."""
         return (self.folder / "log").read_text(encoding="utf-8")
 
+    @property
+    def name(self) -> str:
+        return self.host.name
+
+    @property
+    def states(self) -> dict[str, Path]:
+        """The directories of its engines, by their names."""
+        return {f"{self.name}/{number}": self.folder / "state" / f"engine-{number}" for number in range(self.engines)}
+
     def start(self) -> None:
-        """Start it and wait until it says that it listens. What it writes goes to a file: nobody has to read it."""
-        files = [f"{self.folder / 'flows.py'}:{name}" for name in WORKFLOWS]
+        """Start it and wait until it says that it listens."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it. What it writes goes to a file: nobody has to read it."""
+        files = [f"{self.folder / 'flows.py'}:{name}" for name in self.workflows]
         where = ["--state", str(self.folder / "state"), "--key-file", str(self.folder / "key")]
         join = ["--join", self.join] if self.join else []
-        named = ["--name", self.host.name, "--listen", self.address, "--engines", str(self.engines), "--json"]
+        named = ["--name", self.name, "--listen", self.address, "--engines", str(self.engines), "--json"]
         with (self.folder / "log").open("a", encoding="utf-8") as log, self.host.entered():
-            begins_at = log.tell()
+            self._begins_at = log.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "placet", "node", *files, *where, *join, *named],
                 cwd=self.folder,
@@ -89,9 +106,17 @@ class ClusterNode:
                 text=True,
                 start_new_session=True,
             )
+
+    def wait(self) -> None:
+        """Wait until it says that it listens."""
         process = self.process
-        until(lambda: "listens_at" in self.log[begins_at:] or process.poll() is not None, f"{self.host} listens")
-        assert process.poll() is None, self.log[begins_at:]
+        assert process is not None
+        until(lambda: "listens_at" in self._said or process.poll() is not None, f"{self.host} listens")
+        assert process.poll() is None, self._said
+
+    @property
+    def _said(self) -> str:
+        return self.log[self._begins_at :]
 
     def kill(self) -> None:
         """Kill all processes of its host."""
@@ -109,35 +134,24 @@ class ClusterNode:
 class Cluster:
     """Nodes on hosts, each in a folder of its own; the first begins the cluster, the others join it."""
 
-    def __init__(self, hosts: list[Host], folder: Path, *, engines: int = 1) -> None:
+    def __init__(
+        self,
+        hosts: list[Host],
+        folder: Path,
+        *,
+        engines: int = 1,
+        flows: str = FLOWS,
+        workflows: Sequence[str] = WORKFLOWS,
+    ) -> None:
         self.nodes: list[ClusterNode] = []
         self._first = folder / hosts[0].name
         for host in hosts:
             (folder / host.name).mkdir()
-            (folder / host.name / "flows.py").write_text(FLOWS, encoding="utf-8")
+            (folder / host.name / "flows.py").write_text(flows, encoding="utf-8")
             join = self.nodes[0].address if self.nodes else ""
-            self.nodes.append(ClusterNode(host=host, folder=folder / host.name, join=join, engines=engines))
-
-    def deal_shards(self) -> None:
-        """Before the first start: give each engine its share. Else the first node claims all there are, and they move.
-
-        They are dealt behind the nodes' backs, while nothing was ever in them and none runs.
-        """
-        engines = cycle(f"{node.host.name}/{number}" for node in self.nodes for number in range(node.engines))
-        self.nodes[0].start()  # which begins the cluster
-        self.nodes[0].stop()
-        with closing(LocalCoordinator.open(self._first / "state" / "coordinator")) as coordinator:
-            table = ShardTable.read(coordinator.read(SHARDS_PREFIX).result(PATIENCE_S))
-            moves = [
-                move_owner(shard, held, Owner(engine=engine, epoch=held.owner.epoch + 1, is_new=True))
-                for shard, (held, engine) in enumerate(zip(table.held, engines, strict=False))
-                if held is not None and held.owner.engine != engine
-            ]
-            for start in range(0, len(moves), MOST_KEYS):
-                some = moves[start : start + MOST_KEYS]
-                conditions = [condition for move in some for condition in move.conditions]
-                changes = [change for move in some for change in move.changes]
-                assert coordinator.transact(conditions, changes).result(PATIENCE_S).ok
+            node = ClusterNode(host=host, folder=folder / host.name, join=join, engines=engines)
+            node.workflows = tuple(workflows)
+            self.nodes.append(node)
 
     def start(self) -> None:
         """Start all nodes. The keys are made by the first and brought to the others."""
@@ -152,10 +166,24 @@ class Cluster:
         """A client's."""
         return key_file_beside(self._first / "key", KeyKind.CLIENT)
 
-    def connect(self, host: Host) -> Client:
+    def connect(self, host: Host, kind: KeyKind = KeyKind.CLIENT) -> Client:
         """Return a client on a host, of all nodes."""
+        addresses = ",".join(node.address for node in self.nodes)
         with host.entered():
-            return connect(",".join(node.address for node in self.nodes), key_file=self.key_file, timeout_s=PATIENCE_S)
+            return connect(addresses, key_file=key_file_beside(self._first / "key", kind), timeout_s=PATIENCE_S)
+
+    def wait_spread(self, client: Client) -> None:
+        """Wait until all engines have as many shards as any other, give or take one: they move there by themselves."""
+        engines = [engine for node in self.nodes for engine in node.states]
+        fewest, rest = divmod(SHARDS, len(engines))
+        wanted = sorted([fewest] * (len(engines) - rest) + [fewest + 1] * rest)
+
+        def look() -> bool:
+            """Return whether they are."""
+            owned = Counter(shard.engine for shard in cluster_of(client).shards(PATIENCE_S))
+            return owned.keys() == set(engines) and sorted(owned.values()) == wanted
+
+        until(look, "the shards are spread evenly", within_s=SPREAD_S)
 
     def ask(self, host: Host, *command: str) -> list[dict[str, object]]:
         """Return what a command such as `nodes list` says, asked on a host of the node that began the cluster."""
@@ -164,8 +192,19 @@ class Cluster:
         assert told.returncode == 0, told.stderr
         return [json.loads(line) for line in told.stdout.splitlines()]
 
+    def table(self) -> list[Owner | None]:
+        """Return the owner of each shard, as the coordinator has it on disk; its node does not run."""
+        with closing(LocalCoordinator.open(self._first / "state" / "coordinator")) as coordinator:
+            table = ShardTable.read(coordinator.read(SHARDS_PREFIX).result(PATIENCE_S))
+            return [table.owner_of(shard) for shard in range(SHARDS)]
+
     def check(self, *, unfinished: tuple[str, ...] = ()) -> dict[str, Found]:
         """Stop all nodes and look at what all their stores have kept; return every instance."""
-        for node in self.nodes:
+        for node in reversed(self.nodes):  # the coordinator's last
             node.stop()
-        return check_cluster(engine_stores(*(node.folder for node in self.nodes)), unfinished=unfinished)
+        found = check_cluster(engine_stores(*(node.folder for node in self.nodes)), unfinished=unfinished)
+        problems = check_owners(
+            {name: state for node in self.nodes for name, state in node.states.items()}, self.table()
+        )
+        assert not problems, "\n".join(problems)
+        return found

@@ -31,7 +31,7 @@ from tests.hosts.listeners import Listener, listeners
 from tests.hosts.namespaces import Namespace, entered, ip, own_prefix, sweep
 from tests.hosts.switch_control import Answer, AskCounts, Attach, Shape, Switch
 
-NETWORK = "10.81.0"  # the same for all `Hosts`: each is a network of its own, with no way out
+NETWORK = "10.81.0"  # the same for all `Hosts` that name no other: each is a network of its own, with no way out
 DEVICE = "eth0"
 QUEUE = 5_000  # packets that a host keeps for the switch
 _serials = count(1)
@@ -145,11 +145,18 @@ class Hosts:
     """
 
     def __init__(
-        self, number: int = 2, *, wiring: Wiring = Wiring.SWITCH, seed: int = 1, packet_bytes: int = 1500
+        self,
+        number: int = 2,
+        *,
+        wiring: Wiring = Wiring.SWITCH,
+        seed: int = 1,
+        packet_bytes: int = 1500,
+        network: str = NETWORK,
     ) -> None:
         if not 1 <= number <= len(ascii_lowercase):
             raise ValueError(f"there can be 1 to {len(ascii_lowercase)} hosts, not {number}")
         self._number = number
+        self._network = network
         self._wiring = wiring
         self._seed = seed
         self._packet_bytes = packet_bytes
@@ -166,7 +173,7 @@ class Hosts:
                 self._switch = Switch(self._seed)  # first: it takes its time to start
                 stack.callback(self._switch.close)
             for name in ascii_lowercase[: self._number]:
-                address = f"{NETWORK}.{len(self._hosts) + 1}"
+                address = f"{self._network}.{len(self._hosts) + 1}"
                 host = Host(name, address, Namespace.make(f"{self._prefix}-{name}"))
                 stack.callback(host.close)
                 self._hosts.append(host)

@@ -1,7 +1,9 @@
 """The checker finds nothing wrong with what is right, and finds what is wrong."""
 
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +11,16 @@ import msgspec
 import pytest
 
 from placet import Runtime, Workflow
+from placet.actors.shards.records import Moved, Owned, OwnerRecord, Staged, encode_owner
+from placet.net.cluster_table import SHARDS, Owner
 from placet.persistence.history import Record, RecordKind
+from placet.persistence.keys import owner_key, shard_of
+from placet.persistence.lmdb_store import LmdbStore
 from tests.endtoend.processes import PATIENCE_S
-from tests.hosts.checker import Found, check_cluster, check_instance, engine_stores, instances
+from tests.hosts.checker import Found, check_cluster, check_instance, check_owners, engine_stores, instances
 from tests.hosts.places import misplaced
+
+MOVED = Moved(epoch=2, move="m", to="a/0", settled=True)
 
 
 def split(number: int) -> tuple[int, int]:
@@ -74,8 +82,40 @@ def test_an_instance_in_two_stores_is_found_unless_only_one_owns_it(state: Path)
     assert engine_stores(state.parents[1]) == [state, copy]
     with pytest.raises(AssertionError, match=r"p-1 is in .* and in "):
         check_cluster(engine_stores(state.parents[1]))
-    owners = iter([True] * 13 + [False] * 13)
-    assert len(check_cluster([state, copy], owns=lambda _view, _id: next(owners))) == 13
+    note(copy, dict.fromkeys(range(SHARDS), MOVED))
+    assert len(check_cluster([state, copy])) == 13
+    note(state, dict.fromkeys(range(SHARDS), Owned(epoch=2)))
+    assert len(check_cluster([state, copy])) == 13
+    note(copy, {7: Owned(epoch=1)})
+    with pytest.raises(AssertionError, match=r"shard 7 is owned in .* and in "):
+        check_cluster([state, copy])
+
+
+@pytest.mark.parametrize(
+    ("owner", "first", "second", "problem"),
+    [
+        (Owner(engine="a/0", epoch=2), Owned(epoch=2), MOVED, ""),
+        (Owner(engine="a/0", epoch=2), Owned(epoch=2), Staged(epoch=3, move="m", source="a/0"), ""),
+        (Owner(engine="a/0", epoch=2), Staged(epoch=2, move="m", source="b/0"), MOVED, ""),
+        (Owner(engine="a/0", epoch=1, is_new=True), None, None, ""),
+        (None, Owned(epoch=1), None, "shard 7 has no owner in the table"),
+        (Owner(engine="a/0", epoch=2), None, None, "shard 7 is a/0's with epoch 2, which has None"),
+        (Owner(engine="a/0", epoch=2), Owned(epoch=1), None, "which has Owned.epoch=1."),
+        (Owner(engine="a/0", epoch=2), MOVED, Owned(epoch=2), "which has Moved"),
+        (Owner(engine="a/0", epoch=2), Owned(epoch=2), Owned(epoch=1), "epoch 2; b/0 has Owned.epoch=1."),
+        (Owner(engine="a/0", epoch=2), Owned(epoch=2), Staged(epoch=4, move="m", source="a/0"), "b/0 has Staged"),
+    ],
+)
+def test_stores_that_do_not_say_what_the_table_says_are_found(
+    tmp_path: Path, owner: Owner | None, first: OwnerRecord | None, second: OwnerRecord | None, problem: str
+) -> None:
+    states = {"a/0": tmp_path / "a", "b/0": tmp_path / "b"}
+    note(states["a/0"], {7: first})
+    note(states["b/0"], {7: second})
+    table: list[Owner | None] = [Owner(engine="a/0", epoch=1, is_new=True)] * SHARDS
+    table[7] = owner
+    found = check_owners(states, table)
+    assert re.search(problem, "\n".join(found)) if problem else not found
 
 
 def test_what_has_not_completed_is_found_unless_it_is_listed(tmp_path: Path) -> None:
@@ -90,10 +130,21 @@ def test_what_has_not_completed_is_found_unless_it_is_listed(tmp_path: Path) -> 
 
 
 def test_a_child_without_its_caller_and_a_caller_without_its_child_are_found(state: Path) -> None:
-    with pytest.raises(AssertionError, match=r"p-0/ask\.\d+ was called 0 times by p-0"):
-        check_cluster([state], owns=lambda _view, id: id != "p-0")
-    with pytest.raises(AssertionError, match=r"p-0 counted a result of p-0/ask\.\d+, which is nowhere"):
-        check_cluster([state], owns=lambda _view, id: not id.startswith("p-0/"))
+    child = next(one.id for one in instances(state) if one.id.startswith("p-0/"))
+    assert shard_of(child) != shard_of("p-0")
+    note(state, {shard_of("p-0"): MOVED})
+    with pytest.raises(AssertionError, match=rf"{re.escape(child)} was called 0 times by p-0"):
+        check_cluster([state])
+    note(state, {shard_of("p-0"): Owned(epoch=1), shard_of(child): MOVED})
+    with pytest.raises(AssertionError, match=rf"p-0 counted a result of {re.escape(child)}, which is nowhere"):
+        check_cluster([state])
+
+
+def note(state: Path, records: Mapping[int, OwnerRecord | None]) -> None:
+    """Write whose shards are into a store that nobody has open."""
+    with closing(LmdbStore.open(state)) as store:
+        said = records.items()
+        store.commit((owner_key(shard), encode_owner(record) if record else None) for shard, record in said)
 
 
 Change = Callable[[list[Record]], list[Record]]

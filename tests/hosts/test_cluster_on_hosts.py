@@ -21,8 +21,9 @@ COUNT, WIDTH = 20, 3  # instances, and tokens of each
 def cluster(hosts: Hosts, tmp_path: Path) -> Cluster:
     """Return a cluster of three nodes that have started, each with its share of the shards."""
     made = Cluster(list(hosts)[:3], tmp_path)
-    made.deal_shards()
     made.start()
+    with made.connect(hosts["d"]) as client:
+        made.wait_spread(client)
     return made
 
 

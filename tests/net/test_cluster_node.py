@@ -1,13 +1,14 @@
 """Nodes of a cluster over one coordinator, with messages and time of the test's own."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from placet.net.cluster_node import BEAT_S, LEASE_S, ClusterNode
 from placet.net.cluster_table import SHARDS, Member
-from placet.net.coordinator import Change
+from placet.net.coordinator import Change, Condition, Outcome
 from placet.net.coordinator_errors import BadRecord
-from placet.net.local_coordinator import LocalCoordinator
+from placet.net.local_coordinator import LocalCoordinator, RequestId
 from placet.net.membership import MemberState
 from placet.net.messages import Beat, ConfirmMove, EngineAt, MoveShard, OpenShards, Peer, Whereabouts
 from placet.persistence.memory_store import MemoryStore
@@ -127,6 +128,34 @@ def test_a_confirmation_that_comes_too_late_changes_nothing() -> None:
     assert net.heard["a"].owners[7] == "b/0"
     node.confirm(ConfirmMove(shard=7, epoch=2, engine="c/0", move="n"))
     assert (net.heard["a"].owners[7], net.heard["a"].epochs[7]) == ("b/0", 2)
+
+
+class SlowCoordinator(LocalCoordinator):
+    """Answers no transaction while `is_slow`."""
+
+    is_slow = False
+    asked = 0
+
+    def transact(
+        self, conditions: Sequence[Condition], changes: Sequence[Change], *, request: RequestId | None = None
+    ) -> "Future[Outcome]":
+        """Count it, and leave it at that."""
+        if not self.is_slow:
+            return super().transact(conditions, changes, request=request)
+        self.asked += 1
+        return Future()
+
+
+def test_a_coordinator_that_is_slow_is_not_asked_the_same_again() -> None:
+    net = Net()
+    net.coordinator = slow = SlowCoordinator(MemoryStore())
+    node = net.add("a")
+    net.pass_s(2)
+    slow.is_slow = True
+    for _ in range(3):
+        for shard in (7, 8):
+            node.confirm(ConfirmMove(shard=shard, epoch=2, engine="b/0", move="m"))
+    assert slow.asked == 2
 
 
 def test_a_node_that_drains_has_all_its_shards_moved_away_and_gets_none() -> None:

@@ -47,8 +47,9 @@ class Engine:
         self.kernel = FakeKernel()
         self.sent: list[tuple[Peer, Letters, IsThrough]] = []
         self.confirmed: list[ConfirmMove] = []
+        self.asked: list[IsThrough] = []  # ends of the questions to the table
         self.roused = 0
-        self.exchange = Exchange(name, self._send, self._rouse, self.confirmed.append)
+        self.exchange = Exchange(name, self._send, self._rouse, self._confirm)
         self.exchange.order = self._order
         self.exchange.look(whereabouts())
 
@@ -57,6 +58,10 @@ class Engine:
 
     def _rouse(self) -> None:
         self.roused += 1
+
+    def _confirm(self, message: ConfirmMove, done: IsThrough) -> None:
+        self.confirmed.append(message)
+        self.asked.append(done)
 
     def _send(self, to: Peer, message: object, done: IsThrough) -> None:
         assert isinstance(message, Letters)
@@ -155,6 +160,22 @@ def test_what_nobody_acknowledges_is_sent_again_after_a_while(monkeypatch: pytes
     assert here.kernel.sent_again == 1
 
 
+def test_what_was_turned_away_is_sent_again_though_other_parcels_are_acknowledged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(placet.net.exchange, "monotonic_s", lambda: now_s)
+    here = Engine()
+    for number in range(1, 12):
+        now_s += 1.0
+        there = Engine("b/0")
+        there.exchange.carry([], {(3, 150): number})
+        there.exchange.woken()
+        here.exchange.receive(THERE, there.sent[0][1])
+        here.exchange.tick()
+    assert here.kernel.sent_again == 1
+
+
 def test_what_is_said_about_a_move_goes_to_the_engine_it_names_and_answers_to_the_owner() -> None:
     here, there = Engine(), Engine("b/0")
     said = MovedAway(shard=3, move="m", sender="a/0", epoch=2)
@@ -170,3 +191,20 @@ def test_what_is_said_about_a_move_goes_to_the_engine_it_names_and_answers_to_th
     assert there.kernel.received == [said]
     assert there.kernel.delivered == [answer]
     assert here.confirmed == [ConfirmMove(shard=3, epoch=2, engine="b/0", move="m")]
+
+
+def test_the_table_is_not_asked_again_while_the_question_is_on_its_way() -> None:
+    here = Engine("b/0")
+
+    def ask() -> None:
+        """Ask twice, as an engine does that has no answer."""
+        confirm = Confirm(row=Row(shard=3, epoch=2, engine="b/0"), move="m")
+        here.exchange.carry_shards([], [], [confirm, confirm], [])
+        here.exchange.woken()
+
+    ask()
+    ask()
+    assert len(here.confirmed) == 1
+    here.asked[0](False)
+    ask()
+    assert len(here.confirmed) == 2

@@ -217,6 +217,14 @@ def test_a_state_that_another_has(tmp_path: Path) -> None:
             assert client.spawn("echo", {"given": [1]}).result(PATIENCE_S) == {"got": [{"got": 1}]}
 
 
+def test_a_node_of_a_cluster_that_is_not_told_whom_to_join(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(0o700)
+    record = {"format": 1, "name": "a", "cluster": "c1", "starts": 1}
+    (tmp_path / "state" / "node.json").write_text(json.dumps(record), encoding="utf-8")
+    make_key_file(tmp_path / "key")
+    assert "name a node of it with --join" in refusal(tmp_path, node_command(tmp_path))
+
+
 def test_a_key_file_that_others_may_read(tmp_path: Path) -> None:
     make_key_file(tmp_path / "key")
     (tmp_path / "key").chmod(0o640)

@@ -7,7 +7,7 @@ from placet import DefinitionError, Near, Spread, Workflow
 
 def calling(**options: object) -> Workflow:
     child, parent = Workflow("child"), Workflow("parent")
-    child.transition(child.place("begin") >> child.place("end"), "work", handler=lambda value: value)
+    child.transition(child.place("begin") >> child.place("end"), "work", handler=str)
     parent.call(parent.place("wanted") >> parent.place("got"), "ask", child, **options)  # type: ignore[arg-type]  # wrong ones too
     return parent
 

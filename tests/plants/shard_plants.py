@@ -11,7 +11,7 @@ SHARD_PLANTS: tuple[Plant, ...] = (
             "                self._leave(leaving.shard)\n",
             "                self._thaw(leaving.shard)\n",
         ),
-        about=10,
+        about=1,
     ),
     plant(
         "opened unconfirmed",
@@ -22,7 +22,7 @@ SHARD_PLANTS: tuple[Plant, ...] = (
             "                row = Row(message.shard, message.epoch, self._moment.engine)\n"
             "                self._assigned(Assigned((row,)))\n",
         ),
-        about=10,
+        about=5,
     ),
     plant(
         "outbox left behind",
@@ -32,7 +32,7 @@ SHARD_PLANTS: tuple[Plant, ...] = (
             "chain(content.changed(changes), content.posts())",
             "chain(content.changed(changes))",
         ),
-        about=10,
+        about=70,
     ),
     plant(
         "received numbers left behind",
@@ -42,7 +42,7 @@ SHARD_PLANTS: tuple[Plant, ...] = (
             "BESIDE = (TASKS, SHARD, CHANNEL, RECEIVED)",
             "BESIDE = (TASKS, SHARD, CHANNEL)",
         ),
-        about=10,
+        about=2,
     ),
     plant(
         "deletes not copied",
@@ -52,7 +52,7 @@ SHARD_PLANTS: tuple[Plant, ...] = (
             "            if key[1] == self.shard:\n                self.keys.add(key)\n",
             "            if key[1] == self.shard and value is not None:\n                self.keys.add(key)\n",
         ),
-        about=10,
+        about=14,
     ),
     plant(
         "history of an older header",
@@ -64,7 +64,7 @@ SHARD_PLANTS: tuple[Plant, ...] = (
             "                keys = [history_key(one) for one, _ in known if one <= self._history]\n"
             "                yield from self._records(key[:ROOT_BYTES], keys[::-1])\n",
         ),
-        about=10,
+        about=1,
     ),
     plant(
         "moved, and called off",
@@ -75,7 +75,7 @@ SHARD_PLANTS: tuple[Plant, ...] = (
             "            self._say_moved(message.shard, record)\n",
             "",
         ),
-        about=10,
+        about=1,
     ),
     plant(
         "staged copy thrown away at a start",
@@ -86,7 +86,7 @@ SHARD_PLANTS: tuple[Plant, ...] = (
             "            elif isinstance(record, Arriving) or (",
             "            if isinstance(record, Staged | Arriving) or (",
         ),
-        about=10,
+        about=1,
     ),
     plant(
         "parcels taken in by a frozen shard",
@@ -97,27 +97,17 @@ SHARD_PLANTS: tuple[Plant, ...] = (
             "            return None  # it comes again, to whoever has the shard by then\n",
             "",
         ),
-        about=10,
-    ),
-    plant(
-        "past a channel in use",
-        "a message to a shard that has come to the same engine overtakes those in the channel",
-        (
-            "actors/outbox.py",
-            "self.owns(target) and not (self._open and (shard_of(sender), shard_of(target)) in self._open):",
-            "self.owns(target):",
-        ),
-        about=10,
+        about=2,
     ),
     plant(
         "lost by moving",
         "handlers that run where a shard was moved from count as lost at once",
         (
             "actors/shards/shards.py",
-            "            self.elsewhere.begin(found.running)\n",
-            "            pass\n",
+            "            self.elsewhere.begin(found.running)\n        stopped_s = inf if is_new else self._stopped_s",
+            "            pass\n        stopped_s = self._stopped_s",
         ),
-        about=10,
+        about=5,
     ),
     plant(
         "frozen requests forgotten",
@@ -127,6 +117,6 @@ SHARD_PLANTS: tuple[Plant, ...] = (
             "        for message in self._held.pop(shard, ()):\n            self._turn_away(shard, message)\n",
             "        self._held.pop(shard, None)\n",
         ),
-        about=10,
+        about=1,
     ),
 )

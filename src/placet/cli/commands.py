@@ -21,6 +21,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Capabilities = Annotated[
+    list[str] | None, typer.Option("--capability", metavar="NAME=VALUE", help="What this host has, such as gpu=1.")
+]
+
 
 @app.command()
 @anywhere
@@ -35,6 +39,7 @@ def run(
         float | None, typer.Option(min=0.0, help="Of a trace: runtimes times this; 0 is none.", show_default=False)
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Handlers that run at once.")] = 64,
+    capability: Capabilities = None,
     timeout: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many seconds.")] = None,
 ) -> int:
     """Run an instance to its end; the same command again goes on where it was."""
@@ -49,6 +54,7 @@ def run(
         is_json=is_json,
         time_scale=time_scale,
         threads=threads,
+        capabilities=tuple(capability or ()),
         timeout_s=timeout,
         command=shlex.join(["placet", *context.obj]),
     )
@@ -330,12 +336,13 @@ def restore(
 def serve(
     state: State = STATE,
     threads: Annotated[int, typer.Option(min=1, help="Handlers that run at once.")] = 64,
+    capability: Capabilities = None,
     is_json: Json = False,
 ) -> int:
     """Run an engine over a state until Ctrl-C, with the workflows recorded there."""
     from placet.cli import serve as module
 
-    return module.serve(state, threads, is_json=is_json)
+    return module.serve(state, threads, capability, is_json=is_json)
 
 
 @app.command()
@@ -351,9 +358,7 @@ def node(
     engines: Annotated[
         int, typer.Option(min=0, max=64, help="Engines, each a process.", show_default="one a processor")
     ] = 0,
-    capability: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="What this host has, such as gpu=1.")
-    ] = None,
+    capability: Capabilities = None,
     state: State = STATE,
     key_file: Annotated[
         Path | None,

@@ -6,6 +6,7 @@ from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.reader import FiringView, Incident, IncidentKind, InstanceView
 from placet.actors.records import Failure, Header, Phase
+from placet.actors.report import waiting_reason
 from placet.actors.task_view import TaskView
 from placet.actors.usercode import firing_id
 from placet.cli.family import child_face
@@ -33,7 +34,7 @@ def instance_face(
 ) -> Face:
     """Return what `placet show` shows of an instance; values are previews that nothing was executed for.
 
-    `stuck` is the record that says so.
+    `stuck` is the record that says so, or why it waits.
     """
     header = view.header
     running = [firing for firing in view.firings if firing.phase is Phase.RUNNING]
@@ -53,6 +54,8 @@ def instance_face(
     }
     if header.state is InstanceState.STUCK:
         face["lacking"] = stuck.detail if stuck and isinstance(stuck.detail, dict) else {}
+    if reason := waiting_reason(header, stuck):
+        face["reason"] = reason
     return face
 
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from placet.actors.clock import EngineClock, wall_s
 from placet.actors.errors import no_instance
@@ -97,6 +97,9 @@ def _history_line(face: Mapping[str, object]) -> str:
     return f"{face['seq']:>6}  {moment(at)}  {what}{f'  ({rest})' if rest else ''}"
 
 
+_TOLD: Final = (InstanceState.STUCK, InstanceState.WAITING)  # states whose record says why
+
+
 # -- show ----------------------------------------------------------------------------------------------------------
 
 
@@ -106,7 +109,7 @@ class _Seen:
 
     view: InstanceView
     children: Sequence[InstanceSummary]
-    stuck: Record | None  # what it lacks, where it is stuck
+    stuck: Record | None  # what it lacks, where it is stuck, or waits for
     helpful: list[str]  # commands that would move it on
     now: float  # engine time
 
@@ -125,6 +128,8 @@ def show(where: Where, id: str, *, is_json: bool, with_traceback: bool, with_tok
         say(line)
     for transition, reason in cast("Mapping[str, str]", face.get("lacking", {})).items():
         say(f"stuck: {transition} {reason}")
+    if "reason" in face:
+        say(f"waiting: {face['reason']}")
     for command in seen.helpful:
         say(f"next: {command}")
     return COMPLETED
@@ -145,15 +150,16 @@ def _seen_here(where: Where, id: str) -> _Seen:
 
 
 def stuck_here(view: InstanceView, reader: StateReader) -> Record | None:
-    """Return the record that says what an instance lacks, where it is stuck."""
-    return last_of(reader, view.header.instance, "stuck") if view.header.state is InstanceState.STUCK else None
+    """Return the record that says what an instance lacks, where it is stuck, or waits for."""
+    return last_of(reader, view.header.instance, view.header.state.value) if view.header.state in _TOLD else None
 
 
 def stuck_there(view: InstanceView, instance: "RemoteInstance") -> Record | None:
-    """Return the record that says what an instance on a node lacks, where it is stuck."""
-    if view.header.state is not InstanceState.STUCK:
+    """Return the record that says what an instance on a node lacks, where it is stuck, or waits for."""
+    kind = view.header.state
+    if kind not in _TOLD:
         return None
-    return next((record for _, record in reversed(instance.history()) if record.kind == "stuck"), None)
+    return next((record for _, record in reversed(instance.history()) if record.kind == kind.value), None)
 
 
 def _seen_at_node(where: Where, id: str) -> _Seen:

@@ -1,6 +1,5 @@
 """`placet node`: a node that clients on this or other hosts speak to, until it is told to stop."""
 
-import math
 import os
 import re
 import socket
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from placet import __version__
 from placet.actors.clock import monotonic_s
 from placet.actors.errors import WaitTimeout
+from placet.cli.capability import capabilities_of
 from placet.cli.errors import COMPLETED, WrongUsage
 from placet.cli.output import note, say, say_json
 from placet.net.address import parse_address
@@ -50,6 +50,7 @@ class NodeRequest:
 def node(request: NodeRequest) -> int:
     """Run a node until a signal comes; stopping it that way is a success."""
     key_file = request.key_file or request.state / KEY
+    capabilities = capabilities_of(request.capabilities)
     config = NodeConfig(
         name=_checked_name(request.name or socket.gethostname().partition(".")[0]),
         version=__version__,
@@ -57,7 +58,7 @@ def node(request: NodeRequest) -> int:
         join=tuple(parse_address(one.strip()) for one in request.join.split(",") if one.strip()),
         state=request.state,
         engines=request.engines or len(os.sched_getaffinity(0)),
-        capabilities=dict(_capability(text) for text in request.capabilities),
+        capabilities=capabilities,
         key_file=key_file,
         has_chosen_key=request.key_file is not None,
         engine=EngineConfig(
@@ -67,6 +68,7 @@ def node(request: NodeRequest) -> int:
             loader="placet.cli.node:load_workflows",
             threads=request.threads,
             grace_s=request.grace_s,
+            capabilities=capabilities,
         ),
     )
     started = Node(config, _Teller(request).tell)
@@ -81,17 +83,6 @@ def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise WrongUsage(f"{name!r} is no name for a node", "give --name, of letters, digits, '-', '_' and '.'")
     return name
-
-
-def _capability(text: str) -> tuple[str, float | str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals or not value:
-        raise WrongUsage(f"{text!r} is no capability", "write one such as --capability gpu=1")
-    try:
-        number = float(value)
-    except ValueError:
-        return name, value
-    return name, number if math.isfinite(number) else value
 
 
 def stop(state: Path, grace_s: float, *, is_json: bool) -> int:

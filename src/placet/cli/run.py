@@ -18,6 +18,7 @@ from placet.actors.reader import InstanceView
 from placet.actors.records import Header, Phase
 from placet.actors.report import held_up_by
 from placet.actors.runtime import Runtime, client_of
+from placet.cli.capability import capabilities_of
 from placet.cli.errors import WrongUsage
 from placet.cli.json_input import given_json
 from placet.cli.output import is_terminal, note
@@ -44,6 +45,7 @@ class RunRequest:
     is_json: bool
     time_scale: float | None  # None: as it was run before in this state, or 0
     threads: int
+    capabilities: tuple[str, ...]  # `NAME=VALUE`
     timeout_s: float | None
     command: str  # to go on with, as one would type it
 
@@ -51,6 +53,7 @@ class RunRequest:
 def run(request: RunRequest) -> int:
     """Run an instance to its end and return the exit code of the command."""
     check_id(request.id)
+    capabilities = capabilities_of(request.capabilities)
     know_files()
     loaded = load(request.file, request.time_scale or 0.0)
     if request.where.node:
@@ -64,7 +67,8 @@ def run(request: RunRequest) -> int:
     with Signals({"id": request.id, "resume": request.command} if request.is_json else None) as signals:
         try:
             with signals.at_once():  # opening it loads the files of other instances
-                runtime = Runtime(request.where.state, [loaded.workflow], threads=request.threads)
+                workflows = [loaded.workflow]
+                runtime = Runtime(request.where.state, workflows, threads=request.threads, capabilities=capabilities)
             with runtime:
                 try:
                     ended = _Run(runtime, request, loaded, tokens, signals).to_its_end(begin_s)

@@ -1,11 +1,13 @@
 """`placet serve`: an engine over a state with the workflows recorded there, until it is told to stop."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from placet.actors.engine import Health
 from placet.actors.errors import EngineStopped
 from placet.actors.runtime import Runtime
+from placet.cli.capability import capabilities_of
 from placet.cli.errors import COMPLETED
 from placet.cli.output import note, say, say_json
 from placet.cli.signals import Interrupted, Signals
@@ -16,15 +18,16 @@ from placet.persistence.errors import StateMissing
 LOOK_S = 1.0
 
 
-def serve(state: Path, threads: int, *, is_json: bool) -> int:
+def serve(state: Path, threads: int, capabilities: Sequence[str] | None, *, is_json: bool) -> int:
     """Run an engine until a signal comes; stopping it that way is a success."""
     if not is_initialised(state):
         raise StateMissing(str(state))
+    given = capabilities_of(capabilities)
     know_files()
     with Signals() as signals:
         try:
             with signals.at_once():
-                runtime = Runtime(state, threads=threads)
+                runtime = Runtime(state, threads=threads, capabilities=given)
             with runtime:
                 _say_started(runtime, state, is_json=is_json)
                 _watch(runtime, signals)

@@ -12,6 +12,7 @@ from placet.actors.messages import (
     Grant,
     Import,
     KernelMessage,
+    Lost,
     Parcel,
     Park,
     Pause,
@@ -40,6 +41,7 @@ _RARE = (
     FailIncident,
     Grant,
     Import,
+    Lost,
     Park,
     Pause,
     Resume,
@@ -307,8 +309,9 @@ class Actions:
     def change_capacity(self) -> None:
         """Give the executor more slots, or fewer."""
         self.capacity = self.setting.random.choice((0, 1, 1, 2, 4, 16))
-        self.up.set_capacity(self.capacity)
-        self.setting.say(f"{self.capacity} slots")
+        lack = self.setting.checks.abroad.lack(self.capacity)
+        self.up.set_capacity(self.capacity, lack)
+        self.setting.say(f"{self.capacity} slots{lack and ', and no host'}")
 
     def plant_fault(self) -> None:
         """Let an actor raise soon, once or several times in a row."""

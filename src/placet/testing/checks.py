@@ -22,6 +22,7 @@ from placet.petri.mapping import gather, spread
 from placet.petri.matching import count_of
 from placet.petri.net import MANY
 from placet.petri.plan import Plan, TransitionPlan, forget_callees, make_plan, shares
+from placet.testing.abroad import Abroad
 from placet.testing.beats import Beats
 from placet.testing.calls import Calls
 from placet.testing.copies import Copies, ends_of_copied
@@ -76,6 +77,8 @@ class Checks:
     copies: Copies = field(default_factory=Copies)
     calls: Calls = field(default_factory=Calls)
     beats: Beats = field(default_factory=Beats)
+    abroad: Abroad = field(default_factory=Abroad)
+    lacks_hosts: bool = False  # nobody can run a handler, and the engine knows
     broken: set[bytes] = field(default_factory=set[bytes])  # instances that were past help in some engine
     set_aside: set[str] = field(default_factory=set[str])  # targets and reasons of messages people see parked
     is_home: Callable[[int], bool] = field(default=lambda _shard: True)  # of a shard, among several engines
@@ -92,6 +95,11 @@ class Checks:
         self.definitions = definitions
         self.visiting = visiting
         self._plans.clear()
+        self._outlooks.clear()
+
+    def look_for_hosts(self, lack: str) -> None:
+        """The engine has been told that nobody can run a handler, or that somebody can again: ""."""
+        self.lacks_hosts = bool(lack)
         self._outlooks.clear()
 
     def plan(self, image: Image) -> Plan:
@@ -112,7 +120,7 @@ class Checks:
         found = self._outlooks.get(root)
         if found is None:
             image = self.images[root]
-            found = self._outlooks[root] = outlook_of(self.view, image, self.plan(image))
+            found = self._outlooks[root] = outlook_of(self.view, image, self.plan(image), lacks=self.lacks_hosts)
         return found
 
     # -- a commit --------------------------------------------------------------------------------------------
@@ -170,9 +178,11 @@ class Checks:
             self.doomed.discard(key)
         elif record.kind == "lost":
             require(key not in self.spared, "a clean stop counts nothing", record)
-            require(key in self.doomed | self.forgiven, "P2: only what a crash interrupted is lost", record)
+            interrupted = self.doomed | self.forgiven | self.abroad.lost
+            require(key in interrupted, "P2: only what a crash interrupted is lost, or another host's", record)
             self.doomed.discard(key)
             self.forgiven.discard(key)
+            self.abroad.lost.discard(key)  # it counts once
         elif record.kind == "incident" and record.firing in image.firings:
             if any(parked.firing == record.firing for parked in image.parked):
                 self.doomed.discard(key)  # its result came before its loss was known, and could not be counted

@@ -23,7 +23,7 @@ class Ending:
 
     def finish(self) -> None:
         """Let faults stop, and drive everything to where nothing moves any more."""
-        self._setting.world.calm = self._setting.checks.beats.is_calm = True
+        self._setting.world.calm = self._setting.checks.beats.is_calm = self._setting.checks.abroad.is_calm = True
         self._setting.network.mend()
         self._moves.mend()
         for actions in self._engines:

@@ -50,10 +50,12 @@ class SimulatedEngine:
         """Return whether the instances of a shard may run in this engine now."""
         return self.kernel.shards is None or shard in self.kernel.shards.here
 
-    def set_capacity(self, slots: int) -> None:
-        """Give the executor another number of slots."""
+    def set_capacity(self, slots: int, lack: str = "") -> None:
+        """Give the executor another number of slots; `lack` says why there will be none."""
         self.capacity = slots
         self.kernel.set_capacity("thread", slots)
+        self.kernel.set_lack("thread", lack)
+        self._setting.checks.look_for_hosts(lack)
 
     def run(self, budget: int) -> Batch:
         """Handle messages. Raises `Crashed` before the message that `kernel.ends_at` says."""

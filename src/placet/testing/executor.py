@@ -9,6 +9,7 @@ from placet.actors.effects import UNFORCED, Expire, ExpireReason, Start
 from placet.actors.executors.answer import timed_out, withdrawn
 from placet.actors.executors.in_place import answered_in_place
 from placet.actors.messages import Beat, Done, ExecutorMessage
+from placet.testing.abroad import Abroad
 from placet.testing.beats import Beats
 
 JobKey: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
@@ -39,8 +40,15 @@ class SimulatedExecutor:
     """
 
     def __init__(
-        self, random: Random, *, slow_s: float = 5.0, also: Also | None = None, beats: Beats | None = None
+        self,
+        random: Random,
+        *,
+        slow_s: float = 5.0,
+        also: Also | None = None,
+        beats: Beats | None = None,
+        abroad: Abroad | None = None,
     ) -> None:
+        self._abroad = abroad or Abroad()
         self._beats = beats or Beats()
         self._also = also
         self._random = random
@@ -99,7 +107,10 @@ class SimulatedExecutor:
         answers, self._answers = self._answers, list[ExecutorMessage | Beat]()
         for job in ripe:
             del self.live[job.key]
-            answers.append(self._answer(job.start))
+            lost = self._abroad.lose(job.start)
+            if lost is not None:
+                self._gone.append(job)  # its handler may come to an end all the same
+            answers.append(lost or self._answer(job.start))
         return answers
 
     def late(self) -> ExecutorMessage | Beat | None:

@@ -177,6 +177,7 @@ class Outlook:
     """What an instance could do next."""
 
     image: Image
+    lacks: bool  # nobody can run a handler
     enabled: list[TransitionPlan]  # in the committed marking, with the code this process knows
     ready: list[TransitionPlan]  # of firings that wait to be started, where the code is known
     suspects: list[TransitionPlan]  # likewise, of those that wait to be run alone
@@ -210,9 +211,10 @@ class Outlook:
                 pass
         if image.incidents or any(told(firing) for firing in image.phases(Phase.CALLED)):
             return InstanceState.INCIDENT
-        if busy or self.ready or self.suspects or self.enabled:
+        wanted = [*self.ready, *self.suspects, *self.enabled]
+        if busy or any(one.executor in IN_KERNEL or not self.lacks for one in wanted):
             return InstanceState.RUNNING
-        if image.firings or self.unknown:
+        if image.firings or self.unknown or wanted:
             return InstanceState.WAITING
         if not self.inner:
             return InstanceState.COMPLETED
@@ -230,7 +232,7 @@ class Outlook:
         return image.header.intent is Intent.RUN and bool(self.ready or self.suspects or self.enabled)
 
 
-def outlook_of(view: View, image: Image, plan: Plan) -> Outlook:
+def outlook_of(view: View, image: Image, plan: Plan, *, lacks: bool = False) -> Outlook:
     """Work out what an instance could do next."""
     marking = marking_of(view, image)
     held = held_transitions(plan, image.header.held)
@@ -239,6 +241,7 @@ def outlook_of(view: View, image: Image, plan: Plan) -> Outlook:
         reserved.update({bound.place: bound.weight for bound in plan.transitions[firing.transition].bounds})
     return Outlook(
         image=image,
+        lacks=lacks,
         enabled=[
             one
             for one in plan.transitions

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from placet.actors.lifecycle import Intent
-from placet.actors.messages import ExecutorAnswer, Grant, KernelMessage, Request
+from placet.actors.messages import ExecutorAnswer, Grant, KernelMessage, Recover, Request
 from placet.actors.place import PlaceActor
 from placet.actors.records import Firing, Phase, encode
 from placet.actors.turn import Turn
@@ -29,11 +29,13 @@ class Liveness:
     def idle(self, engine: SimulatedEngine, inbox: list[KernelMessage]) -> None:
         """Check an engine whose batch is done: if it has nothing more to do, that must be true."""
         hungry = self._hungry(engine)
-        if engine.faulted:
+        if engine.faulted or engine.batch.moves:  # a frozen shard goes on, with its instances at the end of the queue
             self._setting.releases.forget_waiting()  # turns are taken again, out of order
         else:
             self._setting.releases.granted(engine.kernel.granted)
-        granted = {one.root for one in engine.kernel.waiting_messages() if isinstance(one, Grant)}  # once more
+        granted = {
+            one.root for one in engine.kernel.waiting_messages() if isinstance(one, Grant | Recover)
+        }  # once more
         waking = set(engine.kernel.being_read())  # these wait for nothing but themselves
         self._setting.releases.wants(hungry - granted - waking, self._setting.clock.now())
         if engine.kernel.has_work or engine.kernel.draining:

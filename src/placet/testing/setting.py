@@ -9,6 +9,7 @@ from placet.actors.catalog import Catalog
 from placet.actors.shards.records import Owned, encode_owner
 from placet.persistence.keys import owner_key
 from placet.petri.behaviour import Definition
+from placet.testing.abroad import draw_abroad
 from placet.testing.beats import Beats
 from placet.testing.calls import Calls
 from placet.testing.checks import AttemptKey, Checks
@@ -39,7 +40,7 @@ class Unrest(NamedTuple):
     def draw(cls, luck: Random) -> "Unrest":
         """Return one of many."""
         restless, patience_s = luck.choice((0.0, 1.0, 3.0, 8.0)), luck.choice((15.0, 300.0, 1e6))
-        return cls(restless, patience_s, luck.choice((600, 4_000, 4_000, 100_000)))
+        return cls(restless, patience_s, luck.choice((300, 600, 1_500, 100_000)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,16 +91,16 @@ def draw_settings(seed: int) -> list[Setting]:
     badness = random.choice((0.0, 0.1, 0.4))
     network = Network(random, engines, badness, random.choice((0.0, 0.3)), luck=Random(f"moves {seed}"))
     homes, unrest = Homes(network) if engines > 1 else None, Unrest.draw(network.luck)
-    outcome, clock, probe = Outcome(seed), ManualClock(), Probe()
+    outcome, clock, probe, abroad = Outcome(seed), ManualClock(), Probe(), draw_abroad(seed)
     beats = Beats(Random(f"beats {seed}"), taste.beating)
     settings: list[Setting] = []
     released, attempts = set[AttemptKey](), dict[tuple[bytes, int], int]()  # of all engines: instances move
     for number in range(engines):
         shards = frozenset(shard for shard in range(256) if owner_of(shard, engines) == number)
         store = FaultyStore()
-        executor = SimulatedExecutor(random, slow_s=slow_s, also=letters.also, beats=beats)
+        executor = SimulatedExecutor(random, slow_s=slow_s, also=letters.also, beats=beats, abroad=abroad)
         checks = Checks(store, world, definitions, letters, inputs=letters.inputs, calls=calls, beats=beats)
-        checks.released = released
+        checks.released, checks.abroad = released, abroad
         people = People(random, checks, workflows, most_live=most_live, shards=shards)
         _look_at(store, checks, people, homes)
         settings.append(

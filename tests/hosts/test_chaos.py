@@ -1,0 +1,36 @@
+"""One seed of the chaos run in CI; `make chaos` runs others, for longer. The same seed draws the same faults."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.chaos import Chaos
+from tests.hosts.hosts import Hosts
+from tests.hosts.plan import KILLING, KILLS_S, MOST_KILLS, Kind, draw
+
+SEED, SECONDS, ORDERS = 1, 60.0, 120
+
+
+def test_the_same_seed_draws_the_same_faults_and_another_one_others() -> None:
+    assert draw(7, 300) == draw(7, 300)
+    assert draw(7, 300) != draw(8, 300)
+    assert {step.kind for row in draw(7, 300) for step in row} == set(Kind)
+
+
+def test_faults_of_a_row_follow_each_other_and_no_engine_is_killed_so_often_that_its_node_gives_up() -> None:
+    for seed in range(20):
+        rows = draw(seed, 300)
+        for row in rows:
+            for one, following in pairwise(row):
+                assert one.at_s + one.lasts_s < following.at_s
+        kills = [step for row in rows for step in row if step.kind in KILLING]
+        for step in kills:
+            near = [one for one in kills if one.node == step.node and step.at_s <= one.at_s <= step.at_s + KILLS_S]
+            assert len(near) <= MOST_KILLS
+
+
+@pytest.mark.slow
+@pytest.mark.hosts(4, seed=SEED)
+def test_everything_completes_once_and_the_books_close_whatever_went_wrong(hosts: Hosts, tmp_path: Path) -> None:
+    Chaos(hosts, tmp_path, SEED, SECONDS, ORDERS).run()

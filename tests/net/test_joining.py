@@ -1,0 +1,63 @@
+"""What a node finds out when it looks for its cluster, and what it says where that cannot work."""
+
+import signal
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from placet.net.address import NetAddress
+from placet.net.cluster import Cluster
+from placet.net.cluster_table import Member
+from placet.net.keyring import Keyring
+from placet.net.messages import Peer, Welcome
+from placet.net.node_state import NodeState
+from placet.net.thespian_adapter import AdminProcess
+from placet.net.wire import WIRE_VERSION
+from placet.petri.errors import PlacetError
+
+OTHER = NetAddress(host="127.0.0.1", port=2)
+
+
+def test_a_cluster_whose_coordinator_would_be_here_but_is_lost(tmp_path: Path) -> None:
+    member = Member(
+        name="a",
+        address="127.0.0.1:1",
+        engines=("a/0",),
+        incarnation=1,
+        capabilities={},
+        version="0",
+        wire_version=WIRE_VERSION,
+    )
+    said: list[PlacetError] = []
+    with closing(NodeState.open(tmp_path / "state", "a", keeps_coordinator=False)) as state:
+        cluster = Cluster(member, state, [OTHER], send=lambda *_: None, moved=lambda _: None, failed=said.append)
+        cluster.receive(Peer(OTHER.host, OTHER.port), Welcome(cluster="c1", coordinator=member.address), 0.0)
+        assert cluster.node is None
+    assert "coordinator is missing; restore it from a backup" in str(said[0])
+
+
+class Broken:
+    """A supervisor with a bug."""
+
+    def actor_started(self, number: int, peer: Peer) -> None:
+        """Nothing is started."""
+
+    def actor_ended(self, number: int, exit_code: int | None) -> None:
+        """Nothing ends."""
+
+    def tick(self) -> None:
+        raise LookupError("a bug")
+
+    def receive(self, sender: Peer, message: object) -> None:
+        """Nothing comes."""
+
+
+def test_what_a_node_raises_by_mistake_is_not_lost_on_the_way_through_thespian() -> None:
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        admin = AdminProcess(NetAddress(host="127.0.0.1", port=0), Keyring.of(bytes(32)), Broken())
+        with pytest.raises(LookupError, match="a bug"):
+            admin.run()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
