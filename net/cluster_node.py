@@ -8,11 +8,12 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from math import inf
 from typing import Final, TypeVar
 
 import msgspec
 
-from placet.net.balance import balance, claims
+from placet.net.balance import Move, balance, claims
 from placet.net.cluster_table import (
     MEMBERS_PREFIX,
     SHARDS,
@@ -38,6 +39,7 @@ BEAT_S: Final = 1.0  # between two signs of life
 LEASE_S: Final = 10.0  # a node that is silent for so long is taken out of the table of members
 KEEP_S: Final = 3.0  # between two times that lease is kept alive
 AGAIN_S: Final = 1.0  # after something the coordinator could not do
+ORDER_AGAIN_S: Final = 2.0  # between two times that one move is asked for
 MOVES_AT_ONCE: Final = 8  # shards that one engine gives away at the same time
 T = TypeVar("T")
 _log = logging.getLogger("placet")
@@ -82,6 +84,8 @@ class ClusterNode:
         self._due: dict[str, float] = {}  # what is done again and again, and when next
         self._busy: set[str] = set()  # and what of it is under way
         self._told: Whereabouts | None = None
+        self._now_s = 0.0
+        self._ordered: dict[Move, float] = {}  # moves that are to be made, and when that was said last
 
     @property
     def name(self) -> str:
@@ -170,6 +174,7 @@ class ClusterNode:
 
     def tick(self, now_s: float) -> None:
         """Do what is due."""
+        self._now_s = now_s
         self._at(now_s, "members", AGAIN_S, self._read_members)
         self._at(now_s, "shards", AGAIN_S, self._read_shards)
         self._at(now_s, "lease", KEEP_S if self._lease else AGAIN_S, self._keep_lease)
@@ -325,10 +330,15 @@ class ClusterNode:
         there = {name for engines in self._engines.values() for name in engines}
         weights = {name: weight for name, weight in _weights(self._members.values()).items() if name in there}
         leaving: Counter[str] = Counter()
+        ordered: dict[Move, float] = {}
         for move in balance(self._shards, weights):
             leaving[move.source] += 1
             if leaving[move.source] <= MOVES_AT_ONCE:
-                self.move(move.shard, move.target)
+                ordered[move] = self._ordered.get(move, -inf)
+                if self._now_s >= ordered[move] + ORDER_AGAIN_S:
+                    ordered[move] = self._now_s
+                    self.move(move.shard, move.target)
+        self._ordered = ordered
 
     def move(self, shard: int, to: str) -> None:
         """Ask the owner of a shard to give it to another engine, where both are known."""

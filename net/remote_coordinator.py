@@ -45,6 +45,7 @@ from placet.net.coordinator_messages import (
 )
 
 RETRY_S: Final = 1.0  # after so long a request is sent again, and what a watch may have missed is asked for
+LONGEST_RETRY_S: Final = 8.0  # twice as long each time, up to this: who is slow is not made slower
 LONG_AGO_S: Final = float("-inf")
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class _Pending:
     is_given_up: Callable[[], bool]
     began_s: float
     sent_s: float
+    retry_s: float = RETRY_S
 
 
 class _RemoteWatch:
@@ -178,7 +180,7 @@ class RemoteCoordinator:
     def lost(self) -> None:
         """The connection was lost: with the next tick, all that is not answered is asked again."""
         for pending in self._pending.values():
-            pending.sent_s = LONG_AGO_S
+            pending.sent_s, pending.retry_s = LONG_AGO_S, RETRY_S
         for watch in self._watches.values():
             watch.asked_s = LONG_AGO_S
 
@@ -188,7 +190,8 @@ class RemoteCoordinator:
         for number in [one for one, pending in self._pending.items() if pending.is_given_up()]:
             del self._pending[number]
         for pending in list(self._pending.values()):
-            if pending.sent_s + RETRY_S <= now_s:
+            if pending.sent_s + pending.retry_s <= now_s:
+                pending.retry_s = min(2 * pending.retry_s, LONGEST_RETRY_S)
                 self._send_question(pending)
         for number, watch in list(self._watches.items()):
             if watch.asked_s + RETRY_S <= now_s:
@@ -247,6 +250,7 @@ class RemoteCoordinator:
             return
         self._desk = desk
         for pending in list(self._pending.values()):
+            pending.retry_s = RETRY_S
             self._send_question(pending)
         for number, watch in list(self._watches.items()):
             self._follow(number, watch)

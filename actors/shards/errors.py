@@ -16,7 +16,8 @@ class WrongEpoch(PlacetError):
         self.found = found
 
     def __str__(self) -> str:
-        return f"shard {self.shard} cannot be used with epoch {self.epoch}: here it is {self.found}"
+        problem = f"shard {self.shard} cannot be used with epoch {self.epoch}: here it is {self.found}"
+        return f"{problem}; look who owns it now"
 
 
 class ForeignShard(StoreError):
