@@ -17,6 +17,7 @@ from placet.actors.executors.placed import Hosting
 from placet.actors.kernel import Kernel
 from placet.actors.runtime import Runtime, client_of, seated
 from placet.actors.shards.messages import Assigned, Row
+from placet.actors.shards.records import Owned, read_owner, read_owners
 from placet.actors.spawning import Definable
 from placet.net.answer import encode_error
 from placet.net.desk import NetDesk
@@ -88,7 +89,11 @@ class EngineHost:
         send(owner, Begun(name=config.name, pid=os.getpid(), unknown=dict(self._runtime.unknown)), _ignore)
 
     def _owns(self, instance: str) -> bool:
-        return shard_of(instance) in self._here
+        """Return whether an instance runs here, and is to be seen: a shard that comes is open before its commit."""
+        shard = shard_of(instance)
+        if shard not in self._here or self._runtime is None:
+            return False
+        return isinstance(read_owner(client_of(self._runtime).store, shard), Owned)
 
     def receive(self, sender: Peer, message: object) -> None:
         """Take requests, letters and news; answers to requests go out when the descriptor wakes this process."""
@@ -133,10 +138,12 @@ class EngineHost:
             self._exchange.order(begin)
 
     def _tell_opened(self) -> None:
-        """Tell the node which shards are open, when that has changed."""
-        opened = tuple(sorted(self._here))
-        if opened != self._told and self._where is not None:
-            self._told = opened
+        """Tell the node which shards are open, and are said to be so on disk, when that has changed."""
+        here = tuple(sorted(self._here))
+        if here != self._told and self._where is not None and self._runtime is not None:
+            owners = dict(read_owners(client_of(self._runtime).store))
+            opened = tuple(shard for shard in here if isinstance(owners.get(shard), Owned))
+            self._told = opened  # the next look finds the others, once they are committed
             epochs = {shard: self._where.epochs[shard] for shard in opened}
             self._send(self._owner, OpenShards(name=self._name, epochs=epochs), _ignore)
 

@@ -19,6 +19,10 @@ from placet.petri.errors import PlacetError
 OTHER = NetAddress(host="127.0.0.1", port=2)
 
 
+def _send(_to: Peer, _message: object) -> None:
+    """Nobody is there."""
+
+
 def test_a_cluster_whose_coordinator_would_be_here_but_is_lost(tmp_path: Path) -> None:
     member = Member(
         name="a",
@@ -31,7 +35,7 @@ def test_a_cluster_whose_coordinator_would_be_here_but_is_lost(tmp_path: Path) -
     )
     said: list[PlacetError] = []
     with closing(NodeState.open(tmp_path / "state", "a", keeps_coordinator=False)) as state:
-        cluster = Cluster(member, state, [OTHER], send=lambda *_: None, moved=lambda _: None, failed=said.append)
+        cluster = Cluster(member, state, [OTHER], send=_send, moved=lambda _: None, failed=said.append)
         cluster.receive(Peer(OTHER.host, OTHER.port), Welcome(cluster="c1", coordinator=member.address), 0.0)
         assert cluster.node is None
     assert "coordinator is missing; restore it from a backup" in str(said[0])
