@@ -80,6 +80,10 @@ class Cluster:
         self._say_s: float | None = None
         if state.keeps_coordinator:
             self._local = LocalCoordinator.open(state.coordinator)
+            if self._local.opening == 1 and state.record.starts > 1 and state.engines():
+                self._local.close()  # it would give shards away that have an owner: two engines would run them
+                problem = f"its engines have run, and {state.coordinator}, where it says who owns what, is new"
+                raise StateUnusable(str(state.path), f"{problem}; restore that folder from a backup")
             self._desk = CoordinatorDesk(self._local)
             self._begin(self._local, is_keeper=True)
         elif not self._seeds:

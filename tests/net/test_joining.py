@@ -1,6 +1,8 @@
 """What a node finds out when it looks for its cluster, and what it says where that cannot work."""
 
+import shutil
 import signal
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,8 +16,10 @@ from placet.net.messages import Peer, Welcome
 from placet.net.node_state import NodeState
 from placet.net.thespian_adapter import AdminProcess
 from placet.net.wire import WIRE_VERSION
+from placet.persistence.errors import StateUnusable
 from placet.petri.errors import PlacetError
 
+HERE = "127.0.0.1:1"
 OTHER = NetAddress(host="127.0.0.1", port=2)
 
 
@@ -23,20 +27,24 @@ def _send(_to: Peer, _message: object) -> None:
     """Nobody is there."""
 
 
-def test_a_cluster_whose_coordinator_would_be_here_but_is_lost(tmp_path: Path) -> None:
+def _cluster(state: NodeState, *seeds: NetAddress, failed: Callable[[PlacetError], None] = lambda _: None) -> Cluster:
     member = Member(
         name="a",
-        address="127.0.0.1:1",
+        address=HERE,
         engines=("a/0",),
         incarnation=1,
         capabilities={},
         version="0",
         wire_version=WIRE_VERSION,
     )
+    return Cluster(member, state, seeds, send=_send, moved=lambda _: None, failed=failed)
+
+
+def test_a_cluster_whose_coordinator_would_be_here_but_is_lost(tmp_path: Path) -> None:
     said: list[PlacetError] = []
     with closing(NodeState.open(tmp_path / "state", "a", keeps_coordinator=False)) as state:
-        cluster = Cluster(member, state, [OTHER], send=_send, moved=lambda _: None, failed=said.append)
-        cluster.receive(Peer(OTHER.host, OTHER.port), Welcome(cluster="c1", coordinator=member.address), 0.0)
+        cluster = _cluster(state, OTHER, failed=said.append)
+        cluster.receive(Peer(OTHER.host, OTHER.port), Welcome(cluster="c1", coordinator=HERE), 0.0)
         assert cluster.node is None
     assert "coordinator is missing; restore it from a backup" in str(said[0])
 
@@ -55,6 +63,19 @@ class Broken:
 
     def receive(self, sender: Peer, message: object) -> None:
         """Nothing comes."""
+
+
+def test_a_coordinator_that_was_lost_gives_no_shards_away_anew(tmp_path: Path) -> None:
+    for attempt in ("first", "again", "lost"):
+        with closing(NodeState.open(tmp_path / "state", "a", keeps_coordinator=True)) as state:
+            if attempt == "lost":
+                shutil.rmtree(state.coordinator)
+                state.coordinator.mkdir()
+                with pytest.raises(StateUnusable, match="restore that folder from a backup"):
+                    _cluster(state)
+            else:
+                _cluster(state).close()
+            state.engine(0).mkdir(exist_ok=True)
 
 
 def test_what_a_node_raises_by_mistake_is_not_lost_on_the_way_through_thespian() -> None:
