@@ -5,12 +5,13 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check format bench wheel clean
+.PHONY: help demo test test-full chaos check format bench wheel clean
 
 help:
 	@echo "make demo       run a generated workflow, kill it, resume it"
 	@echo "make test       style, types and tests (under 10 minutes)"
 	@echo "make test-full  the same and the long simulations"
+	@echo "make chaos      three hosts on which much goes wrong, as root: SECONDS=1800 SEEDS=\"1 2 3\""
 	@echo "make check      style and types alone"
 	@echo "make format     mend style where a tool can"
 	@echo "make bench      figures of this machine, with the kernel compiled as wheels bring it"
@@ -25,6 +26,11 @@ test: check
 
 test-full: test
 	$(BIN)/python -m pytest -q -n auto -m slow
+
+SECONDS ?= 300
+SEEDS ?= 1 2 3
+chaos: $(READY)
+	@$(BIN)/python -m tests.hosts.chaos --seconds $(SECONDS) $(SEEDS)
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -32,14 +32,17 @@ from placet.net.cluster_table import (
 )
 from placet.net.coordinator import Changed, Compacted, Coordinator, Listener, Outcome, Snapshot
 from placet.net.coordinator_errors import BadRecord
+from placet.net.errors import NotPossible
 from placet.net.membership import Membership, MemberState
 from placet.net.messages import Beat, ConfirmMove, EngineAt, MoveShard, OpenShards, Peer, Whereabouts
+from placet.petri.errors import PlacetError
 
 BEAT_S: Final = 1.0  # between two signs of life
 LEASE_S: Final = 10.0  # a node that is silent for so long is taken out of the table of members
 KEEP_S: Final = 3.0  # between two times that lease is kept alive
 AGAIN_S: Final = 1.0  # after something the coordinator could not do
 ORDER_AGAIN_S: Final = 2.0  # between two times that one move is asked for
+WANTED_S: Final = 30.0  # for so long a move that people asked for is asked for again
 MOVES_AT_ONCE: Final = 8  # shards that one engine gives away at the same time
 T = TypeVar("T")
 _log = logging.getLogger("placet")
@@ -58,13 +61,13 @@ class ClusterNode:
         peer_of: Callable[[str], Peer],
         send: Callable[[Peer, object], None],
         moved: Callable[[Whereabouts], None],
-        failed: Callable[[BadRecord], None],
+        failed: Callable[[PlacetError], None],
         membership: Membership | None = None,
     ) -> None:
         """`is_keeper`: the coordinator is in this node.
 
-        `moved` hears where the engines are, whenever that changes; `failed`, that the table says what is not understood
-        here, after which this node is of no use to others.
+        `moved` hears where the engines are, whenever that changes; `failed`, why this node cannot be in the cluster:
+        the table says what is not understood here, or has another node of its name.
         """
         self._member = member
         self._cluster = cluster
@@ -80,11 +83,13 @@ class ClusterNode:
         self._shards = ShardTable()
         self._has_read: set[str] = set()  # prefixes that were read, and are watched
         self._lease = 0
+        self._taken_s: float | None = None  # since when another node is seen to have this one's name
         self._engines: dict[str, dict[str, EngineAt]] = {member.name: {}}  # by node, by name
         self._due: dict[str, float] = {}  # what is done again and again, and when next
         self._busy: set[str] = set()  # and what of it is under way
         self._told: Whereabouts | None = None
         self._now_s = 0.0
+        self._wanted: dict[int, tuple[str, float]] = {}  # moves that people asked for: where to, and until when
         self._ordered: dict[Move, float] = {}  # moves that are to be made, and when that was said last
 
     @property
@@ -182,6 +187,7 @@ class ClusterNode:
         if self._is_keeper:
             self._at(now_s, "claims", AGAIN_S, self._claim)
             self._at(now_s, "moves", AGAIN_S, self._balance)
+        self._at(now_s, "wanted", ORDER_AGAIN_S, self._order_wanted)
         for change in self._membership.changes(now_s):
             if change.old is not None:
                 _log.info("node %s is %s (was %s)", change.name, change.new.value, change.old.value)
@@ -263,6 +269,8 @@ class ClusterNode:
             self._has_read.discard("shards")
             return
         self._shards = self._shards.after(changed)
+        for shard in [one for one, (to, _) in self._wanted.items() if self._shards.engine_of(one) == to]:
+            del self._wanted[shard]
         self._due["moves"] = 0.0  # some are over: others can begin
         self._tell()
 
@@ -271,8 +279,21 @@ class ClusterNode:
     def _keep_lease(self, what: str) -> None:
         if self._lease:
             self._when(what, self._coordinator.keep_alive(self._lease), self._kept)
-        elif "members" in self._has_read:
+        elif "members" in self._has_read and not self._is_name_taken():
             self._when(what, self._coordinator.grant(LEASE_S), self._granted)
+
+    def _is_name_taken(self) -> bool:
+        """Return whether another node has this one's name; it may be one that is gone, until its lease is over."""
+        other = self._members.get(self._member.name)
+        if other is None or other.id == self._member.id:
+            self._taken_s = None
+            return False
+        if self._taken_s is None:
+            self._taken_s = self._now_s
+        elif self._now_s >= self._taken_s + 2 * LEASE_S:
+            known = f"another node called {other.name} is in the cluster, at {other.address}"
+            self._failed(NotPossible(known, "give this one another --name, and a state of its own"))
+        return True
 
     def _kept(self, is_alive: bool) -> None:
         if not is_alive:
@@ -339,6 +360,16 @@ class ClusterNode:
                     ordered[move] = self._now_s
                     self.move(move.shard, move.target)
         self._ordered = ordered
+
+    def want(self, shard: int, to: str) -> None:
+        """Have a shard move, as people ask for it: its owner may not have opened it yet, and is asked again."""
+        self._wanted[shard] = to, self._now_s + WANTED_S
+        self.move(shard, to)
+
+    def _order_wanted(self, _what: str) -> None:
+        self._wanted = {shard: one for shard, one in self._wanted.items() if self._now_s < one[1]}
+        for shard, (to, _) in self._wanted.items():
+            self.move(shard, to)
 
     def move(self, shard: int, to: str) -> None:
         """Ask the owner of a shard to give it to another engine, where both are known."""

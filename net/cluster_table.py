@@ -27,6 +27,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     address: str  # HOST:PORT, where other nodes and clients reach it
     engines: tuple[str, ...]  # `NAME/K`
     incarnation: int  # grows with each start of the node
+    id: str = ""  # of its state directory: two nodes that were given one name are told apart by it
     capabilities: dict[str, float | str] = {}
     version: str = ""  # of Placet
     wire_version: int = 0

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import cast
 
 from placet.actors.carrier import Seat
+from placet.actors.clock import monotonic_s
 from placet.actors.engine import Health
 from placet.actors.errors import Busy
 from placet.actors.executors.placed import Hosting
@@ -43,6 +44,7 @@ from placet.persistence.keys import shard_of
 from placet.petri.errors import PlacetError
 
 MOST_ASKED = 2_000  # requests of one client that are not answered yet
+LOST_S = 10.0  # shards that are this engine's by the table, and not open for so long, are looked for on its disk
 ENDED = 4  # exit code of an engine that ended by an error: a fresh process recovers
 
 Send = Callable[[Peer, object, Done], None]
@@ -64,6 +66,8 @@ class EngineHost:
         self._asked: Counter[str] = Counter()  # requests under way, by client
         self._here: Set[int] = frozenset()  # the shards it has open
         self._where: Whereabouts | None = None
+        self._missing_s: float | None = None  # since when shards are missing that the table gives it
+        self._has_said_lost = False
         self._told: tuple[int, ...] = ()  # the shards its node knows it has opened
         self._exchange = Exchange(config.name, send, self._rouse, lambda message, done: send(owner, message, done))
         self._errands = ErrandOffice(
@@ -147,6 +151,23 @@ class EngineHost:
             epochs = {shard: self._where.epochs[shard] for shard in opened}
             self._send(self._owner, OpenShards(name=self._name, epochs=epochs), _ignore)
 
+    def _look_for_lost(self, now_s: float) -> None:
+        """Say once that the table gives this engine shards that its state knows nothing of: nobody can run them."""
+        if self._where is None or self._runtime is None:
+            return
+        where, mine = self._where, {shard for shard, owner in enumerate(self._where.owners) if owner == self._name}
+        missing = mine - self._here - where.new
+        if not missing:
+            self._missing_s = None
+        elif self._missing_s is None:
+            self._missing_s = now_s
+        elif now_s >= self._missing_s + LOST_S and not self._has_said_lost:
+            lost = missing - {shard for shard, _ in read_owners(client_of(self._runtime).store)}
+            if lost:
+                self._has_said_lost = True
+                known = f"the cluster gives engine {self._name} {len(lost)} shards that its state knows nothing of"
+                sys.stderr.write(f"placet: {known}; was it removed or exchanged? restore it, or a backup of it\n")
+
     def _take(self, desk: NetDesk, client: Peer, ask: Ask) -> None:
         self._asked[str(client)] += 1
         if self._asked[str(client)] > MOST_ASKED:
@@ -185,6 +206,7 @@ class EngineHost:
             self._desk.tick()
         self._exchange.tick()
         self._tell_opened()
+        self._look_for_lost(monotonic_s())
         self._errands.tick()
         if self._runtime is not None and self._runtime.health is Health.FAILED:
             sys.stderr.write(f"placet: {self._runtime.problem}\n")

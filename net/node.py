@@ -140,6 +140,7 @@ class Node:
             address=str(self.listens_at),
             engines=tuple(seat.config.name for seat in self._seats),
             incarnation=self._state.record.starts,
+            id=self._state.record.id,
             capabilities=dict(self._config.capabilities),
             version=self._config.version,
             wire_version=WIRE_VERSION,
@@ -233,6 +234,7 @@ class Node:
         self._engines[begun.name] = peer
         incarnation = f"{begun.name}.{self._state.record.starts}.{seat.number}"
         self._cluster.engine_started(begun.name, EngineAt(peer=peer, incarnation=incarnation))
+        self._being_told.pop(str(peer), None)  # of a process before it, at the same address
         self._tell_where(peer)
 
     def _tell_node(self, address: str, message: object) -> None:
@@ -255,7 +257,7 @@ class Node:
             self._admin.send(peer, self._cluster.where, lambda is_through: self._was_told(peer, is_through))
 
     def _was_told(self, peer: Peer, is_through: bool) -> None:
-        if self._being_told.pop(str(peer)) or not is_through:
+        if self._being_told.pop(str(peer), False) or not is_through:
             self._untold.add(str(peer))
             self._admin.wake()
 

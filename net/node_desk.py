@@ -65,7 +65,12 @@ class NodeDesk:
                 where = node.where
                 return ShardsSeen(
                     shards=[
-                        ShardSeen(shard=shard, engine=where.owners[shard], epoch=where.epochs[shard])
+                        ShardSeen(
+                            shard=shard,
+                            engine=where.owners[shard],
+                            epoch=where.epochs[shard],
+                            is_new=shard in where.new,
+                        )
                         for shard in range(SHARDS)
                     ]
                 )
@@ -112,7 +117,7 @@ class NodeDesk:
         if where.owners[request.shard] not in where.engines:
             owner = where.owners[request.shard] or "nobody"
             raise NotPossible(f"shard {request.shard} is {owner}'s, which does not run", "start its node first")
-        node.move(request.shard, request.engine)
+        node.want(request.shard, request.engine)
         return Noted()
 
 

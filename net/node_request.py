@@ -69,6 +69,7 @@ class ShardSeen(msgspec.Struct, frozen=True, kw_only=True):
     shard: int
     engine: str  # "": nobody owns it
     epoch: int
+    is_new: bool = False  # it was claimed, and never opened: that nothing is on its owner's disk is no loss
 
 
 class ShardsSeen(msgspec.Struct, frozen=True, kw_only=True):

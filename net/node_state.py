@@ -31,6 +31,7 @@ class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     cluster: str  # "": it has not joined one yet
     starts: int  # grows with each process it runs in: its incarnation
+    id: str = ""  # random; two nodes that were given one name are told apart by it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +57,12 @@ class NodeState:
                 remedy = f"start it with --name {known.name}, or use another --state"
                 raise StateUnusable(str(path), f"it is the state of node {known.name}, not of {name}; {remedy}")
             cluster = known.cluster if known is not None else secrets.token_hex(8) if keeps_coordinator else ""
-            record = NodeRecord(name=name, cluster=cluster, starts=known.starts + 1 if known is not None else 1)
+            record = NodeRecord(
+                name=name,
+                cluster=cluster,
+                starts=known.starts + 1 if known is not None else 1,
+                id=(known.id if known is not None else "") or secrets.token_hex(8),
+            )
             state = cls(path=path, record=record, _descriptor=descriptor)
             if known is None and keeps_coordinator:
                 state.coordinator.mkdir(mode=0o700, exist_ok=True)

@@ -7,11 +7,11 @@ from concurrent.futures import Future
 from placet.net.cluster_node import BEAT_S, LEASE_S, ClusterNode
 from placet.net.cluster_table import SHARDS, Member
 from placet.net.coordinator import Change, Condition, Outcome
-from placet.net.coordinator_errors import BadRecord
 from placet.net.local_coordinator import LocalCoordinator, RequestId
 from placet.net.membership import MemberState
 from placet.net.messages import Beat, ConfirmMove, EngineAt, MoveShard, OpenShards, Peer, Whereabouts
 from placet.persistence.memory_store import MemoryStore
+from placet.petri.errors import PlacetError
 
 STEP_S = 0.25
 
@@ -26,14 +26,14 @@ class Net:
         self.heard: dict[str, Whereabouts] = {}  # what each told its engines last
         self.letters: deque[tuple[str, object]] = deque()
         self.cut_off: set[str] = set()
-        self.failures: list[BadRecord] = []
+        self.failures: list[PlacetError] = []
         self.orders: list[tuple[str, MoveShard]] = []  # to engines
 
-    def add(self, name: str, engines: int = 1, incarnation: int = 1) -> ClusterNode:
+    def add(self, name: str, engines: int = 1, incarnation: int = 1, id: str = "") -> ClusterNode:
         """Start a node, whose engines run at once."""
         names = tuple(f"{name}/{number}" for number in range(engines))
         node = ClusterNode(
-            Member(name=name, address=f"at {name}", engines=names, incarnation=incarnation),
+            Member(name=name, address=f"at {name}", engines=names, incarnation=incarnation, id=id),
             "cluster",
             self.coordinator,
             is_keeper=not self.nodes,
@@ -158,6 +158,21 @@ def test_a_coordinator_that_is_slow_is_not_asked_the_same_again() -> None:
     assert slow.asked == 2
 
 
+def test_a_move_that_people_ask_for_is_asked_for_again_until_it_is_done() -> None:
+    net = Net()
+    node = net.add("a")
+    net.pass_s(2)
+    node.want(7, "b/0")  # which is not there, so that nothing else moves
+    net.pass_s(5)
+    asked = [(engine, order) for engine, order in net.orders if order == MoveShard(shard=7, to="b/0")]
+    assert len(asked) >= 3
+    assert {engine for engine, _ in asked} == {"a/0"}
+    node.confirm(ConfirmMove(shard=7, epoch=2, engine="b/0", move="m"))
+    net.orders.clear()
+    net.pass_s(5)
+    assert not net.orders
+
+
 def test_a_node_that_drains_has_all_its_shards_moved_away_and_gets_none() -> None:
     net = Net()
     node = net.add("a")
@@ -221,3 +236,26 @@ def test_what_a_newer_placet_has_written_is_told_and_ends_nothing_half_way() -> 
     assert "upgrade Placet on this host" in str(net.failures[0])
     net.pass_s(2)
     assert set(net.nodes["a"].members) == {"a"}
+
+
+def test_two_nodes_of_one_name_are_told_apart_and_the_second_is_refused() -> None:
+    net = Net()
+    net.add("a")
+    first = net.add("b", id="one")
+    net.pass_s(3)
+    net.nodes["c"] = first  # it goes on, while another one comes under its name
+    net.add("b", id="two")
+    net.pass_s(3 * LEASE_S)
+    assert net.nodes["a"].members["b"].id == "one"
+    assert "another node called b is in the cluster, at at b; give this one another --name" in str(net.failures[0])
+
+
+def test_a_node_whose_state_is_new_waits_until_the_lease_of_the_old_one_is_over() -> None:
+    net = Net()
+    net.add("a")
+    net.add("b", id="one")
+    net.pass_s(3)
+    net.add("b", id="two")
+    net.pass_s(LEASE_S + 5)
+    assert net.nodes["a"].members["b"].id == "two"
+    assert not net.failures

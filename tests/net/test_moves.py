@@ -1,5 +1,6 @@
 """Shards that move between the engines of real nodes, while their instances run and processes are killed."""
 
+import shutil
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -109,3 +110,14 @@ def test_engines_that_are_killed_while_shards_move_lose_and_double_nothing(tmp_p
             assert [caller.result(PATIENCE_S) for caller in callers] == [{"answered": [n]} for n in range(20)]
             assert [fired(caller) for caller in callers] == [1] * 20
             assert len({one.instance for one in client.list(timeout_s=PATIENCE_S)}) == 40
+
+
+def test_an_engine_whose_state_was_removed_is_said(tmp_path: Path) -> None:
+    with running(tmp_path) as node, keeper_of(node) as client:
+        client.spawn("echo", {"given": [1]}, id="lost").result(PATIENCE_S)
+        until(lambda: not any(shard.is_new for shard in cluster_of(client).shards()), "all shards were opened")
+        assert node.stop() == 0
+    shutil.rmtree(tmp_path / "state" / "engine-0")
+    with running(tmp_path) as again:
+        line = again.said("the cluster gives engine a/0 256 shards that its state knows nothing of")
+        assert "restore it, or a backup of it" in line
