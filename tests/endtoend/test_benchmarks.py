@@ -47,6 +47,13 @@ UNITS = {
     "sleeping.anonymous_mb": "MB",
     "sleeping.restart_s": "s",
     "age.step10_vs_step100000": "ratio",
+    "cluster.tokens": "tokens/s",
+    "cluster.hop_p50": "ms",
+    "cluster.hop_p99": "ms",
+    "cluster.engines2": "ratio",
+    "cluster.engines4": "ratio",
+    "cluster.spawns1": "spawns/s",
+    "cluster.spawns16": "spawns/s",
     "limit.commit": "ms",
     "limit.puts": "puts/s",
     "limit.dispatch": "calls/s",
@@ -58,6 +65,7 @@ FAMILIES = (
     ("L1", "L2", "L3", "limit", "peer"),
     ("age", "process", "sleeping", "spawn", "waiting"),
     ("calls", "flat", "million", "nested", "values"),
+    ("cluster",),
 )
 
 
