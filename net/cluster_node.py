@@ -38,8 +38,8 @@ from placet.net.messages import Beat, ConfirmMove, EngineAt, MoveShard, OpenShar
 from placet.petri.errors import PlacetError
 
 BEAT_S: Final = 1.0  # between two signs of life
-LEASE_S: Final = 10.0  # a node that is silent for so long is taken out of the table of members
-KEEP_S: Final = 3.0  # between two times that lease is kept alive
+LEASE_S: Final = 30.0  # so long silent, a node leaves the table of members; that it is `down` is said long before
+KEEP_S: Final = 5.0  # between two times that lease is kept alive
 AGAIN_S: Final = 1.0  # after something the coordinator could not do
 ORDER_AGAIN_S: Final = 2.0  # between two times that one move is asked for
 WANTED_S: Final = 30.0  # for so long a move that people asked for is asked for again
