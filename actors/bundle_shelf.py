@@ -3,12 +3,11 @@
 DIR/bundles/000001-DIGEST   a bundle, as `bundle.py` has it
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from placet.actors.bundle import Bundle, decode_bundle, encode_bundle
-from placet.persistence.directory import BUNDLES, sync_directory
+from placet.persistence.directory import BUNDLES, sync_directory, write_durably
 from placet.persistence.errors import StateUnusable
 
 
@@ -34,14 +33,8 @@ class BundleShelf:
             sync_directory(self._path.parent)
             known = list(self.files())
             number = int(known[-1].name.partition("-")[0]) + 1 if known else 1
-            draft = self._path / f".{bundle.digest}"
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "wb") as stream:
-                stream.write(encode_bundle(bundle))
-                stream.flush()
-                os.fsync(stream.fileno())
-            file = draft.rename(self._path / f"{number:06}-{bundle.digest}")
-            sync_directory(self._path)
+            file = self._path / f"{number:06}-{bundle.digest}"
+            write_durably(file, encode_bundle(bundle))
         except OSError as error:
             raise StateUnusable(str(self._path), f"a bundle cannot be kept ({error.strerror}); free space") from error
         return file

@@ -7,7 +7,6 @@ coordinator/   where a cluster agrees, on the node that keeps it
 .node*.key     keys it made for itself
 """
 
-import fcntl
 import os
 import secrets
 from contextlib import ExitStack
@@ -17,8 +16,9 @@ from typing import Final
 
 import msgspec
 
-from placet.persistence.directory import ABOUT, DATA, NODE, sync_directory
-from placet.persistence.errors import StateUnusable, StoreInUse
+from placet.persistence.directory import ABOUT, DATA, NODE, sync_directory, write_durably
+from placet.persistence.errors import StateUnusable
+from placet.persistence.lock import StateLock, owner
 
 LOCK, COORDINATOR, ENGINE = "node.lock", "coordinator", "engine-"
 FORMAT: Final = 1
@@ -40,7 +40,7 @@ class NodeState:
 
     path: Path
     record: NodeRecord
-    _descriptor: int
+    _lock: StateLock
 
     @classmethod
     def open(cls, path: Path, name: str, *, keeps_coordinator: bool) -> "NodeState":
@@ -50,8 +50,8 @@ class NodeState:
         """
         prepare_node_directory(path)
         with ExitStack() as undo:
-            descriptor = _lock(path)
-            undo.callback(os.close, descriptor)
+            lock = StateLock.acquire(path, (LOCK,))
+            undo.callback(lock.release)
             known = _read(path)
             if known is not None and known.name != name:
                 remedy = f"start it with --name {known.name}, or use another --state"
@@ -63,7 +63,7 @@ class NodeState:
                 starts=known.starts + 1 if known is not None else 1,
                 id=(known.id if known is not None else "") or secrets.token_hex(8),
             )
-            state = cls(path=path, record=record, _descriptor=descriptor)
+            state = cls(path=path, record=record, _lock=lock)
             if known is None and keeps_coordinator:
                 state.coordinator.mkdir(mode=0o700, exist_ok=True)
             state._write()
@@ -100,40 +100,18 @@ class NodeState:
 
     def close(self) -> None:
         """Let the next process in; closing twice is harmless."""
-        if self._descriptor >= 0:
-            os.ftruncate(self._descriptor, 0)
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._lock.release()
 
     def _write(self) -> None:
-        draft = self.path / f".{NODE}"
         try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "wb") as stream:
-                stream.write(msgspec.json.encode(self.record) + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.rename(self.path / NODE)
-            sync_directory(self.path)
+            write_durably(self.path / NODE, msgspec.json.encode(self.record) + b"\n")
         except OSError as error:
             raise StateUnusable(str(self.path), f"{error.strerror}; free space or choose another path") from error
 
 
 def node_of(path: Path) -> int | None:
     """Return the pid of the process that has a node's directory, 0 where it is not known, or None if nobody has."""
-    try:
-        descriptor = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        text = os.pread(descriptor, 32, 0).strip()
-        return int(text) if text.isdigit() else 0
-    else:
-        return None
-    finally:
-        os.close(descriptor)
+    return owner(path, (LOCK,))
 
 
 def is_node_state(path: Path) -> bool:
@@ -161,25 +139,6 @@ def prepare_node_directory(path: Path) -> None:
         raise StateUnusable(str(path), f"{path.parent} does not exist; create it first") from error
     except OSError as error:
         raise StateUnusable(str(path), f"it cannot be created ({error.strerror}); choose another path") from error
-
-
-def _lock(path: Path) -> int:
-    try:
-        descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StateUnusable(str(path), f"{error.strerror}; change its permissions") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError:
-        text = os.pread(descriptor, 32, 0).strip()
-        os.close(descriptor)
-        raise StoreInUse(str(path), int(text) if text.isdigit() else 0) from None
-    except OSError as error:
-        os.close(descriptor)
-        raise StateUnusable(str(path), f"it cannot be locked ({error.strerror}); choose another path") from error
-    return descriptor
 
 
 def _read(path: Path) -> NodeRecord | None:

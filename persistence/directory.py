@@ -94,6 +94,18 @@ def is_initialised(path: Path) -> bool:
     return (path / ABOUT).exists()
 
 
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file, mode 0600, that is there whole after a power cut, or as it was before. Raises `OSError`."""
+    draft = path.with_name(f".{path.name}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.rename(path)
+    sync_directory(path.parent)
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,11 +1,13 @@
 """The lock on a state directory: one owner at a time, gone with its process however that ends.
 
-Two files are locked: `lock`, which names the owner, and `data.mdb` itself, so that the one who deletes the first lets
-nobody in. LMDB locks no part of `data.mdb` (its own locks are on `lock.mdb`), and readers lock neither.
+Two files are locked: `data.mdb` itself, and `lock`, which names the owner, so that the one who deletes the second lets
+nobody in. LMDB locks no part of `data.mdb` (its own locks are on `lock.mdb`), and readers lock neither. Another kind of
+directory says which of its files are locked, the one that names the owner last.
 """
 
 import fcntl
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from weakref import WeakSet
@@ -14,11 +16,12 @@ from placet.persistence.directory import DATA, LOCK
 from placet.persistence.errors import StateUnusable, StoreInUse
 from placet.persistence.shortage import shortage
 
+STATE_NAMES = (DATA, LOCK)  # the last one names the owner's pid
 _ATTEMPTS = 1000  # yields of the processor, about a millisecond, while an owner has yet to write its pid
 
 
 class StateLock:
-    """Holds the flocks on `DIR/data.mdb` and `DIR/lock` from `acquire` to `release` or the end of the process.
+    """Holds the flocks on files of a directory from `acquire` to `release` or the end of the process.
 
     A second `acquire` is refused within the same process too. Children made by fork do not inherit it: a handler
     that outlives its engine must not keep the next engine out.
@@ -30,17 +33,17 @@ class StateLock:
         _held.add(self)
 
     @classmethod
-    def acquire(cls, directory: Path) -> "StateLock":
-        """Take the lock; an empty `data.mdb` is made where there is none.
+    def acquire(cls, directory: Path, names: Sequence[str] = STATE_NAMES) -> "StateLock":
+        """Take the lock; an empty file is made of each name where there is none.
 
         Raises `StoreInUse` with the owner's pid (0 where the file that names it was deleted), and `StateUnusable`.
         """
         with ExitStack() as undo:
             descriptors: list[int] = []
-            for name in (DATA, LOCK):
+            for name in names:
                 descriptors.append(_open(directory, name))
                 undo.callback(os.close, descriptors[-1])
-                _lock(descriptors[-1], directory)
+                _lock(descriptors[-1], directory, names)
             was_left = os.fstat(descriptors[-1]).st_size > 0
             _write_pid(descriptors[-1], directory)
             undo.pop_all()
@@ -59,16 +62,16 @@ class StateLock:
         self._descriptors = ()
 
 
-def owner(directory: Path) -> int | None:
-    """Return the pid of the process that owns the state, 0 where it is not known, or None if nobody does.
+def owner(directory: Path, names: Sequence[str] = STATE_NAMES) -> int | None:
+    """Return the pid of the process that owns the directory, 0 where it is not known, or None if nobody does.
 
     The lock itself is asked: the pid that a killed owner has left may be another process's by now.
     """
     try:
-        pid = _written_pid((directory / LOCK).read_bytes())
+        pid = _written_pid((directory / names[-1]).read_bytes())
     except OSError:
         pid = 0
-    if not any(_is_locked(directory / name) for name in (LOCK, DATA)):
+    if not any(_is_locked(directory / name) for name in reversed(names)):
         return None
     return pid if pid and is_alive(pid) else 0
 
@@ -112,13 +115,13 @@ def _open(directory: Path, name: str) -> int:
         raise StateUnusable(str(directory), reason) from error
 
 
-def _lock(descriptor: int, directory: Path) -> None:
+def _lock(descriptor: int, directory: Path, names: Sequence[str]) -> None:
     for _ in range(_ATTEMPTS):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            pid = owner(directory)
+            pid = owner(directory, names)
             if pid:
                 raise StoreInUse(str(directory), pid) from None
             os.sched_yield()  # it is starting or ending this very moment
