@@ -4,7 +4,7 @@ No thread, socket, file or clock in here. The caller commits `Batch.writes` dura
 only then carries out the batch's effects. While a commit is pending or failing, `run` must not be called.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from math import inf, nextafter
 
 import msgspec
@@ -81,11 +81,10 @@ class Kernel:
         marker: Marker | None = None,
         *,
         visiting: bool = False,
-        shards: Set[int] | None = None,
         engine: str = "",
     ) -> None:
-        """`engine` is the name of this one among others, whose shards come and go; without one it has `shards`, or all,
-        unless its store says that it is one among others: then it has none.
+        """`engine` is the name of this one among others, whose shards come and go; without one it has them all, unless
+        its store says that it is one among others: then it has none.
         """
         self.visiting = visiting  # for one message of a person, beside no engine: nothing is recovered or chosen
         self.room = Room()
@@ -95,7 +94,7 @@ class Kernel:
         self.marker: Marker = marker or NoMarker()
         self._pending = Pending()
         self._batch = Batch()
-        self.memory = self._memory = Memory()
+        self.memory = Memory()
         self._one_turn = Turn()
         self.mail = Mailboxes()  # what is not handled yet
         self._awakenings = Awakenings(self.mail)
@@ -110,13 +109,13 @@ class Kernel:
         self.stamp: Stamp = read_stamp(view)
         self.history = self.stamp.history
         here = none_open(view, engine)
-        self.outbox = Outbox(self.stamp.sent, shards if here is None else here)
+        self.outbox = Outbox(self.stamp.sent, here)
         self._arriving: Sent | None = None  # the message from another instance that is being handled
         self._now = nextafter(self.stamp.engine_s, inf)  # so that nothing new began by the time of a clean stop
         self.draining = visiting  # a clean stop is under way: nothing new is chosen, inline neither
         self.shards: Shards | None = None  # None: those it has are its own for ever
         if here is not None:
-            awake = (self._memory, self._awakenings, self.mail, self.slots, self._alone)
+            awake = (self.memory, self._awakenings, self.mail, self.slots, self._alone)
             residents = Residents(*awake, self.timers, self._faults, self._roots, self.outbox)
             self.shards = Shards(view, engine, here, residents, self, self.deliver, self.stamp.stopped_s)
 
@@ -205,7 +204,7 @@ class Kernel:
                 spent += self._turn(message.root, message)
             else:
                 spent += self._handle_request(message)
-        self._memory.put_to_sleep(self._now)
+        self.memory.put_to_sleep(self._now)
         return self._finish(wall, clean=False)
 
     def stop(self, now: float, wall: float = 0.0) -> Batch:
@@ -330,12 +329,12 @@ class Kernel:
         turn.begin(root, self._now, inline, False)
         spent = 1
         try:
-            workflow = self._memory.roots.get(root)
+            workflow = self.memory.roots.get(root)
             if workflow is None:
                 workflow = self._awakenings.wake(root, turn, self, self.portion)
                 if workflow is None:
                     return self._hold(root, message)
-                self._memory.roots[root] = workflow
+                self.memory.roots[root] = workflow
                 spent += (workflow.inner + workflow.outer) // TOKENS_A_MESSAGE
             workflow.turn = turn
             turn.observed = bool(self.observed) and workflow.header.instance in self.observed
@@ -375,9 +374,9 @@ class Kernel:
         if wanted:
             self._queue_for_slots(root, wanted, turn)
         if turn.aside is not None and turn.aside.forget:
-            self._memory.forget(root)
-        elif not workflow.counts[RUNNING] or self._memory.is_resting:
-            self._memory.keep(workflow, self._now, waits=bool(wanted))
+            self.memory.forget(root)
+        elif not workflow.counts[RUNNING] or self.memory.is_resting:
+            self.memory.keep(workflow, self._now, waits=bool(wanted))
 
     def _merge_aside(self, workflow: WorkflowActor, aside: Aside, message: KernelMessage) -> None:
         instance, batch = workflow.header.instance, self._batch
@@ -424,11 +423,11 @@ class Kernel:
             workflow = begin(root, message, turn, self)
             turn.rare().engine_writes[key] = root
             turn.rare().answer = Spawned(instance=message.instance, root=root)
-            self._memory.roots[root] = workflow
+            self.memory.roots[root] = workflow
             workflow.settle(turn)
             wanted = workflow.wants()
         except Exception as error:  # an actor fault, whatever it is: there is no instance yet to hold it
-            self._memory.forget(root)
+            self.memory.forget(root)
             if self._arriving is not None and self._faults.may_try_again(key, self._now):
                 self.mail.put_first(message.instance, self._arriving)
                 self._arriving = None
@@ -450,7 +449,7 @@ class Kernel:
 
     def _fault(self, root: bytes, message: KernelMessage, error: Exception) -> int:
         """A turn raised: its instance is dropped from memory; the message is tried again, then parked."""
-        self._memory.forget(root)
+        self.memory.forget(root)
         self._awakenings.drop(root)
         remedy = self._faults.remedy(root, message, error, self._now)
         if remedy.again is not None:

@@ -87,10 +87,10 @@ class ClusterNode:
         self._engines: dict[str, dict[str, EngineAt]] = {member.name: {}}  # by node, by name
         self._due: dict[str, float] = {}  # what is done again and again, and when next
         self._busy: set[str] = set()  # and what of it is under way
-        self._told: Whereabouts | None = None
         self._now_s = 0.0
         self._wanted: dict[int, tuple[str, float]] = {}  # moves that people asked for: where to, and until when
         self._ordered: dict[Move, float] = {}  # moves that are to be made, and when that was said last
+        self.where = self._look()  # where the engines are, as far as it is known here
 
     @property
     def name(self) -> str:
@@ -107,9 +107,7 @@ class ClusterNode:
         found = {name: self._membership.state(name, now_s) or MemberState.SUSPECT for name in self._members}
         return found | {self._member.name: MemberState.ALIVE}
 
-    @property
-    def where(self) -> Whereabouts:
-        """Where the engines are, as far as it is known here."""
+    def _look(self) -> Whereabouts:
         owners = [self._shards.owner_of(shard) for shard in range(SHARDS)]
         return Whereabouts(
             revision=self._shards.revision,
@@ -170,9 +168,9 @@ class ClusterNode:
         self._tell()
 
     def _tell(self) -> None:
-        where = self.where
-        if where != self._told:
-            self._told = where
+        where = self._look()
+        if where != self.where:
+            self.where = where
             self._moved(where)
 
     # -- time ------------------------------------------------------------------------------------------------------

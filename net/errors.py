@@ -108,32 +108,30 @@ class TooLarge(NetworkError):
         return f"{sizes}; pass a reference to large values, or look on the node's host"
 
 
-class NotPossible(NetworkError):
+class Declined(NetworkError):
+    """Base of requests that were understood and not carried out: why, and what to do. Nothing was done."""
+
+    code = "declined"
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason, remedy)
+        self.reason = reason
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.remedy}"
+
+
+class NotPossible(Declined):
     """What was asked of a cluster cannot be done, as it is now. Nothing was changed."""
 
     code = "not_possible"
 
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(reason, remedy)
-        self.reason = reason
-        self.remedy = remedy
 
-    def __str__(self) -> str:
-        return f"{self.reason}; {self.remedy}"
-
-
-class NotAllowed(NetworkError):
+class NotAllowed(Declined):
     """What was asked for is not for those who have this key. Nothing was done."""
 
     code = "not_allowed"
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(reason, remedy)
-        self.reason = reason
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.reason}; {self.remedy}"
 
 
 class BundleMissing(NetworkError):

@@ -143,6 +143,3 @@ class MoveEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Forward: TypeAlias = Done | Failed | Withdrawn | Beat  # for the engine that owns the shard of its root now
-
-encode_between = msgspec.msgpack.Encoder().encode
-decode_between = msgspec.msgpack.Decoder(BetweenEngines).decode

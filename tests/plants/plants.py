@@ -38,8 +38,8 @@ PLANTS: tuple[Plant, ...] = (
         "a batch that ends out of budget lets its effects go, and is written with the next one",
         (
             "actors/kernel.py",
-            "        self._memory.put_to_sleep(self._now)\n",
-            "        self._memory.put_to_sleep(self._now)\n"
+            "        self.memory.put_to_sleep(self._now)\n",
+            "        self.memory.put_to_sleep(self._now)\n"
             "        if spent >= budget and self.mail.ready and not self._held:\n"
             "            self._held = self._pending\n"
             "            return batch\n",
@@ -74,8 +74,8 @@ PLANTS: tuple[Plant, ...] = (
         "an instance stays in memory as it is when the turn of a timer raised",
         (
             "actors/kernel.py",
-            "        self._memory.forget(root)\n        self._awakenings",
-            "        if not isinstance(message, Due):\n            self._memory.forget(root)\n        self._awakenings",
+            "        self.memory.forget(root)\n        self._awakenings",
+            "        if not isinstance(message, Due):\n            self.memory.forget(root)\n        self._awakenings",
         ),
         about=31,
         is_silent=True,

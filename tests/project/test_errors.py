@@ -35,6 +35,7 @@ BASES: set[type[PlacetError]] = {
     petri.PlacetError,
     store.StoreError,
     engine.InstanceError,
+    net.Declined,
     net.NetworkError,
 }  # never raised themselves
 ENDED, USAGE, INTERNAL, TIMED_OUT = 1, 2, 70, 124

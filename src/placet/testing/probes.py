@@ -146,7 +146,7 @@ class ProbedKernel(Kernel):
 
     def in_memory(self) -> Mapping[bytes, WorkflowActor]:
         """Return the instances that are awake."""
-        return self._memory.roots
+        return self.memory.roots
 
     def _exchange(self) -> None:
         self.handled += self.outbox.come
