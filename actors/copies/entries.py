@@ -7,8 +7,15 @@ import msgspec
 
 from placet.actors.answers import Receipt, decode_answer, encode_answer
 from placet.actors.messages import Recover, Return, RootMessage, Trouble, decode_message, encode_message
+from placet.actors.other_clock import (
+    lead_delay,
+    lead_failure_of,
+    lead_firing,
+    lead_header,
+    lead_task,
+    led_scheduled,
+)
 from placet.actors.records import (
-    Failure,
     decode_delay,
     decode_firing,
     decode_guard_incident,
@@ -63,8 +70,8 @@ class Copy:
         return msgspec.structs.replace(record, root=self.root, link=link, at=self.past(record.at))
 
     def past(self, at: float) -> float:
-        """Return a time that was over for the original in the time of the copy."""
-        return min(at + self.shift_s, self.now)
+        """Return a time that was over for the original in the time of the copy; 0.0 is none."""
+        return min(at + self.shift_s, self.now) if at else 0.0
 
     def to_come(self, at: float) -> float:
         """Return when something is due in the copy; what was due in between is due now, and 0.0 is none."""
@@ -80,30 +87,20 @@ def _header(copy: Copy, value: bytes) -> bytes:
     header.instance, header.incarnation, header.link = copy.instance, copy.incarnation, copy.link
     header.told = None
     header.caller = None  # which has, or waits for, the original
-    header.cause = _failure(copy, header.cause) if header.cause is not None else None
-    header.spawned_at, header.changed_at = copy.past(header.spawned_at), copy.past(header.changed_at)
+    lead_header(copy, header)
     return encode(header)
 
 
 def _firing(copy: Copy, value: bytes) -> bytes:
     firing = decode_firing(value)
-    firing.link = 0  # the header has it
     firing.heard = None  # which is that of the original
-    firing.failures = tuple(_failure(copy, failure) for failure in firing.failures)
-    firing.since, firing.due = copy.past(firing.since), copy.to_come(firing.due)
-    firing.chosen = copy.past(firing.chosen) if firing.chosen else 0.0
-    if firing.beat is not None:
-        firing.beat = msgspec.structs.replace(firing.beat, at=copy.past(firing.beat.at))
+    lead_firing(copy, firing)
     return encode(firing)
-
-
-def _failure(copy: Copy, failure: Failure) -> Failure:
-    return msgspec.structs.replace(failure, at=copy.past(failure.at))
 
 
 def _guard_incident(copy: Copy, value: bytes) -> bytes:
     incident = decode_guard_incident(value)
-    incident.failure = _failure(copy, incident.failure)
+    lead_failure_of(copy, incident)
     return encode(incident)
 
 
@@ -133,26 +130,26 @@ def _parked(copy: Copy, value: bytes) -> bytes | None:
     else:
         message = msgspec.structs.replace(message, instance=copy.instance)
     parked.message = encode_message(message)
-    parked.failure = _failure(copy, parked.failure)
+    lead_failure_of(copy, parked)
     return encode(parked)
 
 
 def _delay(copy: Copy, value: bytes) -> bytes:
     delay = decode_delay(value)
-    delay.arrived = copy.past(delay.arrived)
-    delay.due = copy.to_come(delay.due - EARLY_S) if delay.due else 0.0
+    if delay.due:
+        delay.due -= EARLY_S
+    lead_delay(copy, delay)
     return encode(delay)
 
 
 def _task(copy: Copy, value: bytes) -> bytes:
     task = decode_task(value)
-    task.offered_at, task.at = copy.past(task.offered_at), copy.past(task.at) if task.at else 0.0
+    lead_task(copy, task)
     return encode(task)
 
 
 def _scheduled(copy: Copy, value: bytes) -> bytes:
-    coming = decode_scheduled(value)
-    return encode(msgspec.structs.replace(coming, due=copy.to_come(coming.due)))
+    return encode(led_scheduled(copy, decode_scheduled(value)))
 
 
 def _watcher(_copy: Copy, _value: bytes) -> None:

@@ -5,14 +5,22 @@ history, the outbox, and times, which are those of another clock.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from placet.actors.answers import Receipt, Refused, decode_answer, encode_answer
 from placet.actors.messages import Recover, Sent, decode_message, encode_message
+from placet.actors.other_clock import (
+    lead_delay,
+    lead_failure_of,
+    lead_firing,
+    lead_header,
+    lead_task,
+    led_scheduled,
+)
 from placet.actors.records import (
-    Failure,
     Header,
     decode_delay,
     decode_firing,
@@ -71,7 +79,7 @@ class Arrival:
     def __init__(self, counters: Counters, shift_s: float) -> None:
         """`shift_s` leads from the engine time of the owner to that of this engine."""
         self._counters = counters
-        self._shift_s = shift_s
+        self._clock = Shifted(shift_s)
         self._headers: dict[bytes, Header] = {}  # those touched in this batch
 
     def write(self, parts: tuple[Part, ...], writes: dict[bytes, bytes | None]) -> None:
@@ -101,11 +109,11 @@ class Arrival:
             root = key[:ROOT_BYTES]
             known, header = self._header(root), decode_header(value)
             header.link = known.link if known is not None else 0  # set by the records, as they come
-            _shift_header(header, self._shift_s)
+            lead_header(self._clock, header)
             self._headers[root] = header
             return
         rewrite = REWRITERS.get(kind)
-        writes[key] = value if rewrite is None else rewrite(value, self._shift_s)
+        writes[key] = value if rewrite is None else rewrite(value, self._clock)
 
     def _records(self, part: Records, writes: dict[bytes, bytes | None]) -> None:
         header = self._header(part.root)
@@ -113,7 +121,7 @@ class Arrival:
         for data in part.records:
             record = decode_record(data)
             self._counters.history += 1
-            made = msgspec.structs.replace(record, link=header.link, at=record.at + self._shift_s)
+            made = msgspec.structs.replace(record, link=header.link, at=record.at + self._clock.by_s)
             writes[history_key(self._counters.history)] = encode_record(made)
             header.link = self._counters.history
 
@@ -132,71 +140,65 @@ class Arrival:
             writes[outbox_key(outbox.given)] = encode_message(msgspec.structs.replace(sent, entry=outbox.given))
 
 
-def _later(at: float, shift_s: float) -> float:
-    return at + shift_s if at else 0.0  # which is none
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """The clock of this engine, as far from the owner's as it is."""
+
+    by_s: float
+
+    def past(self, at: float) -> float:
+        """Return a time that was over; 0.0 is none."""
+        return at + self.by_s if at else 0.0
+
+    to_come = past
 
 
-def _shift_header(header: Header, shift_s: float) -> None:
-    header.spawned_at, header.changed_at = _later(header.spawned_at, shift_s), _later(header.changed_at, shift_s)
-    header.cause = _failure(header.cause, shift_s) if header.cause is not None else None
-
-
-def _failure(failure: Failure, shift_s: float) -> Failure:
-    return msgspec.structs.replace(failure, at=_later(failure.at, shift_s))
-
-
-def _firing(value: bytes, shift_s: float) -> bytes:
+def _firing(value: bytes, clock: Shifted) -> bytes:
     firing = decode_firing(value)
-    firing.link = 0  # the header has it
-    firing.since, firing.due = _later(firing.since, shift_s), _later(firing.due, shift_s)
-    firing.chosen = _later(firing.chosen, shift_s)
-    firing.failures = tuple(_failure(failure, shift_s) for failure in firing.failures)
-    if firing.beat is not None:
-        firing.beat = msgspec.structs.replace(firing.beat, at=_later(firing.beat.at, shift_s))
+    lead_firing(clock, firing)
     return encode(firing)
 
 
-def _guard_incident(value: bytes, shift_s: float) -> bytes:
+def _guard_incident(value: bytes, clock: Shifted) -> bytes:
     incident = decode_guard_incident(value)
-    incident.failure = _failure(incident.failure, shift_s)
+    lead_failure_of(clock, incident)
     return encode(incident)
 
 
-def _request(value: bytes, shift_s: float) -> bytes:
+def _request(value: bytes, clock: Shifted) -> bytes:
     answer = decode_answer(value)
     if isinstance(answer, Receipt | Refused):
-        answer = msgspec.structs.replace(answer, at=_later(answer.at, shift_s))
+        answer = msgspec.structs.replace(answer, at=clock.past(answer.at))
     return encode_answer(answer)
 
 
-def _parked(value: bytes, shift_s: float) -> bytes:
+def _parked(value: bytes, clock: Shifted) -> bytes:
     parked = decode_parked(value)
-    parked.failure = _failure(parked.failure, shift_s)
+    lead_failure_of(clock, parked)
     message = decode_message(parked.message)
     if isinstance(message, Recover):
-        again = msgspec.structs.replace(message, stopped_s=_later(message.stopped_s, shift_s))
+        again = msgspec.structs.replace(message, stopped_s=clock.past(message.stopped_s))
         parked.message = encode_message(again)
     return encode(parked)
 
 
-def _delay(value: bytes, shift_s: float) -> bytes:
+def _delay(value: bytes, clock: Shifted) -> bytes:
     delay = decode_delay(value)
-    delay.arrived, delay.due = _later(delay.arrived, shift_s), _later(delay.due, shift_s)
+    lead_delay(clock, delay)
     return encode(delay)
 
 
-def _task(value: bytes, shift_s: float) -> bytes:
+def _task(value: bytes, clock: Shifted) -> bytes:
     task = decode_task(value)
-    task.offered_at, task.at = _later(task.offered_at, shift_s), _later(task.at, shift_s)
+    lead_task(clock, task)
     return encode(task)
 
 
-def _scheduled(value: bytes, shift_s: float) -> bytes:
-    coming = decode_scheduled(value)
-    return encode(msgspec.structs.replace(coming, due=_later(coming.due, shift_s)))
+def _scheduled(value: bytes, clock: Shifted) -> bytes:
+    return encode(led_scheduled(clock, decode_scheduled(value)))
 
 
-REWRITERS: Mapping[int, Callable[[bytes, float], bytes]] = {
+REWRITERS: Mapping[int, Callable[[bytes, Shifted], bytes]] = {
     FIRING: _firing,
     GUARD_INCIDENT: _guard_incident,
     PARKED: _parked,
