@@ -17,9 +17,9 @@ from placet.actors.messages import Beat, ExecutorMessage
 from placet.net.errand_host import ErrandHost, ErrandKey
 from placet.net.errand_messages import Said, ToHost, decode_said, encode_said
 from placet.net.errand_sender import LEASE_S, ErrandSender
-from placet.net.messages import Errands, Peer, Piece, Whereabouts
-from placet.net.outbox import Done, Outbox
-from placet.net.pieces import Joiner, cut
+from placet.net.freight import Freight
+from placet.net.messages import Errands, Peer, Whereabouts
+from placet.net.outbox import Done
 from placet.net.remote_executor import ErrandExecutor
 from placet.net.workshop import Handlers
 from placet.petri.behaviour import Definition
@@ -46,13 +46,11 @@ class ErrandOffice:
     ) -> None:
         """`rouse` has `woken` called soon, on the thread that sends."""
         self._name = name
-        self._transport = send
         self._rouse = rouse
         self._capabilities = capabilities
         self._lease_s = lease_s
         self._jobs: SimpleQueue[Job] = SimpleQueue()
-        self._outbox: Outbox[Piece] = Outbox(self._transmit, _forget)
-        self._joiners: dict[str, Joiner] = {}  # by peer
+        self._freight = Freight(lambda peer, pieces, done: send(peer, Errands(pieces=pieces), done))
         self._peers: dict[str, Peer] = {}  # of engines, by incarnation
         self._waiting: dict[str, list[Said]] = {}  # to be sent, by incarnation
         self._executors: list[ErrandExecutor] = []
@@ -126,8 +124,7 @@ class ErrandOffice:
         others = {name: at.incarnation for name, at in where.engines.items() if name != self._name}
         known = {**self._peers, **{at.incarnation: at.peer for at in where.engines.values()}}
         self._peers = {name: peer for name, peer in known.items() if others.get(_engine_of(name), name) == name}
-        reached = {str(peer) for peer in self._peers.values()}
-        self._joiners = {peer: joiner for peer, joiner in self._joiners.items() if peer in reached}
+        self._freight.forget_others(self._peers.values())
         if self._sender is not None and self._host is not None:
             self._sender.look(others, now_s)
             for sender in self._host.senders():
@@ -156,10 +153,8 @@ class ErrandOffice:
     def receive(self, sender: Peer, message: Errands) -> None:
         """Take what another engine says."""
         now_s = monotonic_s()
-        joiner = self._joiners.setdefault(str(sender), Joiner())
-        for piece in message.pieces:
-            whole = joiner.add(piece)
-            for said in decode_said(whole) if whole is not None else ():
+        for whole in self._freight.whole(sender, message.pieces):
+            for said in decode_said(whole):
                 self._heard(sender, said, now_s)
         self._settle(now_s)
 
@@ -221,19 +216,11 @@ class ErrandOffice:
         waiting, self._waiting = self._waiting, {}
         for to, said in waiting.items():
             peer = self._peers.get(to)
-            if peer is not None and self._outbox.waiting_bytes(peer) < MOST_WAITING_BYTES:
-                for piece in cut(encode_said(said)):
-                    self._outbox.put(peer, piece, len(piece.data))
-
-    def _transmit(self, peer: Peer, pieces: tuple[Piece, ...], done: Done) -> None:
-        self._transport(peer, Errands(pieces=pieces), done)
+            if peer is not None and self._freight.waiting_bytes(peer) < MOST_WAITING_BYTES:
+                self._freight.put(peer, encode_said(said))
 
 
 def _engine_of(incarnation: str) -> str:
     """Return the engine of an incarnation, such as `a/0` of `a/0.3.1`."""
     node, _, rest = incarnation.rpartition("/")
     return f"{node}/{rest.partition('.')[0]}"
-
-
-def _forget(_pieces: tuple[Piece, ...]) -> None:
-    """It is said again, or has become pointless."""

@@ -17,9 +17,9 @@ from placet.actors.kernel import Kernel
 from placet.actors.messages import Acknowledged, ChannelKey, Parcel
 from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, MoveEnded
 from placet.actors.shards.residents import shard_of_message
-from placet.net.messages import ConfirmMove, Letters, Peer, Piece, Whereabouts
-from placet.net.outbox import Done, Outbox
-from placet.net.pieces import Joiner, cut
+from placet.net.freight import Freight
+from placet.net.messages import ConfirmMove, Letters, Peer, Whereabouts
+from placet.net.outbox import Done
 
 MOST_WAITING_BYTES: Final = 32 << 20  # for one engine; parcels beyond that are left on disk for now
 SEND_AGAIN_S: Final = 2.0  # parcels are sent once more where nothing is acknowledged for so long
@@ -42,14 +42,12 @@ class Exchange:
     ) -> None:
         """`rouse` has `woken` called soon, on the thread that sends; `confirm` asks the table, as `send` does."""
         self._name = name
-        self._send = send
         self._rouse = rouse
         self._confirm = confirm
         self._carried: SimpleQueue[Sequence[Addressed]] = SimpleQueue()
         self._confirms: SimpleQueue[ConfirmMove] = SimpleQueue()
         self._asking: set[ConfirmMove] = set()  # those on their way: asked again and again, they must not pile up
-        self._outbox: Outbox[Piece] = Outbox(self._transmit, _forget)
-        self._joiners: dict[str, Joiner] = {}  # by peer
+        self._freight = Freight(lambda peer, pieces, done: send(peer, Letters(pieces=pieces), done))
         self._where: Whereabouts | None = None
         self._heard_s = self._again_s = monotonic_s()  # when an acknowledgement came last; and when all was sent again
         self.order: Order | None = None  # None: there is no engine yet
@@ -91,8 +89,7 @@ class Exchange:
     def look(self, where: Whereabouts) -> None:
         """Take note of where the engines are."""
         self._where = where
-        known = {str(one.peer) for one in where.engines.values()}
-        self._joiners = {peer: joiner for peer, joiner in self._joiners.items() if peer in known}
+        self._freight.forget_others(one.peer for one in where.engines.values())
 
     def woken(self) -> None:
         """Send what was carried here since."""
@@ -124,14 +121,10 @@ class Exchange:
         at = self._where.engines.get(engine) if self._where is not None else None
         if at is None:
             return
-        if self._outbox.waiting_bytes(at.peer) > MOST_WAITING_BYTES:  # it is slow, or away; the rest can wait on disk
+        if self._freight.waiting_bytes(at.peer) > MOST_WAITING_BYTES:  # it is slow, or away; the rest can wait on disk
             letters = [one for one in letters if not isinstance(one, Parcel)]
         if letters:
-            for piece in cut(_encode(letters)):
-                self._outbox.put(at.peer, piece, len(piece.data))
-
-    def _transmit(self, peer: Peer, pieces: tuple[Piece, ...], done: Done) -> None:
-        self._send(peer, Letters(pieces=pieces), done)
+            self._freight.put(at.peer, _encode(letters))
 
     def tick(self) -> None:
         """Have parcels sent again that nobody acknowledges; to be called about once a second."""
@@ -145,11 +138,8 @@ class Exchange:
 
     def receive(self, sender: Peer, message: Letters) -> None:
         """Give the engine what another one has sent."""
-        joiner = self._joiners.setdefault(str(sender), Joiner())
-        for piece in message.pieces:
-            whole = joiner.add(piece)
-            if whole is not None:
-                self._hand_over(_decode(whole))
+        for whole in self._freight.whole(sender, message.pieces):
+            self._hand_over(_decode(whole))
 
     def _hand_over(self, letters: Sequence[Letter]) -> None:
         if self.order is None:
@@ -166,7 +156,3 @@ class Exchange:
                     kernel.receive(letter)
 
         self.order(take)
-
-
-def _forget(_pieces: tuple[Piece, ...]) -> None:
-    """They are on disk, and are sent again."""
