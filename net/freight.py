@@ -4,6 +4,7 @@ What does not get through is not told: whoever sends it says it again.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import TypeAlias
 
 from placet.net.messages import Peer, Piece
@@ -19,10 +20,11 @@ class Freight:
     def __init__(self, transmit: Transmit) -> None:
         self._outbox: Outbox[Piece] = Outbox(transmit, _forget)
         self._joiners: dict[str, Joiner] = {}  # by peer
+        self._things = count(1)
 
     def put(self, peer: Peer, data: bytes) -> None:
         """Send bytes, now or when what is under way has arrived."""
-        for piece in cut(data):
+        for piece in cut(data, next(self._things)):
             self._outbox.put(peer, piece, len(piece.data))
 
     def waiting_bytes(self, peer: Peer) -> int:

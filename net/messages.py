@@ -200,6 +200,7 @@ class Errands:
 class Piece:
     """A part of something too large for one frame; whole where `index` is 0 and it is the last."""
 
+    thing: int  # number of what it is a part of, as its sender counts
     index: int
     is_last: bool
     data: bytes

@@ -9,16 +9,16 @@ PIECE_BYTES: Final = 8 << 20
 MOST_BYTES: Final = 2 << 30  # of what is put together again
 
 
-def cut(data: bytes) -> Iterator[Piece]:
-    """Yield the pieces of `data`, in order; mostly it is one."""
+def cut(data: bytes, thing: int) -> Iterator[Piece]:
+    """Yield the pieces of `data`, in order; mostly it is one. `thing` numbers what is sent to one peer."""
     if len(data) <= PIECE_BYTES:
-        yield Piece(index=0, is_last=True, data=data)
+        yield Piece(thing=thing, index=0, is_last=True, data=data)
         return
     whole = memoryview(data)
     last = (len(data) - 1) // PIECE_BYTES
     for index in range(last + 1):
         part = bytes(whole[index * PIECE_BYTES : (index + 1) * PIECE_BYTES])
-        yield Piece(index=index, is_last=index == last, data=part)
+        yield Piece(thing=thing, index=index, is_last=index == last, data=part)
 
 
 class Joiner:
@@ -28,14 +28,16 @@ class Joiner:
     """
 
     def __init__(self) -> None:
+        self._thing = 0  # what the parts are of
         self._parts: list[bytes] = []
         self._size_bytes = 0
 
     def add(self, piece: Piece) -> bytes | None:
         """Take a piece; return what is whole with it."""
-        if piece.index != len(self._parts):
+        if piece.index != len(self._parts) or piece.thing != self._thing:
             self._parts.clear()
             self._size_bytes = 0
+            self._thing = piece.thing
             if piece.index:
                 return None
         if piece.is_last and not self._parts:

@@ -17,7 +17,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(things=st.lists(st.binary(max_size=20), max_size=10))
 def test_what_is_cut_is_whole_again(things: list[bytes]) -> None:
     joiner = Joiner()
-    pieces = [piece for thing in things for piece in cut(thing)]
+    pieces = [piece for number, thing in enumerate(things) for piece in cut(thing, number)]
     assert all(len(piece.data) <= 4 for piece in pieces)
     assert [whole for piece in pieces if (whole := joiner.add(piece)) is not None] == things
 
@@ -30,8 +30,8 @@ def test_what_has_lost_a_piece_is_dropped_and_nothing_else_is_made_of_the_rest(
     whole: list[bytes] = []
     kept: list[bytes] = []
     number = 0
-    for thing in things:
-        pieces = list(cut(thing))
+    for which, thing in enumerate(things):
+        pieces = list(cut(thing, which))
         missing = {position for position in range(len(pieces)) if number + position in lost}
         number += len(pieces)
         for position, piece in enumerate(pieces):
@@ -45,6 +45,14 @@ def test_what_has_lost_a_piece_is_dropped_and_nothing_else_is_made_of_the_rest(
 def test_what_is_endless_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placet.net.pieces, "MOST_BYTES", 10)
     joiner = Joiner()
-    assert [joiner.add(Piece(index=n, is_last=False, data=b"1234")) for n in range(4)] == [None] * 4
-    assert joiner.add(Piece(index=4, is_last=True, data=b"1234")) is None
-    assert joiner.add(Piece(index=0, is_last=True, data=b"fine")) == b"fine"
+    assert [joiner.add(Piece(thing=1, index=n, is_last=False, data=b"1234")) for n in range(4)] == [None] * 4
+    assert joiner.add(Piece(thing=1, index=4, is_last=True, data=b"1234")) is None
+    assert joiner.add(Piece(thing=2, index=0, is_last=True, data=b"fine")) == b"fine"
+
+
+def test_pieces_of_two_things_are_never_put_together() -> None:
+    joiner = Joiner()
+    first, second = list(cut(b"12345", 1)), list(cut(b"abcde", 2))
+    assert joiner.add(first[0]) is None
+    assert joiner.add(second[1]) is None  # its beginning, and the end of the other one, were lost
+    assert [joiner.add(piece) for piece in cut(b"vwxyz", 3)] == [None, b"vwxyz"]
