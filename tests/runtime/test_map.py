@@ -29,7 +29,7 @@ def note(item):
     os.write(file, f"{{item}}\\n".encode())
     lines = os.pread(file, 1_000_000, 0).count(b"\\n")
     os.close(file)
-    if lines == {ITEMS // 3}:
+    if lines >= {ITEMS // 3}:  # a line may have come in between
         os._exit(9)
     return -item
 

@@ -44,6 +44,7 @@ class InstanceLedger:
     undelivered: set[str] = field(default_factory=set[str])  # instances that what it sent has not reached
     is_deaf: bool = False  # it had ended, and could not even be told what had not arrived
     accepted: Counter[str] = field(default_factory=Counter[str])  # interventions by their `why`
+    paused_at: float = 0.0  # the last time it, or a part of it, was paused
     sums: Sums | None = None
     is_copy: bool = False
     is_cut: bool = False  # some of its history was trimmed where its shard came from
@@ -78,6 +79,8 @@ class InstanceLedger:
             case "unscheduled":
                 require(str(detail["timer"]) in self.scheduled, "what does not come was to come", record)
                 del self.scheduled[str(detail["timer"])]
+            case "paused":
+                self.paused_at = record.at
             case "put":
                 self._put(record, detail)
             case "undelivered":

@@ -54,6 +54,7 @@ class People:
     workflows: list[tuple[Definition, bytes]]  # with the digest of its net
     most_live: int  # instances at a time that have not ended
     shards: Set[int]  # at home in the engine that is asked
+    name: str = ""  # told apart by it from the people of other engines, who may ask for the same instance later
     send_on: Callable[[ClientMessage], None] | None = None  # to those who ask the engine an instance has moved to
     requests: dict[int, ClientMessage] = field(default_factory=dict[int, ClientMessage])  # not answered, by number
     sent: list[ClientMessage] = field(default_factory=list[ClientMessage])  # all so far, for repetitions
@@ -140,8 +141,9 @@ class People:
         return self._send(make(instance))
 
     def _words(self, instance: str) -> dict[str, str]:
-        words = {"instance": instance, "by": "eva", "why": f"why {self.numbers + 1}"}
-        return words | ({"request_id": f"request {self.numbers + 1}"} if self.random.random() < 0.5 else {})
+        number = f"{self.name}{self.numbers + 1}"
+        words = {"instance": instance, "by": "eva", "why": f"why {number}"}
+        return words | ({"request_id": f"request {number}"} if self.random.random() < 0.5 else {})
 
     def _pause(self, instance: str) -> ClientMessage:
         return Pause(**self._words(instance), reply=self._number())

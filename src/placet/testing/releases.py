@@ -100,7 +100,9 @@ class Releases:
         if expire.reason is ExpireReason.PAUSED:
             held = firing.transition in held_transitions(plan, image.header.held)
             is_paused = held or image.header.intent is not Intent.RUN
-            require(is_paused, "only what is paused is taken back", what)
+            # A batch may pause and resume: then what it took back is handed out anew.
+            was_paused = self.checks.ledgers[expire.root].paused_at >= firing.since
+            require(is_paused or was_paused, "only what is paused is taken back", what)
             return
         behaviour = plan.transitions[firing.transition].behaviour
         assert behaviour is not None, firing
