@@ -274,7 +274,7 @@ class Kernel:
             return self._receive(message)
         if isinstance(message, FirstMessage):
             return self._spawn(message)
-        root = self.get(address_key(message.instance))
+        root = self.memory.root_of(message.instance, self.get)
         if root is None:
             self._refuse(message, RefusalCode.NOT_FOUND, no_instance(message.instance).reason)
             return 1
@@ -291,7 +291,7 @@ class Kernel:
             self._undelivered(message)
         elif isinstance(message, Spawn):
             spent = self._spawn(message)
-        elif (root := self.get(address_key(message.instance))) is None:
+        elif (root := self.memory.root_of(message.instance, self.get)) is None:
             self._undelivered(f"there is no instance {message.instance}")
         else:
             spent = self._turn(root, message)
@@ -334,7 +334,7 @@ class Kernel:
                 workflow = self._awakenings.wake(root, turn, self, self.portion)
                 if workflow is None:
                     return self._hold(root, message)
-                self.memory.roots[root] = workflow
+                self.memory.add(workflow)
                 spent += (workflow.inner + workflow.outer) // TOKENS_A_MESSAGE
             workflow.turn = turn
             turn.observed = bool(self.observed) and workflow.header.instance in self.observed
@@ -423,7 +423,7 @@ class Kernel:
             workflow = begin(root, message, turn, self)
             turn.rare().engine_writes[key] = root
             turn.rare().answer = Spawned(instance=message.instance, root=root)
-            self.memory.roots[root] = workflow
+            self.memory.add(workflow)
             workflow.settle(turn)
             wanted = workflow.wants()
         except Exception as error:  # an actor fault, whatever it is: there is no instance yet to hold it

@@ -1,10 +1,12 @@
 """Which instances are in memory: those that run something, and the most recently used of the others."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from placet.actors.lifecycle import TERMINAL
 from placet.actors.records import RUNNING
 from placet.actors.workflow import WorkflowActor
+from placet.persistence.keys import address_key
 
 IDLE_ROOTS = 256  # instances with nothing to do kept in memory
 WAITING_ROOTS = 4_096  # instances kept in memory while they wait for a slot
@@ -24,6 +26,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.roots: dict[bytes, WorkflowActor] = {}
+        self._named: dict[str, bytes] = {}  # their roots by id
         self._idle = _Pool()
         self._waiting = _Pool()
 
@@ -35,6 +38,15 @@ class Memory:
     def is_resting(self) -> bool:
         """True when some instance is in memory without need."""
         return bool(self._idle.roots or self._waiting.roots)
+
+    def add(self, workflow: WorkflowActor) -> None:
+        """Have an instance in memory."""
+        self.roots[workflow.root] = workflow
+        self._named[workflow.header.instance] = workflow.root
+
+    def root_of(self, instance: str, get: Callable[[bytes], bytes | None]) -> bytes | None:
+        """Return the root of an instance: most that are sent something are in memory, and need not be looked up."""
+        return self._named.get(instance) or get(address_key(instance))
 
     def keep(self, workflow: WorkflowActor, now: float, *, waits: bool) -> None:
         """Note, after a turn, whether an instance may be put to sleep."""
@@ -61,6 +73,7 @@ class Memory:
         """Drop an instance from memory."""
         workflow = self.roots.pop(root, None)
         if workflow is not None:
+            del self._named[workflow.header.instance]
             workflow.dispose()
         self._no_longer_rests(root)
 

@@ -5,7 +5,6 @@ it and read again when needed, so no actor has code to undo anything.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from placet.actors.answers import Answer
@@ -16,21 +15,33 @@ if TYPE_CHECKING:
     from placet.actors.composite import CompositeActor
 
 
-@dataclass(slots=True)
 class Aside:
     """What few turns bring about."""
 
-    answer: Answer | None = None
-    # outside of the instance:
-    engine_writes: dict[bytes, bytes | None] = field(default_factory=dict[bytes, bytes | None])
-    forget: bool = False  # drop the instance from memory after this turn
-    changes: list[StateChanged] = field(default_factory=list[StateChanged])
-    expires: list[Expire] = field(default_factory=list[Expire])
-    progress: list[Progress] = field(default_factory=list[Progress])
-    suspects: list[Firing] = field(default_factory=list[Firing])  # to be run alone
-    acquitted: list[int] = field(default_factory=list[int])  # firings no longer to be run alone
-    replays: list[bytes] = field(default_factory=list[bytes])  # parked messages to be handled again
-    sent: list[bytes] = field(default_factory=list[bytes])  # messages to other instances
+    __slots__ = (
+        "acquitted",
+        "answer",
+        "changes",
+        "engine_writes",
+        "expires",
+        "forget",
+        "progress",
+        "replays",
+        "sent",
+        "suspects",
+    )
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+        self.engine_writes: dict[bytes, bytes | None] = {}  # outside of the instance
+        self.forget = False  # drop the instance from memory after this turn
+        self.changes: list[StateChanged] = []
+        self.expires: list[Expire] = []
+        self.progress: list[Progress] = []
+        self.suspects: list[Firing] = []  # to be run alone
+        self.acquitted: list[int] = []  # firings no longer to be run alone
+        self.replays: list[bytes] = []  # parked messages to be handled again
+        self.sent: list[bytes] = []  # messages to other instances
 
 
 TimerChange: TypeAlias = tuple[int, float, float, int]  # (firing, due before or 0.0, due now or 0.0, transition)

@@ -5,7 +5,7 @@ Processes with the cluster key pickle them. What others say, and are told, is a 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -168,7 +168,7 @@ class ToCoordinator:
     """A `CoordinatorRequest` of a node, encoded."""
 
     cluster: str
-    line: bytes
+    line: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +176,7 @@ class FromCoordinator:
     """A `CoordinatorAnswer` to a node, encoded."""
 
     cluster: str
-    line: bytes
+    line: bytes = field(repr=False)
 
 
 # -- between engines -----------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ class Piece:
     thing: int  # number of what it is a part of, as its sender counts
     index: int
     is_last: bool
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 # -- between a client and a node -----------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Ask:
     """A request in JSON, as `request.py` has them. Answered by `Told` with the same number."""
 
     number: int
-    line: bytes
+    line: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +227,7 @@ class Told:
     """The answer to a request, in JSON."""
 
     number: int
-    line: bytes
+    line: bytes = field(repr=False)
     is_elsewhere: bool = False  # the shard it is about is another engine's: ask where it is, and send it there
 
 

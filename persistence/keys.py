@@ -19,6 +19,7 @@ So a scan at start reads an instance's header and firings, then leaps over its t
 
 import hashlib
 import struct
+from functools import lru_cache
 
 LIVE, HISTORY, ADDRESS, NET, SHARD, TASKS, OUTBOX, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"T", b"O", b"E"
 CHANNEL, RECEIVED, OWNER = b"C", b"R", b"W"
@@ -36,6 +37,7 @@ _id = struct.Struct(">Q").pack
 _root = struct.Struct(">cBQ").pack
 
 
+@lru_cache(1 << 14)
 def shard_of(instance_id: str) -> int:
     """Return the shard of an instance, 0 to 255: a hash of its id that is the same on every host and version."""
     return hashlib.blake2b(instance_id.encode(), digest_size=1).digest()[0]

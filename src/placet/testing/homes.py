@@ -63,7 +63,7 @@ class Homes:
         self.home |= dict.fromkeys(shards, number)
         self.owners.append({shard: Owned(epoch=1) for shard in shards})
         checks.is_home = lambda shard: self.home[shard] == number
-        people.send_on = self._send_on
+        people.name, people.send_on = f"{number}.", self._send_on
         return self._hook(number)
 
     def _send_on(self, message: ClientMessage) -> None:

@@ -101,8 +101,7 @@ def draw_settings(seed: int) -> list[Setting]:
         executor = SimulatedExecutor(random, slow_s=slow_s, also=letters.also, beats=beats, abroad=abroad)
         checks = Checks(store, world, definitions, letters, inputs=letters.inputs, calls=calls, beats=beats)
         checks.released, checks.abroad = released, abroad
-        name = f"{number}." if homes is not None else ""
-        people = People(random, checks, workflows, most_live=most_live, shards=shards, name=name)
+        people = People(random, checks, workflows, most_live=most_live, shards=shards)
         _look_at(store, checks, people, homes)
         settings.append(
             Setting(
