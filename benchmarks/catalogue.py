@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from benchmarks import cluster, hosts
 from benchmarks.age import age
 from benchmarks.calls import calls, nested
-from benchmarks.cluster import engines, hop, spawns, tokens
 from benchmarks.fanout import process_fanout
 from benchmarks.figure import AGAINST, Figure
 from benchmarks.flat import flat_tokens, flat_transitions, large_net
@@ -61,10 +61,12 @@ GROUPS: tuple[Group, ...] = (
     Group(names=("sleeping.anonymous_mb", "sleeping.restart_s"), measure=sleeping),
     Group(names=("waiting.anonymous_mb", "waiting.threads", "waiting.list_s", "waiting.decisions"), measure=waiting),
     Group(names=("age.step10_vs_step100000",), measure=age),
-    Group(names=("cluster.tokens",), measure=tokens),
-    Group(names=("cluster.hop_p50", "cluster.hop_p99"), measure=hop),
-    Group(names=("cluster.engines2", "cluster.engines4"), measure=engines),
-    Group(names=("cluster.spawns1", "cluster.spawns16"), measure=spawns),
+    Group(names=("cluster.tokens",), measure=cluster.tokens),
+    Group(names=("cluster.hop_p50", "cluster.hop_p99"), measure=cluster.hop),
+    Group(names=("cluster.engines2", "cluster.engines4"), measure=cluster.engines),
+    Group(names=("cluster.spawns1", "cluster.spawns16"), measure=cluster.spawns),
+    Group(names=("hosts.tokens",), measure=hosts.tokens),
+    Group(names=("hosts.hop_p50", "hosts.hop_p99"), measure=hosts.hop),
     Group(names=("peer.dbos",), measure=dbos),
 )
 NAMES: tuple[str, ...] = tuple(name for group in GROUPS for name in group.names)

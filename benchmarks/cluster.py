@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
@@ -18,7 +18,33 @@ from placet.net.client import Client, cluster_of, connect
 from placet.persistence.keys import shard_of
 
 FLOWS = Path(__file__).with_name("cluster_flows.py")
-WORKFLOWS = ("flood", "sink", "answering", "asking", "ten")
+WORKFLOWS = ("flood", "sink", "answering", "asking", "ten", "laps")
+OWNS_S = 0.05  # between two looks at who owns what, while a cluster begins
+
+
+@contextmanager
+def process(*words: str, before: Sequence[str] = ()) -> Generator[str]:
+    """Run a node in a process of its own, as `before` has it run, and yield where it listens."""
+    files = [f"{FLOWS}:{name}" for name in WORKFLOWS]
+    command = [*before, sys.executable, "-m", "placet", "node", *files, *words, "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    try:
+        yield json.loads(process.stdout.readline())["listens_at"]
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+        process.stdout.close()
+
+
+@contextmanager
+def client_of(at: str, key: Path, engines: int) -> Generator[Client]:
+    """Yield a client of a cluster whose shards are owned by so many engines."""
+    with connect(at, key_file=key, timeout_s=PATIENCE_S) as client:
+        pause = Event()
+        while len(found := {shard.engine for shard in cluster_of(client).shards(PATIENCE_S)}) < engines or "" in found:
+            pause.wait(OWNS_S)
+        yield client
 
 
 @contextmanager
@@ -26,22 +52,9 @@ def node(setting: Setting, engines: int) -> Generator[Client]:
     """Yield a client of a node with so many engines, on this host."""
     folder = setting.fresh()
     folder.mkdir(parents=True)
-    files = [f"{FLOWS}:{name}" for name in WORKFLOWS]
-    where = ["--listen", "127.0.0.1:0", "--state", str(folder / "state"), "--key-file", str(folder / "key")]
-    command = [sys.executable, "-m", "placet", "node", *files, *where, "--engines", str(engines), "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    try:
-        said = [json.loads(process.stdout.readline()) for _ in range(engines)]
-        with connect(said[0]["listens_at"], key_file=folder / "key", timeout_s=PATIENCE_S) as client:
-            pause = Event()
-            while any(not shard.engine for shard in cluster_of(client).shards(PATIENCE_S)):
-                pause.wait(0.05)
-            yield client
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-        process.stdout.close()
+    where = ("--listen", "127.0.0.1:0", "--state", str(folder / "state"), "--key-file", str(folder / "key"))
+    with process(*where, "--engines", str(engines)) as at, client_of(at, folder / "key", engines) as client:
+        yield client
 
 
 def ids_at(client: Client, prefix: str) -> dict[str, Iterator[str]]:
@@ -57,64 +70,70 @@ def ids_at(client: Client, prefix: str) -> dict[str, Iterator[str]]:
 
 def tokens(setting: Setting) -> list[Figure]:
     """Measure tokens a second from the instances of one engine to those of another, durable at both ends."""
-    pairs, firings = setting.pick(32, 2), setting.pick(8, 1)
     with node(setting, 2) as client:
-        sources, sinks = (
-            list(islice(ids_at(client, prefix)[engine], pairs)) for prefix, engine in _engines(client, ("f", "s"))
-        )
-        for sink in sinks:
-            client.spawn("sink", {"begun": [None]}, id=sink)
-        begin = time.monotonic()
-        for source, sink in zip(sources, sinks, strict=True):
-            client.spawn("flood", {"orders": [[sink, firings]]}, id=source)
-        for sink in sinks:
-            client.instance(sink).result(PATIENCE_S)
-        elapsed_s = time.monotonic() - begin
+        return tokens_between(client, setting, "cluster.tokens", "two engines of one node")
+
+
+def tokens_between(client: Client, setting: Setting, name: str, where: str) -> list[Figure]:
+    """Measure tokens a second from one of the two engines of a cluster to the other one."""
+    pairs, firings = setting.pick(32, 2), setting.pick(8, 1)
+    ids = zip(("f", "s"), ids_at(client, "x"), strict=True)
+    sources, sinks = (list(islice(ids_at(client, prefix)[engine], pairs)) for prefix, engine in ids)
+    for sink in sinks:
+        client.spawn("sink", {"begun": [None]}, id=sink)
+    begin = time.monotonic()
+    for source, sink in zip(sources, sinks, strict=True):
+        client.spawn("flood", {"orders": [[sink, firings]]}, id=source)
+    for sink in sinks:
+        client.instance(sink).result(PATIENCE_S)
     total = pairs * firings * AT_ONCE
-    note = f"{total} tokens between {pairs} pairs of instances, two engines of one node"
-    return [Figure(name="cluster.tokens", value=total / elapsed_s, unit="tokens/s", note=note)]
-
-
-def _engines(client: Client, prefixes: tuple[str, str]) -> list[tuple[str, str]]:
-    return list(zip(prefixes, ids_at(client, "x"), strict=True))
+    rate = total / (time.monotonic() - begin)
+    return [
+        Figure(
+            name=name, value=rate, unit="tokens/s", note=f"{total} tokens between {pairs} pairs of instances, {where}"
+        )
+    ]
 
 
 def hop(setting: Setting) -> list[Figure]:
-    """Measure how long a message takes to another engine: half of a call of a child there, and its return."""
+    """Measure how long a message takes to another engine of a node."""
+    with node(setting, 2) as client:
+        return hop_between(client, setting, "cluster.hop")
+
+
+def hop_between(client: Client, setting: Setting, name: str) -> list[Figure]:
+    """Measure how long a message takes between two engines: half of a call of a child there, and its return."""
     rounds = setting.pick(300, 10)
     halves: list[float] = []
-    with node(setting, 2) as client:
-        owners = {shard.shard: shard.engine for shard in cluster_of(client).shards(PATIENCE_S)}
-        for n in count():
-            id = f"h-{n}"
-            if owners[shard_of(id)] == owners[shard_of(f"{id}/ask.2")]:
-                continue
-            instance = client.spawn("asking", {"todo": [n]}, id=id)
-            instance.result(PATIENCE_S)
-            at = {record.kind: record.at for _, record in instance.history(PATIENCE_S)}
-            halves.append((at["fired"] - at["called"]) / 2 * 1e3)
-            if len(halves) >= rounds:
-                break
-    cuts = quantiles(halves, n=100)
+    owners = {shard.shard: shard.engine for shard in cluster_of(client).shards(PATIENCE_S)}
+    for n in count():
+        id = f"h-{n}"
+        if owners[shard_of(id)] == owners[shard_of(f"{id}/ask.2")]:
+            continue
+        instance = client.spawn("asking", {"todo": [n]}, id=id)
+        instance.result(PATIENCE_S)
+        at = {record.kind: record.at for _, record in instance.history(PATIENCE_S)}
+        halves.append((at["fired"] - at["called"]) / 2 * 1e3)
+        if len(halves) >= rounds:
+            break
     note = f"half of a call and its return, each of two commits; {rounds} calls, one after the other"
-    return [
-        Figure(name="cluster.hop_p50", value=median(halves), unit="ms", note=note),
-        Figure(name="cluster.hop_p99", value=cuts[98], unit="ms", note=note),
-    ]
+    values = {"p50": median(halves), "p99": quantiles(halves, n=100)[98]}
+    return [Figure(name=f"{name}_{which}", value=value, unit="ms", note=note) for which, value in values.items()]
 
 
 def engines(setting: Setting) -> list[Figure]:
     """Measure firings a second over 1, 2 and 4 engines of a node, inline steps, beside one engine."""
     rates: dict[int, float] = {}
-    instances = setting.pick(2_000, 20)
+    instances, rounds = setting.pick(256, 8), setting.pick(100, 2)
     for number in (1, 2, 4):
         with node(setting, number) as client:
             begin = time.monotonic()
-            _spawn_all(client, instances, threads=8)
             for n in range(instances):
-                client.instance(f"t-{n}").result(PATIENCE_S)
-            rates[number] = instances * 10 / (time.monotonic() - begin)
-    note = f"{instances} instances of ten inline steps, spawned and waited for by one client; ratio to one engine"
+                client.spawn("laps", {"p0": [rounds]}, id=f"l-{n}", timeout_s=PATIENCE_S)
+            for n in range(instances):
+                client.instance(f"l-{n}").result(PATIENCE_S)
+            rates[number] = instances * rounds * 10 / (time.monotonic() - begin)
+    note = f"{instances} instances, ten inline steps {rounds} times; ratio to one engine, which made {rates[1]:,.0f}/s"
     return [
         Figure(name=f"cluster.engines{number}", value=rates[number] / rates[1], unit="ratio", note=note)
         for number in (2, 4)

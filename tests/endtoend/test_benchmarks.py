@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.catalogue import chosen
 from tests.endtoend.processes import finished
+from tests.hosts.fixture import need_hosts
 
 UNITS = {
     "L1.thread": "firings/s",
@@ -54,6 +55,9 @@ UNITS = {
     "cluster.engines4": "ratio",
     "cluster.spawns1": "spawns/s",
     "cluster.spawns16": "spawns/s",
+    "hosts.tokens": "tokens/s",
+    "hosts.hop_p50": "ms",
+    "hosts.hop_p99": "ms",
     "limit.commit": "ms",
     "limit.puts": "puts/s",
     "limit.dispatch": "calls/s",
@@ -66,11 +70,14 @@ FAMILIES = (
     ("age", "process", "sleeping", "spawn", "waiting"),
     ("calls", "flat", "million", "nested", "values"),
     ("cluster",),
+    ("hosts",),
 )
 
 
 @pytest.mark.parametrize("families", FAMILIES, ids="-".join)
 def test_every_figure_has_its_unit_and_a_value(families: tuple[str, ...], tmp_path: Path) -> None:
+    if "hosts" in families:
+        need_hosts()
     code, out, err = finished(
         ["-m", "benchmarks", *families, "--quick", "--kernel", "source", "--json", "--dir", str(tmp_path)], cwd=tmp_path
     )
