@@ -50,10 +50,12 @@ def kill(process: Process) -> None:
     process.communicate(timeout=PATIENCE_S)
 
 
-def finished(arguments: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+def finished(
+    arguments: list[str], *, cwd: Path, env: Mapping[str, str] | None = None, within_s: float = PATIENCE_S
+) -> tuple[int, str, str]:
     """Run a Python process to its end; return its code and what it wrote."""
     with started(arguments, cwd=cwd, env=env) as process:
-        out, err = process.communicate(timeout=PATIENCE_S)
+        out, err = process.communicate(timeout=within_s)
         return process.returncode, out, err
 
 
