@@ -14,6 +14,7 @@ from placet.testing.beats import Beats
 from placet.testing.calls import Calls
 from placet.testing.checks import AttemptKey, Checks
 from placet.testing.clock import ManualClock
+from placet.testing.copies import Copies
 from placet.testing.executor import SimulatedExecutor
 from placet.testing.functions import World
 from placet.testing.homes import Homes
@@ -92,15 +93,15 @@ def draw_settings(seed: int) -> list[Setting]:
     network = Network(random, engines, badness, random.choice((0.0, 0.3)), luck=Random(f"moves {seed}"))
     homes, unrest = Homes(network) if engines > 1 else None, Unrest.draw(network.luck)
     outcome, clock, probe, abroad = Outcome(seed), ManualClock(), Probe(), draw_abroad(seed)
-    beats = Beats(Random(f"beats {seed}"), taste.beating)
+    beats, copies = Beats(Random(f"beats {seed}"), taste.beating), Copies()
     settings: list[Setting] = []
-    released, attempts = set[AttemptKey](), dict[tuple[bytes, int], int]()  # of all engines: instances move
+    released, attempts = set[AttemptKey](), dict[tuple[bytes, int], int]()  # of all engines, as copies: instances move
     for number in range(engines):
         shards = frozenset(shard for shard in range(256) if owner_of(shard, engines) == number)
         store = FaultyStore()
         executor = SimulatedExecutor(random, slow_s=slow_s, also=letters.also, beats=beats, abroad=abroad)
         checks = Checks(store, world, definitions, letters, inputs=letters.inputs, calls=calls, beats=beats)
-        checks.released, checks.abroad = released, abroad
+        checks.released, checks.abroad, checks.copies = released, abroad, copies
         people = People(random, checks, workflows, most_live=most_live, shards=shards)
         _look_at(store, checks, people, homes)
         settings.append(
