@@ -112,6 +112,10 @@ class ClusterNode:
         return Whereabouts(
             revision=self._shards.revision,
             owners=tuple(owner.engine if owner else "" for owner in owners),
+    def hears(self, name: str, now_s: float) -> bool:
+        """Return whether signs of life of a node come."""
+        return self._membership.state(name, now_s) is MemberState.ALIVE
+
             epochs=tuple(owner.epoch if owner else 0 for owner in owners),
             new=frozenset(shard for shard, owner in enumerate(owners) if owner is not None and owner.is_new),
             engines={name: at for engines in self._engines.values() for name, at in engines.items()},

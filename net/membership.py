@@ -26,7 +26,7 @@ class StateChanged:
     name: str
     old: MemberState | None  # None: it was not known
     new: MemberState
-    incarnation: int  # of the node; 0: nothing was heard of it yet
+    incarnation: int  # of the node
     is_new: bool  # another process than was told before; False beside `old` DOWN: it was cut off, and lived on
 
 
@@ -54,46 +54,28 @@ class Membership:
         self._suspect_s = suspect_s
         self._down_s = down_s
         self._peers: dict[str, _Peer] = {}
-        self._forgotten: dict[str, int] = {}  # node to the incarnation it was forgotten with
         self._last_s: float | None = None  # of the given clock
         self._seen_s = 0.0  # how much of its time counts
 
     def heard(self, name: str, incarnation: int, now_s: float) -> bool:
         """Take a sign of life of a node; `incarnation` is above 0 and grows with each process it runs in.
 
-        Return False, and change nothing, for one of a process that a newer one has replaced, or that was forgotten.
+        Return False, and change nothing, for one of a process that a newer one has replaced.
         """
         self._advance(now_s)
         peer = self._peers.get(name)
-        if incarnation < (peer.incarnation if peer else self._forgotten.get(name, 0) + 1):
-            return False
         if peer is None:
             self._peers[name] = _Peer(incarnation=incarnation, heard_s=self._seen_s)
+        elif incarnation < peer.incarnation:
+            return False
         else:
             peer.incarnation = incarnation
             peer.heard_s = self._seen_s
         return True
 
-    def expect(self, name: str, now_s: float) -> None:
-        """Count from now on how long nothing is heard of a node that must be there, unless it is known."""
-        self._advance(now_s)
-        if name not in self._peers:
-            self._peers[name] = _Peer(incarnation=self._forgotten.get(name, 0), heard_s=self._seen_s)
-
-    def forget(self, name: str) -> None:
-        """Drop a node that has left. Signs of life that its process had sent before are not taken for a new node."""
-        peer = self._peers.pop(name, None)
-        if peer is not None:
-            self._forgotten[name] = peer.incarnation
-
     def names(self) -> tuple[str, ...]:
         """Return the nodes that are known, in order."""
         return tuple(sorted(self._peers))
-
-    def incarnation(self, name: str) -> int:
-        """Return the newest incarnation heard of a node; 0: none."""
-        peer = self._peers.get(name)
-        return peer.incarnation if peer else 0
 
     def state(self, name: str, now_s: float) -> MemberState | None:
         """Return what a node seems to be, or None if it is not known."""

@@ -125,10 +125,20 @@ class Join:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Welcome:
-    """The cluster of a node."""
+    """The cluster of a node, and where its coordinator is, as far as that node knows."""
 
     cluster: str
     coordinator: str  # HOST:PORT of the node that keeps it
+    opening: int  # of the coordinator, which was there then: of two places the one with the higher number counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorAt:
+    """The node that keeps the coordinator of a cluster says where that is now, to nodes it hears nothing of."""
+
+    cluster: str
+    coordinator: str  # as in `Welcome`
+    opening: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,6 +144,7 @@ class Node:
             capabilities=dict(self._config.capabilities),
             version=self._config.version,
             wire_version=WIRE_VERSION,
+            is_draining=self._state.record.is_draining,
         )
 
     @property
@@ -276,8 +277,8 @@ class Node:
                     for ask in message.asks
                 ]
                 self._admin.send(sender, Answers(told=tuple(told)))
-            case SetDraining() if message.name == self._config.name and self._cluster.node is not None:
-                self._cluster.node.drain(is_draining=message.is_draining)
+            case SetDraining() if message.name == self._config.name:
+                self._cluster.drain(is_draining=message.is_draining)
             case StopNode() if message.name == self._config.name:
                 self._signal = self._signal or signal.SIGTERM
             case FindEngines():

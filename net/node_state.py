@@ -1,6 +1,6 @@
 """The state directory of a node: who it is, and a directory for each of its engines.
 
-node.json      name, cluster and how often it was started; made at the first start
+node.json      name, cluster, how often it was started, whether it drains, and where it has known other nodes
 node.lock      holds the pid of the node's process, which has a flock on it
 engine-N/      the state of its engine N
 coordinator/   where a cluster agrees, on the node that keeps it
@@ -9,6 +9,7 @@ coordinator/   where a cluster agrees, on the node that keeps it
 
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from placet.persistence.lock import StateLock, owner
 
 LOCK, COORDINATOR, ENGINE = "node.lock", "coordinator", "engine-"
 FORMAT: Final = 1
+MOST_PEERS: Final = 100  # nodes that are remembered; those that were known first are forgotten first
 
 
 class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,8 @@ class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str  # "": it has not joined one yet
     starts: int  # grows with each process it runs in: its incarnation
     id: str = ""  # random; two nodes that were given one name are told apart by it
+    is_draining: bool = False  # it was told to give all its shards away, and not yet to take its share again
+    peers: dict[str, str] = {}  # other nodes of its cluster by name, with the address each had last
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,9 +61,8 @@ class NodeState:
                 remedy = f"start it with --name {known.name}, or use another --state"
                 raise StateUnusable(str(path), f"it is the state of node {known.name}, not of {name}; {remedy}")
             cluster = known.cluster if known is not None else secrets.token_hex(8) if keeps_coordinator else ""
-            record = NodeRecord(
-                name=name,
-                cluster=cluster,
+            record = msgspec.structs.replace(
+                known or NodeRecord(name=name, cluster=cluster, starts=0),
                 starts=known.starts + 1 if known is not None else 1,
                 id=(known.id if known is not None else "") or secrets.token_hex(8),
             )
@@ -95,12 +98,31 @@ class NodeState:
             problem = f"it belongs to cluster {self.record.cluster}, and {cluster} was joined"
             raise StateUnusable(str(self.path), f"{problem}; check --join, or use another --state")
         if self.record.cluster != cluster:
-            self.record = msgspec.structs.replace(self.record, cluster=cluster)
-            self._write()
+            self._become(msgspec.structs.replace(self.record, cluster=cluster))
+
+    def drain(self, *, is_draining: bool) -> None:
+        """Remember whether this node gives all its shards away. Raises `StateUnusable`."""
+        self._become(msgspec.structs.replace(self.record, is_draining=is_draining))
+
+    def remember(self, peers: Mapping[str, str]) -> None:
+        """Remember where other nodes are, beside those that were known before. Raises `StateUnusable`."""
+        others = {name: address for name, address in self.record.peers.items() if name not in peers}
+        all_known = list((others | dict(peers)).items())
+        self._become(msgspec.structs.replace(self.record, peers=dict(all_known[-MOST_PEERS:])))
 
     def close(self) -> None:
         """Let the next process in; closing twice is harmless."""
         self._lock.release()
+
+    def _become(self, record: NodeRecord) -> None:
+        """Have another record, on disk first; the order in which peers became known is no reason to write."""
+        if record != self.record:
+            before, self.record = self.record, record
+            try:
+                self._write()
+            except StateUnusable:
+                self.record = before
+                raise
 
     def _write(self) -> None:
         try:

@@ -44,7 +44,7 @@ def test_a_cluster_whose_coordinator_would_be_here_but_is_lost(tmp_path: Path) -
     said: list[PlacetError] = []
     with closing(NodeState.open(tmp_path / "state", "a", keeps_coordinator=False)) as state:
         cluster = _cluster(state, OTHER, failed=said.append)
-        cluster.receive(Peer(OTHER.host, OTHER.port), Welcome(cluster="c1", coordinator=HERE), 0.0)
+        cluster.receive(Peer(OTHER.host, OTHER.port), Welcome(cluster="c1", coordinator=HERE, opening=1), 0.0)
         assert cluster.node is None
     assert "coordinator is missing; restore it from a backup" in str(said[0])
 

@@ -113,7 +113,12 @@ def move(where: Where, shard: int, engine: str, *, timeout_s: float, is_json: bo
 def drain(where: Where, node: str, *, is_draining: bool, timeout_s: float, is_json: bool) -> int:
     """Have a node give all its shards away, and wait for it; or let it take its share again."""
     with _connected(where) as client:
-        cluster_of(client).drain(node, is_draining=is_draining)
+
+        def is_noted() -> bool:
+            """Ask again, unless the node says of itself what it was told: a word to it may get lost."""
+            return cluster_of(client).drain(node, is_draining=is_draining).already
+
+        _wait(is_noted, timeout_s, f"node {node} has not answered")
         if is_draining:
             _wait(lambda: not _owned(client, node), timeout_s, f"node {node} still has shards")
         left = len(_owned(client, node))
