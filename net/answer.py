@@ -81,9 +81,10 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """Summaries of instances."""
+    """Summaries of instances: of some shards, all there are."""
 
     instances: list[InstanceSummary]
+    shards: list[int] = []
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,9 +94,10 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Offers(msgspec.Struct, frozen=True, kw_only=True):
-    """Tasks that wait for people; their values come as they are stored."""
+    """Tasks that wait for people, of one instance or of some shards; their values come as they are stored."""
 
     tasks: list[TaskView]
+    shards: list[int] = []
 
 
 class NextOffer(msgspec.Struct, frozen=True, kw_only=True):

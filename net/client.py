@@ -30,6 +30,7 @@ from placet.net.courier import Courier
 from placet.net.deploying import Deployer
 from placet.net.errors import BundleMissing, NodeUnreachable, NotAllowed
 from placet.net.following import Following
+from placet.net.gathering import Gathered, gather
 from placet.net.keyring import KeyKind, Keyring, load_keyring
 from placet.net.node_client import NodeClient
 from placet.net.preflight import PATIENCE_S, knock
@@ -38,6 +39,7 @@ from placet.net.remote_actor import RemoteActorInstance, check_remote_actor
 from placet.net.remote_part import RemoteActorHandle
 from placet.net.request import ExplainRequest, FindRequest, ListRequest, SpawnRequest, TasksRequest
 from placet.net.twins import blocking, twin
+from placet.persistence.keys import shard_of
 from placet.petri.expression import PlaceRef
 
 M = TypeVar("M")
@@ -208,10 +210,12 @@ class Client:
     async def list(
         self, state: InstanceState | str | None = None, timeout_s: float | None = None
     ) -> Iterator[InstanceSummary]:
-        """Yield a summary of every instance, or of those in one state. Raises `BadRequest` and `WaitTimeout`."""
+        """Yield a summary of every instance, or of those in one state. Raises `BadRequest` and `WaitTimeout`.
+
+        Where engines are away, or lack what they should have, the rest is yielded, and then `ShardsMissing` raised.
+        """
         wanted = None if state is None else check_state(state)
-        found = await self._node.ask_all(ListRequest(state=wanted), Listed, "", timeout_s)
-        return (summary for listed in found for summary in listed.instances)
+        return _listed(await gather(self._node, ListRequest(state=wanted), Listed, timeout_s))
 
     list_async = twin(list)
 
@@ -225,12 +229,14 @@ class Client:
         instance: str | None = None,
         timeout_s: float | None = None,
     ) -> Iterator[TaskView]:
-        """Yield what is offered to people, as `Runtime.tasks` does. Raises `NotFound` and `WaitTimeout`."""
+        """Yield what is offered to people, as `Runtime.tasks` does.
+
+        Raises `NotFound` and `WaitTimeout`, and as `list` does, in the end, `ShardsMissing`.
+        """
         request = TasksRequest(role=role, assignee=assignee, transition=transition, instance=instance)
         if instance is not None:
             return iter((await self._node.ask(request, Offers, instance, timeout_s)).tasks)
-        found = await self._node.ask_all(request, Offers, "", timeout_s)
-        return (task for offers in found for task in offers.tasks)
+        return _offered(await gather(self._node, request, Offers, timeout_s))
 
     tasks_async = twin(tasks)
 
@@ -268,6 +274,20 @@ class Client:
         return following.stop
 
     follow_async = twin(follow)
+
+
+def _listed(found: Gathered[Listed]) -> Iterator[InstanceSummary]:
+    for part in found.parts:
+        yield from (one for one in part.answer.instances if shard_of(one.instance) in part.shards)
+    if found.missing is not None:
+        raise found.missing
+
+
+def _offered(found: Gathered[Offers]) -> Iterator[TaskView]:
+    for part in found.parts:
+        yield from (task for task in part.answer.tasks if shard_of(task.instance) in part.shards)
+    if found.missing is not None:
+        raise found.missing
 
 
 def _tokens(tokens: Tokens) -> dict[str, list[object]]:

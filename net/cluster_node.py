@@ -102,20 +102,25 @@ class ClusterNode:
         """The nodes in the table, by name."""
         return self._members
 
+    @property
+    def knows_owners(self) -> bool:
+        """True once it has read who owns what."""
+        return "shards" in self._has_read
+
     def states(self, now_s: float) -> dict[str, MemberState]:
         """Return how each node in the table seems to be."""
         found = {name: self._membership.state(name, now_s) or MemberState.SUSPECT for name in self._members}
         return found | {self._member.name: MemberState.ALIVE}
+
+    def hears(self, name: str, now_s: float) -> bool:
+        """Return whether signs of life of a node come."""
+        return self._membership.state(name, now_s) is MemberState.ALIVE
 
     def _look(self) -> Whereabouts:
         owners = [self._shards.owner_of(shard) for shard in range(SHARDS)]
         return Whereabouts(
             revision=self._shards.revision,
             owners=tuple(owner.engine if owner else "" for owner in owners),
-    def hears(self, name: str, now_s: float) -> bool:
-        """Return whether signs of life of a node come."""
-        return self._membership.state(name, now_s) is MemberState.ALIVE
-
             epochs=tuple(owner.epoch if owner else 0 for owner in owners),
             new=frozenset(shard for shard, owner in enumerate(owners) if owner is not None and owner.is_new),
             engines={name: at for engines in self._engines.values() for name, at in engines.items()},

@@ -2,6 +2,7 @@
 
 from placet.actors.bundle import bundled, digest_of, encode_bundle
 from placet.net.answer import Deployed
+from placet.net.gathering import ask_running
 from placet.net.node_client import NodeClient
 from placet.net.request import DeployRequest, OfferBundleRequest
 from placet.petri.behaviour import Definition
@@ -20,13 +21,13 @@ class Deployer:
     async def deploy(self, definition: Definition, timeout_s: float | None) -> str:
         """Return the digest of a definition once every engine runs it, or one of a file that does the same.
 
-        Raises `WorkflowTaken`, `BundleUnusable`, `DefinitionError` for what cannot be sent, and as `NodeClient.ask`.
+        Raises `WorkflowTaken`, `BundleUnusable`, `DefinitionError` for what cannot be sent, and as `ask_running`.
         """
         digest = self._digest(definition)
         if digest in self._sent:
             return digest
         offer = OfferBundleRequest(workflow=definition.name, version=definition.version, digest=digest)
-        standing = await self._client.ask_each(offer, Deployed, "", timeout_s)
+        standing = await ask_running(self._client, offer, Deployed, timeout_s)
         wanted = [engine for engine, one in standing.items() if not one.is_known]
         if wanted or any(one.was_sent for one in standing.values()):
             self._client.sends_code = True

@@ -27,8 +27,10 @@ from placet.net.answer import (
     Deployed,
     Followed,
     InstanceFound,
+    Listed,
     NetAnswer,
     NextOffer,
+    Offers,
     Replied,
     StateSeen,
     Trimmed,
@@ -87,10 +89,16 @@ class _Wait(NamedTuple):
 
 
 class NetDesk:
-    """Takes requests for one runtime; safe to use from any thread. `owns` tells its instances by their ids."""
+    """Takes requests for one runtime; safe to use from any thread.
 
-    def __init__(self, runtime: Runtime, owns: Callable[[str], bool]) -> None:
+    `owns` tells its instances by their ids; `covers` tells the shards that are its own just now, each with its epoch.
+    """
+
+    def __init__(
+        self, runtime: Runtime, owns: Callable[[str], bool], covers: Callable[[], frozenset[tuple[int, int]]]
+    ) -> None:
         self._owns = owns
+        self._covers = covers
         self._runtime = runtime
         self._client = client_of(runtime)
         self._engine = engine_of(runtime)
@@ -181,12 +189,21 @@ class NetDesk:
                 reply(encode_net_answer(self._deployed(request)))
             case GivenRequest():
                 raise BadRequest("values beside values")
-            case ListRequest() | FindRequest() | ShowRequest() | HistoryRequest() | TasksRequest():
+            case ListRequest() | TasksRequest(instance=None):
+                reply(encode_net_answer(self._surveyed(request)))
+            case FindRequest() | ShowRequest() | HistoryRequest() | TasksRequest():
                 reply(encode_net_answer(look(self._runtime, request)))
             case ExplainRequest() | ProgressRequest() | StructureRequest():
                 reply(encode_net_answer(look(self._runtime, request)))
             case _:
                 reply(json.dumps(self._control.carry_out(request)).encode())
+
+    def _surveyed(self, request: ListRequest | TasksRequest) -> NetAnswer:
+        """Return what there is, with the shards that were this engine's all the while: of those it is all there is."""
+        before = self._covers()
+        found = look(self._runtime, request)
+        assert isinstance(found, Listed | Offers), "it was asked for"
+        return msgspec.structs.replace(found, shards=sorted(shard for shard, _ in before & self._covers()))
 
     def _deployed(self, request: OfferBundleRequest | DeployRequest) -> Deployed:
         deployment = self._engine.deployment

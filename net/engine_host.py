@@ -89,7 +89,7 @@ class EngineHost:
         self._exchange.order = engine.order
         self._errands.definitions = client_of(self._runtime).definitions
         self._errands.look_again = lambda: engine.order(_look_again)
-        self._desk = NetDesk(self._runtime, self._owns)
+        self._desk = NetDesk(self._runtime, self._owns, self._covers)
         send(owner, Begun(name=config.name, pid=os.getpid(), unknown=dict(self._runtime.unknown)), _ignore)
 
     def _owns(self, instance: str) -> bool:
@@ -98,6 +98,13 @@ class EngineHost:
         if shard not in self._here or self._runtime is None:
             return False
         return isinstance(read_owner(client_of(self._runtime).store, shard), Owned)
+
+    def _covers(self) -> frozenset[tuple[int, int]]:
+        """Return the shards that run here, and are to be seen, with their epochs."""
+        if self._runtime is None:
+            return frozenset()
+        owners = read_owners(client_of(self._runtime).store)
+        return frozenset((shard, one.epoch) for shard, one in owners if shard in self._here and isinstance(one, Owned))
 
     def receive(self, sender: Peer, message: object) -> None:
         """Take requests, letters and news; answers to requests go out when the descriptor wakes this process."""

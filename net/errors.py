@@ -1,6 +1,11 @@
 """What can go wrong between hosts. Fields for code, `str` for people: what happened; what to do."""
 
+from collections.abc import Mapping, Sequence
+from typing import Final
+
 from placet.petri.errors import PlacetError
+
+MOST_SPANS: Final = 8  # of shards that are named in one line
 
 
 class NetworkError(PlacetError):
@@ -132,6 +137,32 @@ class NotAllowed(Declined):
     """What was asked for is not for those who have this key. Nothing was done."""
 
     code = "not_allowed"
+
+
+class ShardsMissing(NetworkError):
+    """Nothing is known of some shards: their engine does not run, or lacks them. All else was given."""
+
+    code = "shards_missing"
+
+    def __init__(self, shards: Mapping[str, Sequence[int]]) -> None:
+        super().__init__(shards)
+        self.shards = shards  # by the engine that owns them
+
+    def __str__(self) -> str:
+        lacking = "; ".join(f"{_spans(several)} of engine {engine}" for engine, several in self.shards.items())
+        return f"what is in shards {lacking} is missing; all else is there; see placet nodes list, and ask again"
+
+
+def _spans(numbers: Sequence[int]) -> str:
+    """Return numbers, in order, as people write them, such as `1-3, 7`."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][-1] == number - 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    texts = [f"{span[0]}-{span[-1]}" if len(span) > 1 else str(span[0]) for span in spans]
+    return ", ".join(texts if len(texts) <= MOST_SPANS else [*texts[:MOST_SPANS], f"… ({len(numbers)} in all)"])
 
 
 class BundleMissing(NetworkError):

@@ -1,5 +1,6 @@
 """What clients look at, answered from what is on disk: nothing is changed, nothing waited for."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from placet.actors.engine_client import EngineClient
@@ -20,6 +21,7 @@ from placet.net.request import (
     StructureRequest,
     TasksRequest,
 )
+from placet.persistence.keys import shard_of
 
 
 def look(runtime: Runtime, request: LookRequest) -> Looked:
@@ -28,7 +30,11 @@ def look(runtime: Runtime, request: LookRequest) -> Looked:
     match request:
         case ListRequest():
             found = runtime.list(request.state)
-            return Listed(instances=[one for one in found if request.caller in ("", one.caller)])
+            return Listed(
+                instances=[
+                    one for one in found if request.caller in ("", one.caller) and _is_in(request.shards, one.instance)
+                ]
+            )
         case FindRequest():
             handle = runtime.find(request.address) if request.address else runtime.instance(request.instance)
             if isinstance(handle, Instance):
@@ -49,7 +55,7 @@ def look(runtime: Runtime, request: LookRequest) -> Looked:
                 transition=request.transition,
                 instance=request.instance,
             )
-            return Offers(tasks=list(offered))
+            return Offers(tasks=[task for task in offered if _is_in(request.shards, task.instance)])
         case ExplainRequest():
             _check_instance(client, request.instance)
             return Explained(reason=client.explain(request.instance))
@@ -62,6 +68,10 @@ def look(runtime: Runtime, request: LookRequest) -> Looked:
             return Structure(net=client.reader.stored_net(header))
         case _:
             assert_never(request)
+
+
+def _is_in(shards: Sequence[int] | None, instance: str) -> bool:
+    return shards is None or shard_of(instance) in shards
 
 
 def _progressed(client: EngineClient, instance: str) -> Progressed:

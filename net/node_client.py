@@ -5,9 +5,10 @@ What waits is a coroutine here, for threads and for asyncio: see `twins.py`.
 
 from typing import TypeVar
 
+import msgspec
+
 from placet.actors.answers import Receipt
 from placet.actors.arguments import check_text
-from placet.actors.clock import monotonic_s
 from placet.actors.control.request import PersonalRequests
 from placet.actors.errors import WaitTimeout
 from placet.actors.messages import Put
@@ -19,10 +20,11 @@ from placet.net.courier import NODE, Courier, Pending, Target
 from placet.net.errors import TooLarge
 from placet.net.given import values_in, with_values
 from placet.net.keyring import KeyKind
+from placet.net.node_request import NodeRequest
 from placet.net.plain import check_plain
 from placet.net.request import NetRequest, encode_net_request
 from placet.net.telling import to_request
-from placet.net.twins import Due, blocked
+from placet.net.twins import Due
 from placet.persistence.keys import shard_of
 from placet.persistence.values import encode
 
@@ -66,36 +68,14 @@ class NodeClient:
         pending = self.post(request, shard_of(instance))
         return await self._answer(pending, kind, instance, ANSWER_S if timeout_s is None else timeout_s, otherwise)
 
-    async def ask_all(self, request: NetRequest, kind: type[T], instance: str, timeout_s: float | None) -> list[T]:
-        """Ask every engine, and return the answers of all. Raises as `ask` does."""
-        return list((await self.ask_each(request, kind, instance, timeout_s)).values())
-
-    async def ask_each(
-        self, request: NetRequest, kind: type[T], instance: str, timeout_s: float | None
-    ) -> dict[str, T]:
-        """Ask every engine, and return the answers by their names. Raises as `ask` does."""
-        limit_s = ANSWER_S if timeout_s is None else timeout_s
-        end_s = monotonic_s() + limit_s
-        asked = self._courier.engines()
-        try:
-            engines = await Due(asked, limit_s)
-        except TimeoutError as error:
-            asked.cancel()
-            raise WaitTimeout(instance, f"{self._nodes} did not say within {limit_s:g} s where engines are") from error
-        sent = {engine: self.post(request, engine) for engine in engines}
-        return {
-            engine: await self._answer(one, kind, instance, max(0.0, end_s - monotonic_s()))
-            for engine, one in sent.items()
-        }
-
     async def ask_engine(self, request: NetRequest, kind: type[T], engine: str, timeout_s: float | None) -> T:
         """Ask one engine by its name. Raises as `ask` does."""
         return await self._answer(self.post(request, engine), kind, "", ANSWER_S if timeout_s is None else timeout_s)
 
-    def ask_node(self, line: bytes, kind: type[T], timeout_s: float | None) -> T:
-        """Ask any node itself, and block until it answers. Raises as `ask` does."""
-        pending = self._courier.ask(line, NODE)
-        return blocked(self._answer(pending, kind, "", ANSWER_S if timeout_s is None else timeout_s))
+    async def ask_node(self, request: NodeRequest, kind: type[T], timeout_s: float | None) -> T:
+        """Ask any node itself. Raises as `ask` does."""
+        pending = self._courier.ask(msgspec.json.encode(request), NODE)
+        return await self._answer(pending, kind, "", ANSWER_S if timeout_s is None else timeout_s)
 
     def post(self, request: NetRequest, target: Target) -> Pending:
         """Send a request to the engine that owns a shard, or the one of a name. Raises as `ask` does."""

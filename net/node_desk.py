@@ -62,6 +62,8 @@ class NodeDesk:
             case NodesRequest():
                 return self._nodes(node, now_s)
             case ShardsRequest():
+                if not node.knows_owners:
+                    raise NotPossible("this node has not read yet who owns what", "ask again")
                 where = node.where
                 return ShardsSeen(
                     shards=[
@@ -72,7 +74,8 @@ class NodeDesk:
                             is_new=shard in where.new,
                         )
                         for shard in range(SHARDS)
-                    ]
+                    ],
+                    running=sorted(where.engines),
                 )
             case MoveRequest():
                 return self._move(node, request)

@@ -76,6 +76,7 @@ class ShardsSeen(msgspec.Struct, frozen=True, kw_only=True):
     """All shards, in order."""
 
     shards: list[ShardSeen]
+    running: list[str] = []  # the engines that can be asked
 
 
 class Noted(msgspec.Struct, frozen=True, kw_only=True):

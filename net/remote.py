@@ -15,6 +15,7 @@ from placet.actors.task_request import Intervention
 from placet.actors.task_view import TaskView
 from placet.actors.verbs import Giving
 from placet.net.answer import Explained, Listed, NextOffer, Offers, Shown, StateSeen, Told, Trimmed
+from placet.net.gathering import gather
 from placet.net.node_client import NodeClient
 from placet.net.request import (
     ExplainRequest,
@@ -28,6 +29,7 @@ from placet.net.request import (
 )
 from placet.net.twins import Steps, awaited, blocked, blocking, twin
 from placet.persistence.history import Record
+from placet.persistence.keys import shard_of
 from placet.persistence.values import decode, encode
 from placet.petri.expression import PlaceRef
 
@@ -252,10 +254,16 @@ def _not_seen(instance: str, timeout_s: float) -> WaitTimeout:
 
 
 async def calls_of(client: NodeClient, caller: str, timeout_s: float | None) -> list[InstanceSummary]:
-    """Return summaries of the instances that one has called, in the order in which they were."""
-    found = await client.ask_all(ListRequest(caller=caller), Listed, caller, timeout_s)
+    """Return summaries of the instances that one has called, in the order in which they were.
+
+    Raises `ShardsMissing` where some may not be known.
+    """
+    found = await gather(client, ListRequest(caller=caller), Listed, timeout_s)
+    if found.missing is not None:
+        raise found.missing
     return sorted(
-        (summary for listed in found for summary in listed.instances), key=lambda one: _call_number(one.instance)
+        (one for part in found.parts for one in part.answer.instances if shard_of(one.instance) in part.shards),
+        key=lambda one: _call_number(one.instance),
     )
 
 

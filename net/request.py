@@ -28,6 +28,7 @@ class ListRequest(ControlRequest, frozen=True, kw_only=True, tag="list"):
 
     state: InstanceState | None = None
     caller: str = ""
+    shards: list[int] | None = None  # those whose instances are asked for; None: all there are
 
 
 class FindRequest(ControlRequest, frozen=True, kw_only=True, tag="find"):
@@ -64,6 +65,7 @@ class TasksRequest(ControlRequest, frozen=True, kw_only=True, tag="tasks"):
     assignee: str | None = None
     transition: str | None = None
     instance: str | None = None
+    shards: list[int] | None = None  # those whose tasks are asked for; None: all there are
 
 
 class OfferRequest(ControlRequest, frozen=True, kw_only=True, tag="offer"):

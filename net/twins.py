@@ -28,6 +28,12 @@ class Due(Generic[T]):
         return self.future.result(0)
 
 
+async def pause(seconds: float) -> None:
+    """Let time pass."""
+    with suppress(TimeoutError):
+        await Due(Future[None](), seconds)
+
+
 def blocked(steps: "Steps[T]") -> T:
     """Drive a coroutine to its end on this thread, and return what comes of it."""
     try:

@@ -69,7 +69,16 @@ from placet.actors.task_request import Approve, Claim, Complete, Reject, Unclaim
 from placet.actors.task_view import TaskView
 from placet.actors.terminated import Terminated
 from placet.actors.token_request import EditToken, Inject, Put
-from placet.net.errors import BadAddress, KeyUnusable, NetworkError, NodeUnreachable, NotAllowed, TooLarge, WrongKey
+from placet.net.errors import (
+    BadAddress,
+    KeyUnusable,
+    NetworkError,
+    NodeUnreachable,
+    NotAllowed,
+    ShardsMissing,
+    TooLarge,
+    WrongKey,
+)
 from placet.persistence.copy_errors import BadCopy, CopyExists, CopyFailed
 from placet.persistence.errors import (
     FormatTooNew,
@@ -207,6 +216,7 @@ __all__ = [
     "RetryPolicy",
     "RunningHandler",
     "Runtime",
+    "ShardsMissing",
     "SkipIncident",
     "Source",
     "SpawnConflict",

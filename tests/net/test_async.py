@@ -8,7 +8,8 @@ import pytest
 import placet
 from placet import Approve, InstanceState, NotFound, Pause, WaitTimeout
 from placet.actors.verbs import Verbs
-from placet.net.client import Client
+from placet.net.client import Client, cluster_of
+from placet.net.cluster_client import ClusterClient
 from placet.net.remote import RemoteInstance
 from placet.net.remote_part import RemoteActorHandle
 from tests.endtoend.processes import PATIENCE_S
@@ -18,14 +19,14 @@ from tests.net.nodes import RunningNode
 ALONE = {"close", "cluster"}  # `close_async` is no verb; `cluster` is for those who run one
 
 
-@pytest.mark.parametrize("kind", [Client, RemoteInstance, RemoteActorHandle])
+@pytest.mark.parametrize("kind", [Client, ClusterClient, RemoteInstance, RemoteActorHandle])
 def test_every_verb_has_a_twin_with_the_same_parameters(kind: type) -> None:
     verbs = {
         name: verb
         for name, verb in inspect.getmembers(kind, inspect.isfunction)
         if not name.startswith("_") and not inspect.iscoroutinefunction(verb) and name not in ALONE
     }
-    assert len(verbs) > 5
+    assert len(verbs) >= 5
     for name, verb in verbs.items():
         twin = getattr(kind, f"{name}_async")
         assert inspect.iscoroutinefunction(twin), name
@@ -53,6 +54,7 @@ async def work(node: RunningNode) -> None:
         assert (await client.instance_async("a-1")).id == "a-1"
         assert repr(await client.find_async("a-1/got")) == "RemoteActorHandle('a-1/got')"
         assert await client.explain_async("a-1") == "a-1 is completed"
+        assert len(await cluster_of(client).shards_async()) == 256
         with pytest.raises(NotFound):
             await client.instance_async("nobody")
 

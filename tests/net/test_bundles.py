@@ -14,6 +14,7 @@ from placet.actors.bundle import bundled, encode_bundle
 from placet.actors.loading import load_file
 from placet.net.answer import Deployed
 from placet.net.client import Client, connect, node_of
+from placet.net.gathering import ask_running
 from placet.net.keyring import KeyKind
 from placet.net.request import DeployRequest, GivenRequest
 from placet.net.twins import blocked
@@ -135,7 +136,7 @@ def test_a_client_key_sends_no_code(plain_client: Client) -> None:
         plain_client.spawn("unheard-of", {"start": [1]})
     request = DeployRequest(bundle=encode_bundle(bundled(doubling("unheard-of").definition())))
     with pytest.raises(NotAllowed, match="deploy key"):
-        blocked(node_of(plain_client).ask_all(request, Deployed, "", PATIENCE_S))
+        blocked(ask_running(node_of(plain_client), request, Deployed, PATIENCE_S))
 
 
 def test_a_client_key_sends_plain_values(plain_client: Client) -> None:

@@ -60,7 +60,7 @@ def flow(name: str) -> Workflow:
 def ask(tmp_path: Path) -> Generator[Ask]:
     """Ask the desk of an engine in this process."""
     with Runtime(tmp_path / "state", [flow("known"), Echo]) as runtime:
-        desk = NetDesk(runtime, lambda instance: instance != "elsewhere")
+        desk = NetDesk(runtime, lambda instance: instance != "elsewhere", frozenset[tuple[int, int]])
 
         def asked(request: NetRequest, kind: KeyKind) -> Face:
             replies: SimpleQueue[bytes | None] = SimpleQueue()

@@ -97,6 +97,7 @@ EXAMPLES: dict[PlacetError, int] = {
     net.TooLarge(5, 4): USAGE,
     net.NotAllowed("a client key sends no code", "connect with a deploy key"): USAGE,
     net.BundleMissing("orders"): USAGE,
+    net.ShardsMissing({"c/0": [1, 2, 3]}): ENDED,
     net.NotPossible("no engine a/9 runs now", "name one that does"): USAGE,
     agreed.LeaseGone(7): USAGE,
     agreed.CoordinatorFailed("the store is full"): ENDED,

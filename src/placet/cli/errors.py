@@ -21,6 +21,7 @@ EXIT_CODES: Mapping[str, int] = {
     "engine_silent": ENDED,
     "node_failed": ENDED,
     "unreachable": ENDED,
+    "shards_missing": ENDED,
     "coordinator_failed": ENDED,
     "coordinator_closed": ENDED,
     "store_failed": ENDED,

@@ -19,10 +19,12 @@ from placet.actors.task_view import TaskView
 from placet.cli.errors import COMPLETED, WrongUsage
 from placet.cli.faces import instance_face, record_face, summary_face
 from placet.cli.family import SHOWN_CHILDREN, family_lines, in_tree
+from placet.cli.missing import all_there_are, ended
 from placet.cli.opened import command_to_go_on, instance_of, opened
 from placet.cli.output import say, say_json, shown
 from placet.cli.text import columns, duration, moment
 from placet.cli.where import Where
+from placet.net.errors import ShardsMissing
 from placet.persistence.history import Record
 from placet.persistence.keys import STAMP
 from placet.persistence.lock import owner
@@ -41,12 +43,13 @@ def list_instances(where: Where, wanted: str | None, *, is_json: bool, is_tree: 
     """Write a line for each instance, or for those in one state; as a tree, each below the one that called it."""
     if wanted is not None and wanted not in set(InstanceState):
         raise WrongUsage(f"there is no state {wanted!r}", f"the states are {', '.join(InstanceState)}")
-    found = [one for one in _summaries(where) if wanted is None or one.state == wanted]
+    known, missing = _summaries(where)
+    found = [one for one in known if wanted is None or one.state == wanted]
     found.sort(key=lambda one: (one.spawned_at, one.instance))
     if is_json:
         for one in found:
             say_json(summary_face(one))
-        return COMPLETED
+        return ended(missing)
     placed = list(in_tree(found)) if is_tree else [(0, one) for one in found]
     rows = [
         ("  " * depth + one.instance, one.workflow, one.state.value, moment(one.spawned_at), moment(one.changed_at))
@@ -54,15 +57,16 @@ def list_instances(where: Where, wanted: str | None, *, is_json: bool, is_tree: 
     ]
     for line in columns([("ID", "WORKFLOW", "STATE", "SPAWNED", "CHANGED"), *rows] if rows else []):
         say(line)
-    return COMPLETED
+    return ended(missing)
 
 
-def _summaries(where: Where) -> list[InstanceSummary]:
+def _summaries(where: Where) -> tuple[list[InstanceSummary], ShardsMissing | None]:
+    """Return the instances there are, and what is missing of them."""
     if where.node:
         with where.connected() as client:
-            return list(client.list())
+            return all_there_are(client.list())
     with opened(where.state) as store:
-        return [InstanceSummary.of(header) for header in StateReader(store).headers()]
+        return [InstanceSummary.of(header) for header in StateReader(store).headers()], None
 
 
 def history(where: Where, id: str, *, is_json: bool) -> int:
@@ -112,6 +116,7 @@ class _Seen:
     stuck: Record | None  # what it lacks, where it is stuck, or waits for
     helpful: list[str]  # commands that would move it on
     now: float  # engine time
+    missing: ShardsMissing | None = None  # where nobody knows whether it has more children
 
 
 def show(where: Where, id: str, *, is_json: bool, with_traceback: bool, with_tokens: bool = False) -> int:
@@ -121,7 +126,7 @@ def show(where: Where, id: str, *, is_json: bool, with_traceback: bool, with_tok
     face = instance_face(view, seen.children, seen.stuck, with_traceback=with_traceback)
     if is_json:
         say_json({**face, **({"tokens": view.tokens} if with_tokens else {}), "next": seen.helpful})
-        return COMPLETED
+        return ended(seen.missing)
     family = family_lines(str(face.get("caller", "")), seen.children)
     parts = family, _marking(view, with_tokens=with_tokens), _state(view), _people(view, now), _firings(view, now)
     for line in (*_head(view, face), *chain(*parts), *_incidents(view, with_traceback)):
@@ -132,7 +137,7 @@ def show(where: Where, id: str, *, is_json: bool, with_traceback: bool, with_tok
         say(f"waiting: {face['reason']}")
     for command in seen.helpful:
         say(f"next: {command}")
-    return COMPLETED
+    return ended(seen.missing)
 
 
 def _seen_here(where: Where, id: str) -> _Seen:
@@ -170,7 +175,11 @@ def _seen_at_node(where: Where, id: str) -> _Seen:
     with where.connected() as client:
         instance = client.instance(id)
         view = instance.view()
-        children = instance.called()
+        missing: ShardsMissing | None = None
+        try:
+            children = instance.called()
+        except ShardsMissing as error:
+            children, missing = [], error
         plan = blocked(plan_of(node_of(client), id, None))
         return _Seen(
             view=view,
@@ -178,6 +187,7 @@ def _seen_at_node(where: Where, id: str) -> _Seen:
             stuck=stuck_there(view, instance),
             helpful=helpful_commands(view, children, where, plan),
             now=wall_s(),  # engine time is about that
+            missing=missing,
         )
 
 

@@ -18,10 +18,10 @@ from placet.actors.errors import no_instance
 from placet.actors.reader import StateReader
 from placet.actors.task_id import TaskId
 from placet.actors.task_view import TaskView
-from placet.cli.errors import COMPLETED
 from placet.cli.faces import task_face
 from placet.cli.intervene import intervene
 from placet.cli.json_input import given_json
+from placet.cli.missing import all_there_are, ended
 from placet.cli.opened import opened
 from placet.cli.output import say, say_json, shown
 from placet.cli.text import columns, moment
@@ -52,17 +52,20 @@ class Person:
 
 def list_tasks(where: Where, wanted: Wanted, *, is_json: bool) -> int:
     """Write a line for each task that waits for somebody."""
-    found: list[TaskView] = []
     with closing(_offered(where, wanted)) as tasks:
-        for task in tasks:
-            if is_json:
-                say_json(task_face(task))
-            else:
-                found.append(task)
+        if is_json:
+            return ended(all_there_are(_said(task) for task in tasks)[1])
+        found, missing = all_there_are(tasks)
     rows = [_row(task) for task in sorted(found, key=lambda task: task.offered_at)]
     for line in columns([("TASK", "FOR", "CLAIMED BY", "SINCE", "VALUE"), *rows] if rows else []):
         say(line)
-    return COMPLETED
+    return ended(missing)
+
+
+def _said(task: TaskView) -> str:
+    """Write a task as soon as it is read: there may be many."""
+    say_json(task_face(task))
+    return task.id
 
 
 def _offered(where: Where, wanted: Wanted) -> Generator[TaskView]:

@@ -7,9 +7,11 @@ from typing import Final, cast
 from placet.actors.clock import monotonic_s
 from placet.actors.control.request import StatusRequest
 from placet.cli.faces import Face
+from placet.cli.missing import all_there_are
 from placet.cli.top import COUNTING_SHARE
 from placet.cli.top_view import Glance
 from placet.net.client import Client, node_of
+from placet.net.gathering import ask_running
 from placet.net.twins import blocked
 
 SLOWEST: Final = 20
@@ -27,14 +29,15 @@ class RemoteWatcher:
 
     def look(self) -> Glance:
         """Return how the engines are now. Raises as the client does."""
-        asked = node_of(self._client).ask_each(StatusRequest(), dict[str, object], "", None)
+        asked = ask_running(node_of(self._client), StatusRequest(), dict[str, object], None)
         return Glance(at_s=monotonic_s(), state=self._node, told=merged(blocked(asked)), instances=self._counted())
 
     def _counted(self) -> dict[str, int]:
         """Return the instances by state; where counting takes long, those of the last time for a while."""
         begin_s = monotonic_s()
         if begin_s >= self._count_again_s:
-            self._instances = dict(sorted(Counter(one.state.value for one in self._client.list()).items()))
+            known, _ = all_there_are(self._client.list())  # of those that are away nothing is shown
+            self._instances = dict(sorted(Counter(one.state.value for one in known).items()))
             end_s = monotonic_s()
             self._count_again_s = end_s + (end_s - begin_s) / COUNTING_SHARE
         return self._instances
