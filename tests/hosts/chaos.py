@@ -24,7 +24,7 @@ from placet.net.keyring import KeyKind
 from tests.endtoend.processes import until
 from tests.hosts.clusters import Cluster, ClusterNode
 from tests.hosts.hosts import Hosts
-from tests.hosts.load import FLOWS, WIDTH, WORKFLOWS, Customers, check_attempts, check_decisions
+from tests.hosts.load import FLOWS, WORKFLOWS, Customers, close_books
 from tests.hosts.plan import Kind, Step, draw
 from tests.hosts.watch import OwnerWatch
 from tests.net.nodes import owner_of
@@ -55,7 +55,6 @@ class Chaos:
             self._run()
         except AssertionError as error:
             self.problems.append(str(error))
-        self.problems += self._faults_in_logs()
         assert not self.problems, "\n".join([*self.journal, "", f"in {self._folder}:", *self.problems])
 
     def _run(self) -> None:
@@ -80,26 +79,13 @@ class Chaos:
                 customers.stop()
                 self.problems += [*customers.problems, *watch.problems]
         self.journal.append(f"{len(customers.decided)} decisions, {watch.looks} looks at owners")
-        unfinished = tuple(f"o-{number}" for number in customers.open)
-        found = cluster.check(unfinished=unfinished)
-        if not unfinished and len(found) != self._orders * (1 + WIDTH):
-            self.problems.append(f"there are {len(found)} instances, not {self._orders * (1 + WIDTH)}")
-        self.problems += check_attempts(found, *(node.folder for node in cluster.nodes))
-        self.problems += check_decisions(found, customers.decided)
+        self.problems += close_books(cluster, customers)
 
     def _explain(self, client: Client, number: int) -> str:
         try:
             return f"o-{number}: {client.explain(f'o-{number}', timeout_s=ASK_S)}"
         except (WaitTimeout, NodeUnreachable) as error:
             return f"o-{number}: {error}"
-
-    def _faults_in_logs(self) -> list[str]:
-        """Return the tracebacks that processes have written: none is expected."""
-        return [
-            f"{node.name} has written:\n{node.log[at : at + 3_000]}"
-            for node in self._cluster.nodes
-            if (at := node.log.find("Traceback")) >= 0
-        ]
 
     # -- faults ----------------------------------------------------------------------------------------------------
 

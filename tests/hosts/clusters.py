@@ -10,8 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from placet.actors.errors import WaitTimeout
 from placet.net.client import Client, cluster_of, connect
 from placet.net.cluster_table import SHARDS, SHARDS_PREFIX, Owner, ShardTable
+from placet.net.errors import NodeUnreachable
 from placet.net.keyring import KeyKind, key_file_beside
 from placet.net.local_coordinator import LocalCoordinator
 from tests.endtoend.processes import PATIENCE_S, Process, until
@@ -46,6 +48,7 @@ def ship(value):
     return value
 '''
 WORKFLOWS = ("part", "order")
+ANSWER_S = 4.0  # patience for one answer; then it is asked again
 SPREAD_S = 2 * PATIENCE_S  # a bound for the moves of all shards, on a busy machine
 
 
@@ -184,6 +187,20 @@ class Cluster:
             return owned.keys() == set(engines) and sorted(owned.values()) == wanted
 
         until(look, "the shards are spread evenly", within_s=SPREAD_S)
+
+    def wait_alive(self, client: Client) -> None:
+        """Wait until all nodes are seen alive."""
+        names = {node.name for node in self.nodes}
+
+        def look() -> bool:
+            """Return whether they are."""
+            try:
+                seen = cluster_of(client).nodes(ANSWER_S).nodes
+            except (WaitTimeout, NodeUnreachable):  # whom it has asked is just going away
+                return False
+            return {one.name for one in seen if one.state == "alive"} == names
+
+        until(look, "all nodes are alive")
 
     def ask(self, host: Host, *command: str) -> list[dict[str, object]]:
         """Return what a command such as `nodes list` says, asked on a host of the node that began the cluster."""

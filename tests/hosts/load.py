@@ -16,6 +16,7 @@ from placet.net.remote import RemoteInstance
 from placet.persistence.history import RecordKind
 from placet.petri.errors import PlacetError
 from tests.hosts.checker import Found
+from tests.hosts.clusters import ANSWER_S, Cluster
 
 FLOWS = '''
 """An order has parts, each made by a child instance wherever that lives, and a person decides on each of them."""
@@ -62,7 +63,6 @@ def ship(value, context):
 WORKFLOWS = ("part", "order")
 WIDTH = 2  # parts of an order
 LOGGED = ("drill", "paint", "ship")
-ANSWER_S = 4.0  # patience for one answer; then it is asked again
 LOOK_S = 1.0  # between two looks at one order
 THREADS = 6
 
@@ -94,13 +94,27 @@ class Customers:
         for number in range(count):
             self._due.put((begins_s + seconds * number / count, number))
         self.open = set(range(count))  # orders that have not completed
+        self.begun: set[int] = set()  # those that were placed, or may have been
         self.placed: set[int] = set()  # those that are said to be on disk
         self.decided: dict[str, int] = {}  # decisions that are said to be on disk, by task, and how often asked
         self.problems: list[str] = []
+        self._beginning = threading.Lock()
+        self._is_enough = False  # none begins any more
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._serve) for _ in range(THREADS)]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def completed(self) -> int:
+        """How many orders have completed."""
+        return len(self.begun - self.open)
+
+    def begin_no_more(self) -> None:
+        """Place none of the orders that are not begun yet."""
+        with self._beginning:
+            self._is_enough = True
+            self.open &= self.begun
 
     def stop(self) -> None:
         """End all threads."""
@@ -122,8 +136,15 @@ class Customers:
             except Empty:
                 continue
             self._over.wait(max(0.0, due_s - monotonic()))
-            if not self._over.is_set() and not self._look_after(number):
+            if not self._over.is_set() and self._begins(number) and not self._look_after(number):
                 self._due.put((monotonic() + LOOK_S, number))
+
+    def _begins(self, number: int) -> bool:
+        """Return whether an order is begun, now or before."""
+        with self._beginning:
+            if not self._is_enough:
+                self.begun.add(number)
+            return number in self.begun
 
     def _look_after(self, number: int) -> bool:
         """Do what can be done for an order; return whether it has completed."""
@@ -156,6 +177,20 @@ class Customers:
             self.problems.append(f"order o-{number} has {got}, not {expected}")
         self.open.discard(number)
         return True
+
+
+def close_books(cluster: Cluster, customers: Customers) -> Iterator[str]:
+    """Stop a cluster; yield what is wrong with what it has kept of the orders, and with what its nodes have written."""
+    unfinished = tuple(f"o-{number}" for number in customers.open & customers.begun)
+    found = cluster.check(unfinished=unfinished)
+    count = len(customers.begun) * (1 + WIDTH)
+    if not unfinished and len(found) != count:
+        yield f"there are {len(found)} instances, not {count}"
+    yield from check_attempts(found, *(node.folder for node in cluster.nodes))
+    yield from check_decisions(found, customers.decided)
+    for node in cluster.nodes:
+        if (at := node.log.find("Traceback")) >= 0:
+            yield f"{node.name} has written:\n{node.log[at : at + 3_000]}"
 
 
 def check_attempts(found: dict[str, Found], *folders: Path) -> Iterator[str]:
