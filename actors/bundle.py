@@ -21,6 +21,7 @@ from placet.petri.behaviour import Behaviour, Definition, Source
 from placet.petri.errors import DefinitionError
 
 HERE: Final = (sys.version_info.major, sys.version_info.minor)
+FORMAT: Final = 1  # of what is in a bundle: a new one wherever `Definition`, or what it holds, takes another shape
 _CHECKSUM_BYTES: Final = 16
 
 
@@ -31,6 +32,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     digest: str  # of what it does: the same code has the same, whoever sends it
     callees: dict[str, str]  # the digest of each workflow it calls, by name
+    format: int = FORMAT
     python: tuple[int, int]  # the version whose code it is; another one might crash on it
     checksum: bytes  # of `data`
     data: bytes  # cloudpickle
@@ -90,6 +92,8 @@ def _without_source(definition: Definition) -> Definition:
 
 def opened(bundle: Bundle) -> Definition:
     """Return the definition in a bundle; that runs what is in it. Raises `BundleUnusable`."""
+    if bundle.format != FORMAT:
+        raise BundleUnusable(bundle.workflow, f"it has format {bundle.format}, and this engine's Placet reads {FORMAT}")
     if bundle.python != HERE:
         theirs, ours = (f"{major}.{minor}" for major, minor in (bundle.python, HERE))
         raise BundleUnusable(bundle.workflow, f"it holds code of Python {theirs}, and this engine runs {ours}")

@@ -225,7 +225,8 @@ class Cluster:
     def _ask(self, address: str, now_s: float) -> None:
         self._turn += 1
         self._ask_s = now_s + ASK_AGAIN_S
-        self._send(peer_of(address), Join(name=self._member.name, wire_version=WIRE_VERSION))
+        join = Join(name=self._member.name, wire_version=WIRE_VERSION, oldest_version=OLDEST_VERSION)
+        self._send(peer_of(address), join)
 
     def _welcomed(self, sender: Peer, message: Welcome) -> None:
         if message.cluster == self._state.record.cluster:
@@ -270,11 +271,11 @@ class Cluster:
         self._send(peer_of(self._keeper), ToCoordinator(cluster=self._state.record.cluster, line=line))
 
     def _asked_to_join(self, sender: Peer, message: Join) -> None:
-        if not OLDEST_VERSION <= message.wire_version <= WIRE_VERSION:
-            spoken = (
-                f"this cluster speaks version {WIRE_VERSION} of the protocol, {message.name} {message.wire_version}"
-            )
-            self._send(sender, NotWelcome(reason=f"{spoken}; install the same Placet on both"))
+        if message.wire_version < OLDEST_VERSION or message.oldest_version > WIRE_VERSION:
+            versions = f"version {WIRE_VERSION} of the protocol, and {message.name} version {message.wire_version}"
+            reason = f"this cluster speaks {versions}; install the same Placet on both"
+            _log.warning("refused node %s at %s: %s", message.name, sender, reason)
+            self._send(sender, NotWelcome(reason=reason))
         elif self._node is not None:
             cluster = self._state.record.cluster
             self._send(sender, Welcome(cluster=cluster, coordinator=self._keeper, opening=self._opening))

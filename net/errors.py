@@ -85,6 +85,21 @@ class NodeUnreachable(NetworkError):
         return f"no node can be reached at {self.address}: {self.reason}; nothing was asked of it"
 
 
+class OtherVersion(NodeUnreachable):
+    """A node answers that speaks another version of the protocol. Nothing has been asked of it."""
+
+    code = "other_version"
+
+    def __init__(self, address: str, theirs: int, ours: int) -> None:
+        super().__init__(address, f"it speaks version {theirs} of the sealed protocol, and this Placet {ours}")
+        self.args = (address, theirs, ours)
+        self.theirs = theirs
+        self.ours = ours
+
+    def __str__(self) -> str:
+        return f"the node at {self.address} cannot be spoken with: {self.reason}; install the same Placet on both"
+
+
 class NodeFailed(NetworkError):
     """A node cannot go on: its engine does not start, or ends again and again. What was committed is on disk."""
 

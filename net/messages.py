@@ -120,7 +120,8 @@ class Join:
     """Ask a node for its cluster. Answered by `Welcome`, `NotWelcome`, or not at all by one that is in none yet."""
 
     name: str
-    wire_version: int
+    wire_version: int  # that it speaks
+    oldest_version: int  # that it understands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ from placet.net.messages import (
 )
 from placet.net.node_desk import NodeDesk
 from placet.net.node_state import NodeState, prepare_node_directory
+from placet.net.preflight import knock_at_one
 from placet.net.thespian_adapter import AdminProcess, peer_of
 from placet.net.wire import WIRE_VERSION
 from placet.persistence.errors import StoreError
@@ -98,7 +99,11 @@ class Node:
     """Runs until a signal comes or it cannot go on; `tell` hears what happens, and must not raise."""
 
     def __init__(self, config: NodeConfig, tell: Callable[[NodeEvent], None]) -> None:
-        """Listen. Raises `KeyUnusable`, `BadAddress`, `AddressTaken`, `StateUnusable` and `StoreInUse`."""
+        """Listen.
+
+        Raises `KeyUnusable`, `BadAddress`, `AddressTaken`, `StateUnusable`, `StoreInUse`, and of the nodes to join
+        `WrongKey` and `OtherVersion`.
+        """
         check_listen(config.listen, has_key=config.has_chosen_key)
         if not config.has_chosen_key:
             prepare_node_directory(config.state)  # its key lies there
@@ -108,11 +113,15 @@ class Node:
         self._error: PlacetError | None = None
         self._signal = 0
         self._is_stopping = False
+        keyring = load_keyring_of_node(config.key_file)
         with ExitStack() as undo:
-            self._admin = AdminProcess(config.listen, load_keyring_of_node(config.key_file), self)
+            self._admin = AdminProcess(config.listen, keyring, self)
             undo.callback(self._admin.close)
             self._state = NodeState.open(config.state, config.name, keeps_coordinator=not config.join)
             undo.callback(self._state.close)
+            if not self._state.keeps_coordinator:
+                others = (one for one in config.join if one != self.listens_at)
+                knock_at_one(others, keyring, str(config.key_file))
             count = max(config.engines, self._state.engines())  # what lies on this disk nobody else can run
             self._seats = [_Seat(config=self._engine_config(number)) for number in range(count)]
             self._cluster = Cluster(

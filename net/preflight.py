@@ -2,18 +2,23 @@
 
 import secrets
 import socket
+from collections.abc import Iterable
+from contextlib import suppress
 
 from placet.actors.clock import monotonic_s
 from placet.net.address import NetAddress
-from placet.net.errors import NodeUnreachable, WrongKey
+from placet.net.errors import NodeUnreachable, OtherVersion, WrongKey
 from placet.net.keyring import Keyring
-from placet.net.seal import RANDOM_BYTES, Kind, SealBroken, Session
+from placet.net.seal import RANDOM_BYTES, VERSION, Kind, SealBroken, Session
 
 PATIENCE_S = 2.0
 
 
 def knock(address: NetAddress, keyring: Keyring, key_file: str, patience_s: float = PATIENCE_S) -> None:
-    """Return if a node answers there and takes the key. Raises `NodeUnreachable` and `WrongKey`, in time."""
+    """Return if a node answers there and takes the key.
+
+    Raises in time: `NodeUnreachable`, which may be an `OtherVersion`, and `WrongKey`.
+    """
     end_s = monotonic_s() + patience_s
     session = Session.connecting(keyring, secrets.token_bytes(RANDOM_BYTES))
     try:
@@ -27,6 +32,21 @@ def knock(address: NetAddress, keyring: Keyring, key_file: str, patience_s: floa
         raise NodeUnreachable(str(address), error.strerror or str(error)) from error
 
 
+def knock_at_one(addresses: Iterable[NetAddress], keyring: Keyring, key_file: str) -> None:
+    """Return if one of some nodes takes the key, or if none is there yet. Raises `OtherVersion` and `WrongKey`."""
+    refused: OtherVersion | WrongKey | None = None
+    for address in addresses:
+        try:
+            return knock(address, keyring, key_file)
+        except (OtherVersion, WrongKey) as error:
+            refused = refused or error
+        except NodeUnreachable:
+            pass  # it may come later
+    if refused is not None:
+        raise refused
+    return None
+
+
 def _greet(connection: socket.socket, session: Session, address: NetAddress, end_s: float) -> None:
     try:
         while not session.is_ready:
@@ -36,7 +56,11 @@ def _greet(connection: socket.socket, session: Session, address: NetAddress, end
                 raise NodeUnreachable(str(address), said)
             session.feed(data)
     except SealBroken as error:
-        raise NodeUnreachable(str(address), error.reason) from error
+        if session.peer_version is None:
+            raise NodeUnreachable(str(address), error.reason) from error
+        with suppress(OSError):  # it is for the other side's log alone
+            connection.sendall(session.farewell)
+        raise OtherVersion(str(address), session.peer_version, VERSION) from error
 
 
 def _be_let_in(connection: socket.socket, session: Session, address: NetAddress, key_file: str, end_s: float) -> None:

@@ -26,7 +26,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from placet.net.keyring import KEY_BYTES, KEY_ID_BYTES, Key, KeyKind, Keyring
 from placet.petri.errors import PlacetError
 
-MAGIC: Final = b"Pt\x00\x02"  # the last byte is the version of this protocol
+NAME: Final = b"Pt\x00"
+VERSION: Final = 2  # of this protocol
+MAGIC: Final = NAME + bytes([VERSION])
 RANDOM_BYTES: Final = 16  # of a challenge, and of a salt
 TAG_BYTES: Final = 16
 MOST_BYTES: Final = 64 << 20  # of one body
@@ -124,6 +126,7 @@ class Session:
         self._inward: _Direction | None = None
         self._outward: _Direction | None = None
         self._hello = b""  # waits for the first frame
+        self.peer_version: int | None = None  # of this protocol; None: it has not said
         self.is_authenticated = False  # the peer has shown that it holds the key
 
     @classmethod
@@ -151,6 +154,11 @@ class Session:
     def greeting(self) -> bytes:
         """What an acceptor sends before anything else."""
         return MAGIC + self._random
+
+    @property
+    def farewell(self) -> bytes:
+        """What a connector may send to a peer of another version, so that this one knows who it was."""
+        return self._hello if self._stage is Stage.BROKEN else b""
 
     @property
     def is_ready(self) -> bool:
@@ -208,13 +216,21 @@ class Session:
         return None
 
     def _greeted(self, piece: bytes) -> None:
-        _check_magic(piece)
         assert self._key is not None, "who connects has chosen its key"
-        self._agree(self._key.secret, piece[len(MAGIC) :] + self._random, is_connector=True)
         self._hello = MAGIC + self._key.id + self._random
+        self._check_magic(piece)
+        self._agree(self._key.secret, piece[len(MAGIC) :] + self._random, is_connector=True)
+
+    def _check_magic(self, piece: bytes) -> None:
+        if not piece.startswith(NAME):
+            raise SealBroken("the peer is no Placet node")
+        self.peer_version = piece[len(NAME)]
+        if self.peer_version != VERSION:
+            spoken = f"it speaks version {self.peer_version} of the sealed protocol, and this Placet {VERSION}"
+            raise SealBroken(f"{spoken}; install the same Placet on both")
 
     def _hello_came(self, piece: bytes) -> None:
-        _check_magic(piece)
+        self._check_magic(piece)
         key = self._keyring.find(piece[len(MAGIC) : len(MAGIC) + KEY_ID_BYTES])
         if key is None:
             raise SealBroken("it was sealed with a key that is unknown here")
@@ -253,8 +269,3 @@ class Session:
     def _expect(self, stage: Stage, size: int) -> None:
         self._stage = stage
         self._wanted = size
-
-
-def _check_magic(piece: bytes) -> None:
-    if not piece.startswith(MAGIC):
-        raise SealBroken("the peer is no Placet node, or one of another version")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet import BundleUnusable, DefinitionError, Retry, Workflow
-from placet.actors.bundle import HERE, Bundle, bundled, decode_bundle, digest_of, encode_bundle, opened
+from placet.actors.bundle import FORMAT, HERE, Bundle, bundled, decode_bundle, digest_of, encode_bundle, opened
 from placet.actors.bundle_shelf import BundleShelf
 from placet.petri.behaviour import Definition
 
@@ -70,6 +70,14 @@ def test_code_of_another_python_is_not_loaded(tmp_path: Path) -> None:
     bundle = marking(tmp_path / "mark")
     with pytest.raises(BundleUnusable, match=r"it holds code of Python 3\.7, and this engine runs"):
         opened(msgspec.structs.replace(bundle, python=(3, 7)))
+    assert not (tmp_path / "mark").exists()
+
+
+def test_what_another_placet_has_written_otherwise_is_not_loaded(tmp_path: Path) -> None:
+    bundle = marking(tmp_path / "mark")
+    newer = msgspec.structs.replace(bundle, format=FORMAT + 1)
+    with pytest.raises(BundleUnusable, match=f"has format {FORMAT + 1}, and this engine's Placet reads {FORMAT}"):
+        opened(decode_bundle(encode_bundle(newer)))
     assert not (tmp_path / "mark").exists()
 
 

@@ -93,6 +93,7 @@ EXAMPLES: dict[PlacetError, int] = {
     net.AddressTaken("127.0.0.1:1900"): USAGE,
     net.WrongKey("127.0.0.1:1900", "node.key"): USAGE,
     net.NodeUnreachable("127.0.0.1:1900", "connection refused"): ENDED,
+    net.OtherVersion("127.0.0.1:1900", 1, 2): USAGE,
     net.NodeFailed("its engine ended 3 times within 60 s"): ENDED,
     net.TooLarge(5, 4): USAGE,
     net.NotAllowed("a client key sends no code", "connect with a deploy key"): USAGE,
