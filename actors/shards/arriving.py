@@ -85,7 +85,9 @@ class Arrivals:
 
     def _begin(self, message: Offer) -> None:
         moment = self._moment
-        passed_s = max(0.0, moment.wall - message.wall_s)
+        passed_s = moment.wall - message.wall_s
+        if not 0.0 <= passed_s <= self.patience_s:  # an offer that old is given up: their wall clocks differ
+            passed_s = 0.0
         shift_s = moment.now - message.engine_s - passed_s
         arrival = Arrival(self._counters, shift_s if abs(shift_s) >= SAME_S else 0.0)
         self._coming[message.shard] = Coming(offer=message, arrival=arrival, ends_at=moment.now + self.patience_s)

@@ -106,6 +106,9 @@ class Departures:
         leaving = self._find(message.shard, message.move)
         if leaving is None:
             return
+        if self._moment.now >= leaving.ends_at:  # an offer is not to be taken late: see `Arrivals`
+            self._call_off(leaving, f"{leaving.to} does not answer")
+            return
         number = leaving.said.number if isinstance(leaving.said, Chunk) else 0
         if message.number != number or (isinstance(leaving.said, Chunk) and leaving.said.is_last):
             return

@@ -34,6 +34,7 @@ class Member:
     started: list[Start] = field(default_factory=list[Start])
     moves: list[MoveEnded] = field(default_factory=list[MoveEnded])
     batches: list[Batch] = field(default_factory=list[Batch])
+    ahead_s: float = 0.0  # of the clocks of the others, as its host's wall clock is
 
     def __post_init__(self) -> None:
         self.start()
@@ -54,7 +55,7 @@ class Member:
     def run(self) -> Batch:
         """Run one batch, commit it, and let its effects go."""
         self.kernel.begin_batch()
-        now = self.group.clock.now()
+        now = self.group.clock.now() + self.ahead_s
         batch = self.kernel.run(now, wall=now)
         self.settle(batch)
         return batch

@@ -131,6 +131,31 @@ def test_what_still_runs_elsewhere_is_waited_for() -> None:
     assert len(group["b"].started) == 1
 
 
+@pytest.mark.parametrize("ahead_s", [-3_600.0, 3_600.0])
+def test_a_timer_that_moves_to_a_host_with_another_clock_is_neither_early_nor_late(ahead_s: float) -> None:
+    group = Group(orders, waiting)
+    group.clock.advance(86_400.0)
+    group["b"].ahead_s = ahead_s
+    group["a"].spawn(waiting, "one", {"inbox": [3]})
+    group.pass_time(40.0)
+    group.move(SHARD, "a", "b")
+    group.pump()
+    rests(group, "b")
+    group.pass_time(59.0)
+    assert state(group["b"]) is InstanceState.WAITING
+    group.pass_time(1.5)
+    assert state(group["b"]) is InstanceState.COMPLETED
+
+
+def test_an_offer_that_was_on_its_way_for_too_long_is_given_up_whoever_looks_first() -> None:
+    group = moving()
+    group.pump(lambda: any(isinstance(letter, Offer) for _, letter in group.letters))
+    group.clock.advance(PATIENCE_S + 1.0)  # both stand still meanwhile
+    group.pump()
+    rests(group, "a")
+    assert [move.done for move in group["a"].moves] == [False]
+
+
 def test_requests_wait_while_a_shard_is_frozen_and_are_turned_away_when_it_has_gone() -> None:
     group = moving()
     until(group, Ready)
