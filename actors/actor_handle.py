@@ -7,20 +7,37 @@ from pathlib import Path
 from placet.actors.answers import Entries, Receipt, encode_answer
 from placet.actors.copies.export import Exported
 from placet.actors.engine_client import EngineClient
-from placet.actors.errors import BadRequest, no_instance
+from placet.actors.errors import no_instance
+from placet.actors.handle_verbs import HandleVerbs
 from placet.actors.instance import Instance
-from placet.actors.messages import Inspect, Restart, Sleep
+from placet.actors.lifecycle import InstanceState
+from placet.actors.messages import (
+    FailIncident,
+    Inspect,
+    Restart,
+    RetryIncident,
+    SkipIncident,
+    Sleep,
+    TokenIntervention,
+)
 from placet.actors.part import Part
+from placet.actors.part_message import Said, check_numbered, check_token, for_instance
+from placet.actors.part_report import explain_part
+from placet.actors.reader import InstanceView
 from placet.actors.task_view import TaskView
 from placet.persistence.history import Record
 from placet.persistence.values import decode
+from placet.petri.expression import PlaceRef, place_name
 
 
-class ActorHandle:
+class ActorHandle(HandleVerbs):
     """One place or composite of an instance, by its address. Cheap to make; safe to use from any thread.
 
     A composite here is a fused one: part of its instance, which ends as a whole. To end a part by itself, call it: then
-    it is an instance of its own, `Instance.children` finds it, and it has `cancel`.
+    it is an instance of its own, `Instance.children` finds it, and it has `cancel`, `result` and `wait_until`.
+
+    What is done to tasks, tokens and incidents in it is as with `Instance`, for those in it alone: what is elsewhere in
+    its instance is refused with `BadRequest`. Places and transitions go by the names it has for them.
     """
 
     def __init__(self, client: EngineClient, instance: str, path: str) -> None:
@@ -42,6 +59,22 @@ class ActorHandle:
         return self._part().is_place
 
     # -- looking -------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> InstanceState:
+        """Where it stands, as committed: `running`, `waiting` while nothing in it is under way, `incident`, `paused`.
+
+        It is `stuck`, `cancelling` or at its end where its instance is.
+        """
+        return self._part().state(self._instance.view())
+
+    def view(self) -> InstanceView:
+        """Return what `Instance.view` does, of what is in it: places by its names, all other paths as they are."""
+        return self._part().narrowed(self._instance.view())
+
+    def explain(self) -> str:
+        """Return in a few words what goes on in it, or what it waits for."""
+        return explain_part(self._part(), self._instance.view())
 
     def values(self) -> list[object]:
         """Return the values of a place's free tokens, oldest first; of a composite, see `marking`."""
@@ -65,6 +98,10 @@ class ActorHandle:
         """Wait for a task of a manual transition of this composite; see `Instance.wait_task`."""
         return self._instance.wait_task(f"{self.path}/{transition}", timeout_s)
 
+    async def wait_task_async(self, transition: str, timeout_s: float | None = None) -> TaskView:
+        """`wait_task` for asyncio."""
+        return await self._instance.wait_task_async(f"{self.path}/{transition}", timeout_s)
+
     def children(self) -> list[Instance]:
         """Return the instances that calls in it have begun, those that have ended too, the oldest first."""
         part = self._part()
@@ -81,27 +118,28 @@ class ActorHandle:
 
     # -- interventions -------------------------------------------------------------------------------------
 
-    def pause(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
-        """Choose nothing new in it; results of what is in flight are counted. Raises as `Instance.tell` does."""
-        return self._instance.pause(by=by, why=why, target=self.path, request_id=request_id, timeout_s=timeout_s)
+    def _tell(self, message: Said, timeout_s: float | None) -> Receipt:
+        told = self._client.intervene(self.instance, self._for_instance(message))
+        return self._client.wait(told, timeout_s, self.instance)
 
-    def resume(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
-        """Undo a pause of it. Raises as `Instance.tell` does."""
-        return self._instance.resume(by=by, why=why, target=self.path, request_id=request_id, timeout_s=timeout_s)
+    async def _tell_async(self, message: Said, timeout_s: float | None) -> Receipt:
+        told = self._client.intervene(self.instance, self._for_instance(message))
+        return await self._client.wait_async(told, timeout_s, self.instance)
 
-    def put(
-        self, value: object, *, by: str = "", why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Put a token into this place, which is fed from outside. Raises as `Instance.put` does."""
-        self._check_place()
-        return self._instance.put(self.path, value, by=by, why=why, request_id=request_id, timeout_s=timeout_s)
+    def _for_instance(self, message: Said) -> Said:
+        part = self._part()
+        if isinstance(message, TokenIntervention):
+            check_token(part, message.token, self._client.reader.token_place(self.instance, message.token))
+        elif isinstance(message, RetryIncident | SkipIncident | FailIncident):
+            check_numbered(message, part, self._instance.view())
+        return for_instance(message, part)
 
-    def inject(
-        self, value: object, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Put a token into this place, whatever it is. Raises as `Instance.inject` does."""
-        self._check_place()
-        return self._instance.inject(self.path, value, by=by, why=why, request_id=request_id, timeout_s=timeout_s)
+    def _encoded(self, target: PlaceRef | str | int, value: object) -> bytes:
+        named = target if isinstance(target, int) else self._part().inside(place_name(target))
+        return self._client.encoded(self.instance, named, value)
+
+    def _outputs(self, incident: int, outputs: object) -> tuple[tuple[str, bytes], ...]:
+        return self._client.outputs(self.instance, incident, outputs)
 
     # -- the actor itself ----------------------------------------------------------------------------------
 
@@ -144,7 +182,3 @@ class ActorHandle:
         if header is None:
             raise no_instance(self.instance)
         return Part(plan=self._client.reader.plan(header), path=self.path)
-
-    def _check_place(self) -> None:
-        if not self.is_place:
-            raise BadRequest(f"{self.address} is a composite", "find the place in it that the token is for")

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 from placet.actors.answers import Receipt
 from placet.actors.task_request import Intervention
-from placet.actors.verbs import Giving, Verbs
+from placet.actors.verbs import Giving, PartVerbs, Verbs
 from placet.petri.expression import PlaceRef
 
 P = ParamSpec("P")
@@ -17,7 +17,7 @@ Told: TypeAlias = Coroutine[Any, Any, Receipt]  # `Any`: what passes between it 
 class _Draft(Verbs):
     """Takes what a verb would tell an instance, and tells nobody."""
 
-    def __init__(self, instance: "AsyncVerbs") -> None:
+    def __init__(self, instance: "AsyncPartVerbs") -> None:
         self._instance = instance
         self.told: tuple[Intervention | Giving, float | None] | None = None
 
@@ -32,9 +32,9 @@ class _Draft(Verbs):
         return self._instance._outputs(incident, outputs)  # pyright: ignore[reportPrivateUsage] - likewise
 
 
-def _twin(verb: Callable[Concatenate[Verbs, P], Receipt]) -> Callable[Concatenate["AsyncVerbs", P], Told]:
+def _twin(verb: Callable[Concatenate[Verbs, P], Receipt]) -> Callable[Concatenate["AsyncPartVerbs", P], Told]:
     @wraps(verb)
-    async def told(self: "AsyncVerbs", /, *args: P.args, **kwargs: P.kwargs) -> Receipt:
+    async def told(self: "AsyncPartVerbs", /, *args: P.args, **kwargs: P.kwargs) -> Receipt:
         """Tell what the verb would."""
         draft = _Draft(self)
         verb(draft, *args, **kwargs)
@@ -48,29 +48,34 @@ def _twin(verb: Callable[Concatenate[Verbs, P], Receipt]) -> Callable[Concatenat
     return told
 
 
-class AsyncVerbs(Verbs):
-    """`Verbs` with a twin of each for asyncio. Cancelling who awaits one ends the wait, and takes nothing back."""
+class AsyncPartVerbs(PartVerbs):
+    """`PartVerbs` with a twin of each for asyncio; see `AsyncVerbs`."""
 
     @abstractmethod
     async def _tell_async(self, message: Intervention | Giving, timeout_s: float | None) -> Receipt:
         """Send a message and return its receipt."""
 
-    tell_async = _twin(Verbs.tell)
-    approve_async = _twin(Verbs.approve)
-    reject_async = _twin(Verbs.reject)
-    complete_async = _twin(Verbs.complete)
-    claim_async = _twin(Verbs.claim)
-    unclaim_async = _twin(Verbs.unclaim)
+    tell_async = _twin(PartVerbs.tell)
+    approve_async = _twin(PartVerbs.approve)
+    reject_async = _twin(PartVerbs.reject)
+    complete_async = _twin(PartVerbs.complete)
+    claim_async = _twin(PartVerbs.claim)
+    unclaim_async = _twin(PartVerbs.unclaim)
+    edit_token_async = _twin(PartVerbs.edit_token)
+    move_token_async = _twin(PartVerbs.move_token)
+    drop_token_async = _twin(PartVerbs.drop_token)
+    freeze_token_async = _twin(PartVerbs.freeze_token)
+    thaw_token_async = _twin(PartVerbs.thaw_token)
+    retry_async = _twin(PartVerbs.retry)
+    skip_async = _twin(PartVerbs.skip)
+    fail_async = _twin(PartVerbs.fail)
+
+
+class AsyncVerbs(AsyncPartVerbs, Verbs):
+    """`Verbs` with a twin of each for asyncio. Cancelling who awaits one ends the wait, and takes nothing back."""
+
     put_async = _twin(Verbs.put)
     inject_async = _twin(Verbs.inject)
-    edit_token_async = _twin(Verbs.edit_token)
-    move_token_async = _twin(Verbs.move_token)
-    drop_token_async = _twin(Verbs.drop_token)
-    freeze_token_async = _twin(Verbs.freeze_token)
-    thaw_token_async = _twin(Verbs.thaw_token)
     pause_async = _twin(Verbs.pause)
     resume_async = _twin(Verbs.resume)
     cancel_async = _twin(Verbs.cancel)
-    retry_async = _twin(Verbs.retry)
-    skip_async = _twin(Verbs.skip)
-    fail_async = _twin(Verbs.fail)

@@ -22,6 +22,7 @@ from placet.actors.engine import Engine
 from placet.actors.errors import EngineStopped, RequestRefused, WaitTimeout, no_instance
 from placet.actors.lifecycle import TERMINAL, InstanceState
 from placet.actors.messages import ClientMessage, InterventionMessage, MoveToken, Put
+from placet.actors.outputs import encoded_outputs
 from placet.actors.reader import StateReader
 from placet.actors.report import explain
 from placet.actors.task_request import TaskRequest, TaskRequests, to_task_message
@@ -29,6 +30,7 @@ from placet.actors.task_watch import next_offered
 from placet.actors.token_request import GivingRequest, to_giving_message
 from placet.persistence.lmdb_store import LmdbStore
 from placet.petri.behaviour import Definition
+from placet.petri.expression import PlaceRef
 
 if TYPE_CHECKING:
     from placet.actors.executors.base import RunningHandler
@@ -82,6 +84,24 @@ class EngineClient:
     def addressee(self, instance: str) -> Addressee:
         """Return what is known of an instance to those who send it values. Raises `NotFound`."""
         return Addressee.of(instance, self.reader, self.definitions)
+
+    def encoded(self, instance: str, target: PlaceRef | str | int, value: object) -> bytes:
+        """Return a value for a place of an instance, or for its token of this number; see `Addressee.encoded_for`."""
+        return self.addressee(instance).encoded_for(target, value, self.reader)
+
+    def outputs(self, instance: str, incident: int, outputs: object) -> tuple[tuple[str, bytes], ...]:
+        """Return what is given for the outputs of the firing of an incident; None where it has none."""
+        if outputs is None and self._gives_nothing(instance, incident):
+            return ()
+        return encoded_outputs(outputs)
+
+    def _gives_nothing(self, instance: str, incident: int) -> bool:
+        view = self.reader.instance(instance)
+        if view is None:
+            raise no_instance(instance)
+        path = next((found.transition for found in view.incidents if found.number == incident), "")
+        plan = self.reader.plan(view.header)
+        return path in plan.transition_index and not plan.transitions[plan.transition_index[path]].outputs
 
     def export(self, instance: str, path: Path, *, actor: str = "", history: bool = True) -> Exported:
         """Write an instance, or one place or composite of it, to a file; see `placet.actors.copies.export`."""

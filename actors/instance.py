@@ -204,20 +204,14 @@ class Instance(AsyncVerbs):
         return await self._client.wait_async(self._client.intervene(self.id, message), timeout_s, self.id)
 
     def _encoded(self, target: PlaceRef | str | int, value: object) -> bytes:
-        return self._client.addressee(self.id).encoded_for(target, value, self._client.reader)
+        return self._client.encoded(self.id, target, value)
 
     def _outputs(self, incident: int, outputs: object) -> tuple[tuple[str, bytes], ...]:
-        return () if outputs is None and self._gives_nothing(incident) else super()._outputs(incident, outputs)
+        return self._client.outputs(self.id, incident, outputs)
 
     def tell_later(self, message: Intervention | GivingRequest) -> "Future[Receipt]":
         """`tell` without waiting."""
         return self._client.intervene(self.id, message)
-
-    def _gives_nothing(self, incident: int) -> bool:
-        view = self.view()
-        path = next((found.transition for found in view.incidents if found.number == incident), "")
-        plan = self._client.reader.plan(view.header)
-        return path in plan.transition_index and not plan.transitions[plan.transition_index[path]].outputs
 
 
 def _states(states: InstanceState | str | Iterable[InstanceState | str]) -> frozenset[InstanceState]:

@@ -20,7 +20,7 @@ def explain(reader: StateReader, instance: str) -> str:
         return str(no_instance(instance))
     state = view.header.state
     if state is InstanceState.INCIDENT and view.incidents:
-        return f"{instance} has {_incident(view)}"
+        return f"{instance} has {incident_line(view)}"
     if state is InstanceState.INCIDENT:
         return f"{instance} has an incident below it: {_trouble_below(reader, view)}"
     if state is InstanceState.CANCELLING:
@@ -36,7 +36,8 @@ def explain(reader: StateReader, instance: str) -> str:
     return f"{instance} is {state.value}{f', and waits: {explain(reader, below[0].instance)}' if below else ''}"
 
 
-def _incident(view: InstanceView) -> str:
+def incident_line(view: InstanceView) -> str:
+    """Return what the first open incident is, and how many more there are."""
     first = view.incidents[0]
     last = first.failures[-1]
     more = f" (and {len(view.incidents) - 1} more)" if len(view.incidents) > 1 else ""
@@ -66,7 +67,7 @@ def _trouble_below(reader: StateReader, view: InstanceView) -> str:
 def _holds_the_end(reader: StateReader, view: InstanceView) -> str:
     """Return what keeps an instance from its end, as far as a person can do something about it."""
     if view.incidents:
-        return f", with {_incident(view)}; retry it, should the end wait for it"
+        return f", with {incident_line(view)}; retry it, should the end wait for it"
     if any(firing.trouble is not None for firing in view.firings):
         return f", and waits: {_trouble_below(reader, view)}"
     children = [firing.child for firing in view.firings if firing.child]
@@ -110,10 +111,15 @@ def _reasons(reader: StateReader, view: InstanceView) -> Iterator[str]:
     if view.paused_parts:
         yield f"{', '.join(view.paused_parts)} paused"
     if view.frozen:
-        yield f"{len(view.frozen)} token{'s' if len(view.frozen) != 1 else ''} frozen"
+        yield f"{number_of(len(view.frozen), 'token')} frozen"
     reason = waiting_reason(view.header, last_of(reader, view.header.instance, "waiting"))
     if reason:
         yield reason
+
+
+def number_of(count: int, what: str) -> str:
+    """Return how many there are of something."""
+    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def waiting_reason(header: Header, noted: Record | None) -> str:

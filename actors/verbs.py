@@ -30,10 +30,11 @@ from placet.petri.expression import PlaceRef, place_name
 Giving: TypeAlias = Put | Inject | EditToken  # an intervention with a value in it, which a verb encodes
 
 
-class Verbs(ABC):
-    """The interventions into one instance, each a message that is told to it.
+class PartVerbs(ABC):
+    """The interventions into what is in an instance or a part of it, named by its id or number.
 
-    Who derives from it says how a message gets there, and how a value is encoded for the way.
+    Each is a message that is told. Who derives from it says how a message gets there, and how a value is encoded for
+    the way.
     """
 
     # -- the way there -------------------------------------------------------------------------------------
@@ -127,34 +128,6 @@ class Verbs(ABC):
 
     # -- tokens --------------------------------------------------------------------------------------------
 
-    def put(
-        self,
-        place: PlaceRef | str,
-        value: object,
-        *,
-        by: str = "",
-        why: str = "",
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Put a token into a place fed from outside; a program need not say who it is. Raises as `inject` does."""
-        told = Put(place=place_name(place), value=self._encoded(place, value), by=by, why=why, request_id=request_id)
-        return self._tell(told, timeout_s)
-
-    def inject(
-        self,
-        place: PlaceRef | str,
-        value: object,
-        *,
-        by: str,
-        why: str = "",
-        request_id: str = "",
-        timeout_s: float | None = None,
-    ) -> Receipt:
-        """Put a token into any place. Raises as `tell` does, `WrongType` and `ValueNotEncodable`."""
-        told = Inject(place=place_name(place), value=self._encoded(place, value), by=by, why=why, request_id=request_id)
-        return self._tell(told, timeout_s)
-
     def edit_token(
         self,
         token: int,
@@ -201,26 +174,7 @@ class Verbs(ABC):
         """Let a frozen token be taken again. Raises as `tell` does."""
         return self.tell(ThawToken(token=token, by=by, why=why, request_id=request_id), timeout_s)
 
-    # -- all of it, and what failed ------------------------------------------------------------------------
-
-    def pause(
-        self, *, by: str, why: str = "", target: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Choose nothing new in it; results of what is in flight are counted. Raises as `tell` does.
-
-        `target` narrows it to a place, a transition, a composite, or `#tag`: all that carries this tag.
-        """
-        return self.tell(Pause(target=target, by=by, why=why, request_id=request_id), timeout_s)
-
-    def resume(
-        self, *, by: str, why: str = "", target: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Undo a pause of the same `target`. Raises as `tell` does."""
-        return self.tell(Resume(target=target, by=by, why=why, request_id=request_id), timeout_s)
-
-    def cancel(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
-        """End it, and all instances below it, once what is in flight has answered. Raises as `tell` does."""
-        return self.tell(Cancel(by=by, why=why, request_id=request_id), timeout_s)
+    # -- what failed ---------------------------------------------------------------------------------------
 
     def retry(
         self, incident: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
@@ -249,5 +203,60 @@ class Verbs(ABC):
     def fail(
         self, incident: int, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
     ) -> Receipt:
-        """Give up: the instance ends as `failed`. Raises as `tell` does."""
+        """Give up: the whole instance ends as `failed`. Raises as `tell` does."""
         return self.tell(FailIncident(incident=incident, by=by, why=why, request_id=request_id), timeout_s)
+
+
+class Verbs(PartVerbs):
+    """The interventions into one instance: `PartVerbs`, and those that name a part of it or concern all of it."""
+
+    # -- tokens --------------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        place: PlaceRef | str,
+        value: object,
+        *,
+        by: str = "",
+        why: str = "",
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Put a token into a place fed from outside; a program need not say who it is. Raises as `inject` does."""
+        told = Put(place=place_name(place), value=self._encoded(place, value), by=by, why=why, request_id=request_id)
+        return self._tell(told, timeout_s)
+
+    def inject(
+        self,
+        place: PlaceRef | str,
+        value: object,
+        *,
+        by: str,
+        why: str = "",
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Receipt:
+        """Put a token into any place. Raises as `tell` does, `WrongType` and `ValueNotEncodable`."""
+        told = Inject(place=place_name(place), value=self._encoded(place, value), by=by, why=why, request_id=request_id)
+        return self._tell(told, timeout_s)
+
+    # -- all of it -----------------------------------------------------------------------------------------
+
+    def pause(
+        self, *, by: str, why: str = "", target: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Choose nothing new in it; results of what is in flight are counted. Raises as `tell` does.
+
+        `target` narrows it to a place, a transition, a composite, or `#tag`: all that carries this tag.
+        """
+        return self.tell(Pause(target=target, by=by, why=why, request_id=request_id), timeout_s)
+
+    def resume(
+        self, *, by: str, why: str = "", target: str = "", request_id: str = "", timeout_s: float | None = None
+    ) -> Receipt:
+        """Undo a pause of the same `target`. Raises as `tell` does."""
+        return self.tell(Resume(target=target, by=by, why=why, request_id=request_id), timeout_s)
+
+    def cancel(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
+        """End it, and all instances below it, once what is in flight has answered. Raises as `tell` does."""
+        return self.tell(Cancel(by=by, why=why, request_id=request_id), timeout_s)

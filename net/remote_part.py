@@ -4,8 +4,13 @@ from collections.abc import Iterator
 
 from placet.actors.answers import Entries, Receipt, encode_answer
 from placet.actors.control.request import InspectRequest, RestartRequest, SleepRequest
-from placet.actors.errors import BadRequest
+from placet.actors.handle_verbs import HandleVerbs
+from placet.actors.lifecycle import InstanceState
+from placet.actors.messages import FailIncident, RetryIncident, SkipIncident, TokenIntervention
 from placet.actors.part import Part
+from placet.actors.part_message import Said, check_numbered, for_instance
+from placet.actors.part_report import explain_part
+from placet.actors.reader import InstanceView
 from placet.actors.task_view import TaskView
 from placet.net.answer import Done, Offers, Shown, Structure, Told
 from placet.net.node_client import NodeClient
@@ -13,14 +18,16 @@ from placet.net.remote import RemoteInstance, calls_of, decoded
 from placet.net.request import HistoryRequest, ShowRequest, StructureRequest, TasksRequest
 from placet.net.twins import awaited, blocked, blocking, twin
 from placet.persistence.history import Record
+from placet.persistence.values import encode
+from placet.petri.expression import PlaceRef
 from placet.petri.net import Net
 from placet.petri.plan import Plan, make_plan
 
 
-class RemoteActorHandle:
+class RemoteActorHandle(HandleVerbs):
     """One place or composite of an instance on a node, by its address. Cheap to make; safe to use from any thread.
 
-    Raises and twins are as with `RemoteInstance`.
+    Raises and twins are as with `RemoteInstance`; what is done in it, and what is refused, as with `ActorHandle`.
     """
 
     def __init__(self, client: NodeClient, instance: str, path: str) -> None:
@@ -47,6 +54,32 @@ class RemoteActorHandle:
         return (await awaited(self._part(None))).is_place
 
     # -- looking -----------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> InstanceState:
+        """Where it stands, as committed; see `ActorHandle.state`."""
+        return blocked(self._state())
+
+    async def state_async(self) -> InstanceState:
+        """`state` for asyncio."""
+        return await awaited(self._state())
+
+    async def _state(self) -> InstanceState:
+        return (await self._part(None)).state((await self._shown(None)).view)
+
+    @blocking
+    async def view(self, timeout_s: float | None = None) -> InstanceView:
+        """Return what `RemoteInstance.view` does, of what is in it; places go by the names it has for them."""
+        return (await self._part(timeout_s)).narrowed((await self._shown(timeout_s)).view)
+
+    view_async = twin(view)
+
+    @blocking
+    async def explain(self, timeout_s: float | None = None) -> str:
+        """Return in a few words what goes on in it, or what it waits for."""
+        return explain_part(await self._part(timeout_s), (await self._shown(timeout_s)).view)
+
+    explain_async = twin(explain)
 
     @blocking
     async def values(self, timeout_s: float | None = None) -> list[object]:
@@ -112,57 +145,20 @@ class RemoteActorHandle:
 
     # -- interventions -----------------------------------------------------------------------------------------
 
-    def pause(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
-        """Choose nothing new in it; results of what is in flight are counted. Raises as `RemoteInstance.tell` does."""
-        return self._whole.pause(by=by, why=why, target=self.path, request_id=request_id, timeout_s=timeout_s)
+    def _tell(self, message: Said, timeout_s: float | None) -> Receipt:
+        return blocked(self._told(message, timeout_s))
 
-    async def pause_async(
-        self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """`pause` for asyncio."""
-        whole = self._whole
-        return await whole.pause_async(by=by, why=why, target=self.path, request_id=request_id, timeout_s=timeout_s)
+    async def _tell_async(self, message: Said, timeout_s: float | None) -> Receipt:
+        return await awaited(self._told(message, timeout_s))
 
-    def resume(self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None) -> Receipt:
-        """Undo a pause of it. Raises as `RemoteInstance.tell` does."""
-        return self._whole.resume(by=by, why=why, target=self.path, request_id=request_id, timeout_s=timeout_s)
+    async def _told(self, message: Said, timeout_s: float | None) -> Receipt:
+        part = await self._part(timeout_s)
+        if isinstance(message, TokenIntervention | RetryIncident | SkipIncident | FailIncident):
+            check_numbered(message, part, (await self._shown(timeout_s)).view)
+        return await self._client.tell(self.instance, for_instance(message, part), timeout_s)
 
-    async def resume_async(
-        self, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """`resume` for asyncio."""
-        whole = self._whole
-        return await whole.resume_async(by=by, why=why, target=self.path, request_id=request_id, timeout_s=timeout_s)
-
-    def put(
-        self, value: object, *, by: str = "", why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Put a token into this place, which is fed from outside. Raises as `RemoteInstance.put` does."""
-        blocked(self._check_place(timeout_s))
-        return self._whole.put(self.path, value, by=by, why=why, request_id=request_id, timeout_s=timeout_s)
-
-    async def put_async(
-        self, value: object, *, by: str = "", why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """`put` for asyncio."""
-        await awaited(self._check_place(timeout_s))
-        whole = self._whole
-        return await whole.put_async(self.path, value, by=by, why=why, request_id=request_id, timeout_s=timeout_s)
-
-    def inject(
-        self, value: object, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """Put a token into this place, whatever it is. Raises as `RemoteInstance.inject` does."""
-        blocked(self._check_place(timeout_s))
-        return self._whole.inject(self.path, value, by=by, why=why, request_id=request_id, timeout_s=timeout_s)
-
-    async def inject_async(
-        self, value: object, *, by: str, why: str = "", request_id: str = "", timeout_s: float | None = None
-    ) -> Receipt:
-        """`inject` for asyncio."""
-        await awaited(self._check_place(timeout_s))
-        whole = self._whole
-        return await whole.inject_async(self.path, value, by=by, why=why, request_id=request_id, timeout_s=timeout_s)
+    def _encoded(self, target: PlaceRef | str | int, value: object) -> bytes:  # noqa: ARG002  the engine knows types
+        return encode(value)
 
     # -- the actor itself --------------------------------------------------------------------------------------
 
@@ -214,10 +210,6 @@ class RemoteActorHandle:
         if self._plan is None:
             self._plan = await plan_of(self._client, self.instance, timeout_s)
         return Part(plan=self._plan, path=self.path)
-
-    async def _check_place(self, timeout_s: float | None) -> None:
-        if not (await self._part(timeout_s)).is_place:
-            raise BadRequest(f"{self.address} is a composite", "find the place in it that the token is for")
 
 
 async def net_of(client: NodeClient, instance: str, timeout_s: float | None) -> Net:

@@ -7,7 +7,7 @@ import pytest
 
 import placet
 from placet import Approve, InstanceState, NotFound, Pause, WaitTimeout
-from placet.actors.verbs import Verbs
+from placet.actors.verbs import PartVerbs, Verbs
 from placet.net.client import Client, cluster_of
 from placet.net.cluster_client import ClusterClient
 from placet.net.remote import RemoteInstance
@@ -36,7 +36,8 @@ def test_every_verb_has_a_twin_with_the_same_parameters(kind: type) -> None:
 
 
 def test_an_embedded_instance_has_the_twins_of_peoples_verbs_too() -> None:
-    told = {name for name, verb in vars(Verbs).items() if inspect.isfunction(verb) and name[0] != "_"}
+    verbs = {**vars(PartVerbs), **vars(Verbs)}
+    told = {name for name, verb in verbs.items() if inspect.isfunction(verb) and name[0] != "_"}
     assert all(inspect.iscoroutinefunction(getattr(placet.Instance, f"{name}_async")) for name in told)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from placet import BadRequest, InstanceState, NotFound, Progress, WrongType
+from placet import BadRequest, Cancel, InstanceState, NotFound, Pause, Progress, WrongType
 from placet.actors.control.request import ImportRequest
 from placet.net.client import Client, node_of
 from placet.net.errors import NotAllowed
@@ -69,6 +69,29 @@ def test_a_place_is_given_tokens(client: Client, part: Find) -> None:
         part("p-3/fulfil/more").put("text")
     with pytest.raises(BadRequest, match="composite"):
         part("p-3/fulfil").inject(1, by="eva")
+
+
+def test_people_act_in_a_composite(client: Client, part: Find) -> None:
+    client.spawn("outer", {"ordered": [1, 2, 3]}, id="p-6")
+    fulfil, instance = part("p-6/fulfil"), client.instance("p-6")
+    task = fulfil.wait_task("check", PATIENCE_S)
+    assert fulfil.state is InstanceState.WAITING
+    assert fulfil.explain().startswith(f"p-6/fulfil is waiting: a person is to decide on {task.id}, and ")
+    fulfil.claim(task.id, by="eva")
+    fulfil.complete(task.id, by="eva")
+    first, second = fulfil.tokens()["packed"]
+    fulfil.edit_token(first, 9, by="eva")
+    fulfil.move_token(second, "sealed", by="eva")
+    assert fulfil.view().tokens["packed"] == [first]
+    until(lambda: sorted(map(str, part("p-6/shipped").values())) == ["2", "3"], "both are shipped")
+    with pytest.raises(BadRequest, match=f"token {second} is in shipped, and not in fulfil/packed"):
+        part("p-6/fulfil/packed").drop_token(second, by="eva")
+    fulfil.tell(Pause(target="check", by="eva"))
+    assert instance.view().paused_parts == ("fulfil/check",)
+    with pytest.raises(BadRequest, match="is part of its instance, and ends with it"):
+        fulfil.tell(Cancel(by="eva"))
+    instance.cancel(by="eva")
+    assert instance.wait_until(InstanceState.CANCELLED, PATIENCE_S) is fulfil.state
 
 
 def test_an_actor_is_inspected_restarted_and_put_to_sleep(client: Client, part: Find) -> None:
