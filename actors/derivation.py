@@ -63,9 +63,10 @@ def _state(workflow: "WorkflowActor") -> InstanceState:
     lack = workflow.services.slots.lack
     if busy or any(not lack(executor) for executor in wanted) or _can_run_alone(workflow):
         return _S.RUNNING
-    if workflow.services.visiting and unknown_handlers(workflow):
+    if workflow.services.visiting and _moves_with_an_engine(workflow):
         return _S.RUNNING  # the next engine has its handlers
-    if counts[Phase.BACKOFF] or counts[Phase.READY] or counts[Phase.SUSPECT] or wanted or unknown_handlers(workflow):
+    unknown = not workflow.services.visiting and unknown_handlers(workflow)
+    if counts[Phase.BACKOFF] or counts[Phase.READY] or counts[Phase.SUSPECT] or wanted or unknown:
         return _S.WAITING
     if not workflow.inner:
         return _S.COMPLETED
@@ -97,7 +98,8 @@ def _record(workflow: "WorkflowActor", turn: Turn, state: InstanceState) -> None
 
 def _unable(workflow: "WorkflowActor") -> list[str]:
     """Return why nobody can run what an instance has to run."""
-    unknown, lack = unknown_handlers(workflow), workflow.services.slots.lack
+    services = workflow.services
+    unknown, lack = [] if services.visiting else unknown_handlers(workflow), services.slots.lack
     reasons = ["no handler in this process for " + ", ".join(unknown)] if unknown else []
     suspects = {
         workflow.plan.transitions[firing.transition].executor
@@ -125,15 +127,39 @@ def _can_run_alone(workflow: "WorkflowActor") -> bool:
 
 def unknown_handlers(workflow: "WorkflowActor") -> list[str]:
     """Return the transitions that could fire, had this process a handler for them."""
+    return [transition.path for transition in _unknown(workflow)]
+
+
+def _moves_with_an_engine(workflow: "WorkflowActor") -> bool:
+    """Return whether an engine, which knows handlers, guards and keys, may have something to choose."""
+    chosen = _chosen(workflow)
+    for transition in _unknown(workflow):
+        is_blocked = _is_on_offer(transition) or any(_obstacles(workflow, transition))
+        if transition.index not in workflow.held and (transition.index in chosen or not is_blocked):
+            return True
+    return False
+
+
+def _is_on_offer(transition: TransitionPlan) -> bool:
+    """Return whether all that a transition could take is offered to people already: no guard is to be asked first."""
+    return transition.manual is not None and not any(arc.guarded for arc in transition.arguments)
+
+
+def _unknown(workflow: "WorkflowActor") -> list[TransitionPlan]:
     transitions = [workflow.plan.transitions[index] for index in workflow.plan.unknown]
     if not transitions:
         return []
-    chosen = {
+    chosen = _chosen(workflow)
+    return [t for t in transitions if t.index in chosen or _has_tokens(workflow, t)]
+
+
+def _chosen(workflow: "WorkflowActor") -> set[int]:
+    """Return the transitions of the firings that were chosen and are to be started."""
+    return {
         composite.firings[number].transition
         for numbers in workflow.ready.values()
         for number, composite in numbers.items()
     }
-    return [t.path for t in transitions if t.index in chosen or _has_tokens(workflow, t)]
 
 
 def _has_tokens(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
@@ -162,7 +188,8 @@ def _lacks(workflow: "WorkflowActor", transition: TransitionPlan) -> list[str]:
 
 def _obstacles(workflow: "WorkflowActor", transition: TransitionPlan) -> Iterator[str]:
     """Yield what keeps a transition from firing that has enough tokens."""
-    if transition.keyed and not workflow.matched(transition):
+    is_known = not workflow.services.visiting  # what its join keys are
+    if transition.keyed and is_known and not workflow.matched(transition):
         yield "no group is complete" if transition.takes_many else "no tokens with equal join keys"
     for index, weight in transition.inhibitors:
         if workflow.place(index).count >= weight:

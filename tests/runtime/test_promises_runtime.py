@@ -28,7 +28,8 @@ from placet import (
 )
 from placet.actors import engine
 from placet.actors.control.client import carry_out
-from placet.actors.control.request import PauseRequest
+from placet.actors.control.request import PauseRequest, ResumeRequest
+from placet.actors.control.tokens import InjectRequest
 from placet.actors.engine import Health
 from placet.actors.runtime import client_of
 from placet.persistence.directory import CONTROL
@@ -330,6 +331,35 @@ def test_showing_a_value_never_loads_it(tmp_path: Path) -> None:
     shown = to_json(encode(Trap(trace)))
     assert isinstance(shown, dict)
     assert not trace.exists()
+
+
+def the_first(value: object, *_: object) -> object:
+    return value
+
+
+def test_an_intervention_without_an_engine_leaves_the_state_as_an_engine_would(tmp_path: Path) -> None:
+    workflow = Workflow("waits")
+    asked, answered, begin, blocked, end = workflow.places("asked answered begin blocked end")
+    workflow.task(asked >> answered, "decide")
+    workflow.transition((begin & blocked.inhibit()) >> end, "work", handler=the_first)
+    workflow.transition((blocked & answered) >> end, "free", handler=the_first)
+    with Runtime(tmp_path, [workflow], control=False) as runtime:
+        for id, tokens in (("task", {"asked": [1], "begin": []}), ("stuck", {"begin": [1], "blocked": [1]})):
+            runtime.spawn(workflow, tokens, id=id, timeout_s=WAIT_S).wait_until(["waiting", "stuck"], WAIT_S)
+        before = {one.instance: one.state for one in runtime.list()}
+    assert before == {"task": InstanceState.WAITING, "stuck": InstanceState.STUCK}
+    for id, state in before.items():
+        carry_out(tmp_path, PauseRequest(instance=id, by="eva"))
+        face = carry_out(tmp_path, ResumeRequest(instance=id, by="eva"))
+        assert (face["state"], face["engine"]) == (state.value, None)
+    face = carry_out(tmp_path, PauseRequest(instance="task", target="decide", by="eva"))
+    assert face["state"] == "waiting"
+    opened = carry_out(tmp_path, InjectRequest(instance="task", place="begin", value=1, by="eva"))
+    assert opened["state"] == "running", "an engine will take it"
+    with Runtime(tmp_path, [workflow], control=False) as again:
+        assert again.instance("task").wait_until(["waiting"], WAIT_S) is InstanceState.WAITING
+        assert again.instance("task").marking() == {"asked": [1], "end": [1]}
+        assert again.instance("stuck").state is InstanceState.STUCK
 
 
 def test_an_intervention_without_an_engine_starts_nothing(tmp_path: Path) -> None:
