@@ -47,6 +47,7 @@ class RefusalCode(StrEnum):
     CLAIMED = "claimed"
     DECIDED = "decided"
     WITHDRAWN = "withdrawn"
+    WRONG_TYPE = "wrong_type"
     WRONG_OUTPUT = "wrong_output"
 
 

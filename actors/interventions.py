@@ -17,6 +17,7 @@ from placet.actors.lifecycle import ENDING, TERMINAL, Intent
 from placet.actors.messages import (
     Cancel,
     FailIncident,
+    ImportTokens,
     Inject,
     Intervention,
     Pause,
@@ -52,7 +53,7 @@ def intervene(workflow: WorkflowActor, turn: Turn, message: Intervention) -> Non
             reason=f"{message.instance} is {workflow.header.state.value}",
         )
         return
-    if isinstance(message, Put | TokenIntervention | Inject) and (refused := _ending(workflow, message)):
+    if isinstance(message, Put | TokenIntervention | Inject | ImportTokens) and (refused := _ending(workflow, message)):
         turn.rare().answer = refused
         return
     answer = turn.rare().answer = INTERVENTIONS[type(message)](workflow, turn, message)

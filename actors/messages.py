@@ -319,6 +319,15 @@ class Inject(Intervention, frozen=True, gc=False, kw_only=True):
     value: bytes
 
 
+class ImportTokens(Intervention, frozen=True, gc=False, kw_only=True):
+    """Put the tokens of an exported place into the place of that path, all of them or none."""
+
+    place: str
+    values: tuple[bytes, ...]  # oldest first
+    frozen: tuple[int, ...] = ()  # positions in `values` of those that nothing may take until they are thawed
+    origin: str  # address of the place that was exported
+
+
 class TokenIntervention(Intervention, frozen=True, gc=False, kw_only=True):
     """Base of what is done to one free token; one that was taken meanwhile is left alone, with the reason."""
 
@@ -411,7 +420,9 @@ IncidentMessage: TypeAlias = RetryIncident | SkipIncident | FailIncident
 TokenMessage: TypeAlias = Inject | EditToken | MoveToken | DropToken | FreezeToken | ThawToken
 TaskMessage: TypeAlias = Decide | Claim | Unclaim
 PlainMessage: TypeAlias = Pause | Resume | Cancel | IncidentMessage | MoveToken | DropToken | FreezeToken | ThawToken
-InterventionMessage: TypeAlias = Put | Pause | Resume | Cancel | IncidentMessage | TokenMessage | TaskMessage
+InterventionMessage: TypeAlias = (
+    Put | ImportTokens | Pause | Resume | Cancel | IncidentMessage | TokenMessage | TaskMessage
+)
 FirstMessage: TypeAlias = Spawn | Import  # what an instance begins with: there is none yet to receive it
 ClientMessage: TypeAlias = FirstMessage | ActorMessage | InterventionMessage
 PostedMessage: TypeAlias = Return | Trouble | Undelivered | Watch | Schedule | Unschedule  # between instances alone

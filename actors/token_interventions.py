@@ -8,6 +8,7 @@ from placet.actors.messages import (
     DropToken,
     EditToken,
     FreezeToken,
+    ImportTokens,
     Inject,
     Intervention,
     MoveToken,
@@ -43,6 +44,28 @@ def _inject(workflow: WorkflowActor, turn: Turn, message: Inject) -> Answer:
         return refused
     token = workflow.deposit(turn, place.plan.index, message.value)
     return _accept(workflow, turn, message, RecordKind.INJECTED, produced=(token,), place=place.plan.path, token=token)
+
+
+def _import(workflow: WorkflowActor, turn: Turn, message: ImportTokens) -> Answer:
+    place = _place(workflow, message.place)
+    if place is None:
+        return _no_place(message, message.place)
+    if message.values and (refused := _full(message.instance, workflow, place, len(message.values))):
+        return refused
+    tokens = tuple(workflow.deposit(turn, place.plan.index, value) for value in message.values)
+    for position in message.frozen:
+        _take_out(workflow, turn, place, tokens[position])
+    return _accept(
+        workflow,
+        turn,
+        message,
+        RecordKind.IMPORTED_TOKENS,
+        produced=tokens,
+        place=place.plan.path,
+        origin=message.origin,
+        count=len(tokens),
+        frozen=len(message.frozen),
+    )
 
 
 def _edit(workflow: WorkflowActor, turn: Turn, message: EditToken) -> Answer:
@@ -95,10 +118,15 @@ def _freeze(workflow: WorkflowActor, turn: Turn, message: FreezeToken) -> Answer
         return _not_free(message)
     if message.token not in place.tokens:
         return Receipt(instance=message.instance, at=turn.now, already=True)
-    workflow.settle_guards(turn, place.plan.index, message.token)
-    place.freeze(turn, message.token)
-    workflow.frozen += 1
+    _take_out(workflow, turn, place, message.token)
     return _accept(workflow, turn, message, RecordKind.FROZEN, place=place.plan.path, token=message.token)
+
+
+def _take_out(workflow: WorkflowActor, turn: Turn, place: PlaceActor, token: int) -> None:
+    """Freeze a free token."""
+    workflow.settle_guards(turn, place.plan.index, token)
+    place.freeze(turn, token)
+    workflow.frozen += 1
 
 
 def _thaw(workflow: WorkflowActor, turn: Turn, message: ThawToken) -> Answer:
@@ -126,9 +154,9 @@ def _holder(workflow: WorkflowActor, token: int) -> PlaceActor | None:
     return None
 
 
-def _full(instance: str, workflow: WorkflowActor, place: PlaceActor) -> Refused | None:
+def _full(instance: str, workflow: WorkflowActor, place: PlaceActor, more: int = 1) -> Refused | None:
     capacity = place.plan.capacity
-    if not capacity or place.count + workflow.reserved.get(place.plan.index, 0) < capacity:
+    if not capacity or place.count + workflow.reserved.get(place.plan.index, 0) + more <= capacity:
         return None
     return Refused(
         instance=instance, code=RefusalCode.FULL, reason=f"{place.plan.path} holds {capacity} tokens at most"
@@ -164,6 +192,7 @@ def _accept(
 # `Any`: each function takes the very message it stands beside, a relation the type system cannot say.
 TOKEN_INTERVENTIONS: Mapping[type[Intervention], Callable[[WorkflowActor, Turn, Any], Answer]] = {
     Inject: _inject,
+    ImportTokens: _import,
     EditToken: _edit,
     MoveToken: _move,
     DropToken: _drop,

@@ -17,6 +17,7 @@ from placet.actors.clock import monotonic_s
 from placet.actors.control.answer import receipt_face
 from placet.actors.control.desk import ANSWER_S, ControlDesk
 from placet.actors.control.request import ImportRequest, InspectRequest
+from placet.actors.control.tokens import ImportPlaceRequest
 from placet.actors.errors import BadRequest, EngineStopped, OwnError, no_instance
 from placet.actors.messages import Inspect, Put
 from placet.actors.own.answering import next_answer
@@ -159,7 +160,7 @@ class NetDesk:
         """Return a request that who asks may make. Raises `NotAllowed`: what runs code is for a higher key alone."""
         if kind < KeyKind.DEPLOY and isinstance(request, CodeRequest):
             raise NotAllowed("a client key takes plain values, and sends no code", "connect with a deploy key")
-        if isinstance(request, ImportRequest):
+        if isinstance(request, ImportRequest) or (isinstance(request, ImportPlaceRequest) and request.file):
             raise NotAllowed("a file of the engine's host is imported there alone", "use placet import on its host")
         return request
 

@@ -10,6 +10,7 @@ import msgspec
 
 from placet.actors.control.base import ControlRequest
 from placet.actors.control.request import AnyRequest
+from placet.actors.control.tokens import ImportPlaceRequest
 from placet.actors.errors import BadRequest
 from placet.actors.lifecycle import InstanceState
 
@@ -178,7 +179,8 @@ class ImportCopyRequest(ControlRequest, frozen=True, kw_only=True, tag="import_c
     why: str = ""
 
 
-CodeRequest: TypeAlias = GivenRequest | DeployRequest | ImportCopyRequest  # runs what is in it, now or later
+# What runs what is in it, now or later.
+CodeRequest: TypeAlias = GivenRequest | DeployRequest | ImportCopyRequest | ImportPlaceRequest
 NetRequest: TypeAlias = (
     AnyRequest
     | SpawnRequest

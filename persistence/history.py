@@ -47,6 +47,7 @@ class RecordKind(StrEnum):
     PUT = "put"  # a token from outside, or at its time
     SCHEDULED = "scheduled"  # a token is to come at a time
     UNSCHEDULED = "unscheduled"  # a token that was to come will not
+    IMPORTED_TOKENS = "imported_tokens"  # those of a place, out of a file
     INJECTED = "injected"  # a token that a person made
     EDITED = "edited"  # of a token's value, by a person
     MOVED = "moved"  # of a token, by a person

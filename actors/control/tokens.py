@@ -1,13 +1,16 @@
 """Requests about free tokens from other processes, and what they become: values come as JSON."""
 
+from pathlib import Path
 from typing import TypeAlias, assert_never
 
 from placet.actors.addressee import Addressee
 from placet.actors.control.base import PersonalRequest
+from placet.actors.copies.place_import import place_in_bytes, place_message, read_place
 from placet.actors.messages import (
     DropToken,
     EditToken,
     FreezeToken,
+    ImportTokens,
     Inject,
     MoveToken,
     Put,
@@ -61,8 +64,16 @@ class ThawTokenRequest(AboutToken, frozen=True, kw_only=True, tag="thaw_token"):
     """Let a frozen token be taken again."""
 
 
+class ImportPlaceRequest(PersonalRequest, frozen=True, kw_only=True, tag="import_place"):
+    """Put the tokens of an exported place into the place of that path: of a `file` that the engine reads, or `data`."""
+
+    file: str = ""  # absolute
+    data: bytes = b""  # what is in the file: its values are pickles
+
+
 AboutTokens: TypeAlias = (
     PutRequest
+    | ImportPlaceRequest
     | InjectRequest
     | EditTokenRequest
     | MoveTokenRequest
@@ -72,13 +83,18 @@ AboutTokens: TypeAlias = (
 )
 
 
-def to_token_message(request: AboutTokens, addressee: Addressee, reader: StateReader) -> TokenMessage | Put:
-    """Return what the kernel is told. Raises `WrongType` and `ValueNotEncodable`."""
+def to_token_message(
+    request: AboutTokens, addressee: Addressee, reader: StateReader
+) -> TokenMessage | Put | ImportTokens:
+    """Return what the kernel is told. Raises `WrongType` and `ValueNotEncodable`, and as `place_message` does."""
     by, why, request_id = request.by, request.why, request.request_id
     match request:
         case PutRequest(place=place):
             value = addressee.encoded(place, request.value)
             return Put(place=place, value=value, by=by, why=why, request_id=request_id)
+        case ImportPlaceRequest(file=file, data=data):
+            found = read_place(Path(file)) if file else place_in_bytes(data)
+            return place_message(found, request.instance, reader, by=by, why=why, request_id=request_id)
         case InjectRequest(place=place):
             value = addressee.encoded(place, request.value)
             return Inject(place=place, value=value, by=by, why=why, request_id=request_id)

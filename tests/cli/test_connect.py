@@ -204,6 +204,22 @@ def test_an_instance_is_exported_and_imported(
     assert copy.result(PATIENCE_S) == {"shipped": [8]}
 
 
+def test_a_place_goes_into_another_instance(
+    ask: Ask, call: Call, node: RunningNode, client: Client, tmp_path: Path
+) -> None:
+    for id in ("m-1", "m-2"):
+        client.spawn("outer", {"ordered": [1, 2]}, id=id).wait_task("fulfil/check", PATIENCE_S)
+    file = tmp_path / "copy"
+    assert ask("export", "m-1", file, "--place", "fulfil/packed").code == 0
+    words = ["import", file, "--into", "m-2", "--by", "eva", "--request-id", "r"]
+    assert ask(*words).error["code"] == "not_allowed", "its values are pickles"
+    words += ["--connect", node.address, "--key-file", node.key_of(KeyKind.DEPLOY), "--json"]
+    done, again = call(*words), call(*words)
+    assert (done.code, done.face["already"], again.face["already"]) == (0, False, True)
+    assert client.instance("m-2").marking()["ordered"] == [1, 2, 1, 2], "a port is the place of its parent"
+    assert len(set(client.instance("m-2").view().tokens["ordered"])) == 4
+
+
 def test_what_would_help_is_said_of_tasks_too(ask: Ask, client: Client) -> None:
     task = asking(client, "n-1")
     assert ask("show", "n-1").face["next"][0].startswith(f"placet approve {task} --connect ")

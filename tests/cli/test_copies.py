@@ -88,6 +88,36 @@ def test_a_place_alone_can_be_looked_at_but_not_imported(call: Call, quick: Path
     )
 
 
+@engines
+def test_a_place_is_imported_into_an_instance(call: Call, quick: Path, tmp_path: Path, with_engine: bool) -> None:
+    flow = tmp_path / f"keeping_{tmp_path.name}.py"  # a name of its own: modules stay loaded
+    flow.write_text(
+        "from placet import Workflow\nkeeping = Workflow('keeping')\na, b = keeping.places('a b')\n"
+        "keeping.task(a >> b, 'look')\n"
+    )
+    here, there = (["--state", tmp_path / name] for name in ("here", "there"))
+    for state, values in ((here, "[1, 2]"), (there, "[3]")):
+        assert call("run", flow, *state, "--id", "one", "--input", f'{{"a": {values}}}', "--timeout", "0.5").code
+    file = tmp_path / "file"
+    assert call("export", "one", file, "--place", "a", *here).code == 0
+    with served(tmp_path / "there", with_engine=with_engine):
+        words = ["--into", "one", "--by", "eva", "--why", "moved", "--request-id", "r", *there]
+        done = call("import", file, *words, "--json").face
+        assert (done["already"], done["state"], done["engine"] is not None) == (False, "waiting", with_engine)
+        assert call("import", file, *words).out.startswith("one: it was so before; ")
+        assert len(call("token", "list", "one", *there, "--json").faces) == 3
+        told = [face for face in call("history", "one", *there, "--json").faces if face["kind"] == "imported_tokens"]
+        assert [(one["by"], one["why"], one["origin"], one["count"]) for one in told] == [("eva", "moved", "one/a", 2)]
+        assert call("import", file, "--into", "nobody", *there, "--json").error["code"] == "not_found"
+        both = call("import", file, "--into", "one", "--id", "two", *there)
+        assert (both.code, "with --into" in both.err) == (2, True)
+        assert call("import", file, "--request-id", "r", *there).code == 2
+        other = call("run", quick, *there, "--id", "two", "--input", "1") if not with_engine else None
+    if other is not None:
+        refused = call("import", file, "--into", "two", *there, "--json").error
+        assert (refused["code"], "two has no place 'a'" in refused["message"]) == ("refused", True)
+
+
 def test_an_import_makes_a_state_where_there_is_none(call: Call, quick: Path, tmp_path: Path) -> None:
     call("run", quick, "--state", tmp_path / "state", "--id", "one", "--input", "1")
     call("export", "one", tmp_path / "file", "--state", tmp_path / "state")

@@ -13,6 +13,7 @@ import pytest
 from placet import Actor, Runtime, Workflow
 from placet.actors.bundle import bundled, encode_bundle
 from placet.actors.control.request import ImportRequest
+from placet.actors.control.tokens import ImportPlaceRequest
 from placet.net.desk import NetDesk
 from placet.net.keyring import KeyKind
 from placet.net.request import (
@@ -84,6 +85,7 @@ def test_code_needs_a_key_for_it(ask: Ask, tmp_path: Path) -> None:
         given(mark),
         DeployRequest(bundle=encode_bundle(bundled(flow("sent").definition()))),
         ImportCopyRequest(instance="i", data=b"x", by="eva"),
+        ImportPlaceRequest(instance="i", data=b"x", by="eva"),
     ]
     for request in code:
         error = ask(request, KeyKind.CLIENT)["error"]
@@ -93,6 +95,8 @@ def test_code_needs_a_key_for_it(ask: Ask, tmp_path: Path) -> None:
     for kind in (KeyKind.DEPLOY, KeyKind.CLUSTER):
         assert "error" not in ask(code[1], kind)
     assert ask(code[2], KeyKind.DEPLOY)["error"]["code"] == "bad_copy"
+    assert ask(SpawnRequest(instance="i", workflow="sent", tokens={"start": [1]}), KeyKind.DEPLOY)["instance"] == "i"
+    assert ask(code[3], KeyKind.DEPLOY)["error"]["code"] == "bad_copy"
     assert ask(SpawnRequest(instance="s-1", workflow="sent", tokens={"start": [1]}), KeyKind.CLIENT) == {
         "instance": "s-1",
         "path": "",
@@ -101,7 +105,9 @@ def test_code_needs_a_key_for_it(ask: Ask, tmp_path: Path) -> None:
 
 def test_a_file_of_the_engines_host_is_for_nobody(ask: Ask) -> None:
     for kind in KeyKind:
-        assert ask(ImportRequest(file="/etc/passwd", instance="i", by="eva"), kind)["error"]["code"] == "not_allowed"
+        for request in (ImportRequest, ImportPlaceRequest):
+            refused = ask(request(file="/etc/passwd", instance="i", by="eva"), kind)["error"]
+            assert refused["code"] == "not_allowed"
 
 
 def test_values_come_beside_what_takes_values_and_is_about_the_same_instance(ask: Ask, tmp_path: Path) -> None:

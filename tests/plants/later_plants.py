@@ -46,6 +46,16 @@ LATER_PLANTS: tuple[Plant, ...] = (
         about=270,
     ),
     plant(
+        "imported token unbooked",
+        "of the tokens of an imported place the last one is not in the history",
+        (
+            "actors/token_interventions.py",
+            "        RecordKind.IMPORTED_TOKENS,\n        produced=tokens,\n",
+            "        RecordKind.IMPORTED_TOKENS,\n        produced=tokens[:-1],\n",
+        ),
+        about=5,
+    ),
+    plant(
         "answers handed out",
         "all answers that an actor ever gave go with each of its starts after a restart",
         ("actors/state.py", "        if not name.startswith(ANSWER):\n", "        if name:\n"),

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from placet import EngineStopped, InstanceState, InvalidId, NotFound, PlacetError, Runtime, SpawnConflict, WaitTimeout
+from placet import (
+    EngineStopped,
+    InstanceState,
+    InvalidId,
+    NotFound,
+    PlacetError,
+    RequestRefused,
+    Runtime,
+    SpawnConflict,
+    WaitTimeout,
+    Workflow,
+)
 from placet.actors.actor_handle import ActorHandle
 from placet.persistence.copy_errors import BadCopy, CopyExists, CopyFailed
 from placet.persistence.errors import StoreDamaged
@@ -67,6 +78,30 @@ def test_one_place_is_exported_to_be_looked_at(tmp_path: Path, gate: Gate) -> No
         with pytest.raises(NotFound):
             runtime.export("nobody", tmp_path / "other")
         assert not (tmp_path / "other").exists()
+
+
+def test_a_place_is_put_into_an_instance(tmp_path: Path) -> None:
+    keeping = Workflow("keeping")
+    kept, done = keeping.place("kept", type=int), keeping.place("done")
+    keeping.task(kept >> done, "look")
+    with Runtime(tmp_path / "state", [keeping, doubling()]) as runtime:
+        one, two = (runtime.spawn(keeping, {kept: [n]}, id=id) for n, id in ((1, "one"), (2, "two")))
+        runtime.export("one", tmp_path / "file", actor="kept")
+        assert not two.import_place(tmp_path / "file", by="eva", why="merged", request_id="r").already
+        assert two.import_place(tmp_path / "file", by="eva", request_id="r").already
+        assert (two.marking(), one.marking()) == ({"kept": [2, 1]}, {"kept": [1]})
+        for task in list(two.tasks()):
+            two.complete(task.id, by="eva")
+        assert two.result(WAIT_S) == {"done": [2, 1]}
+        with pytest.raises(RequestRefused, match="two is completed"):
+            two.import_place(tmp_path / "file", by="eva")
+        other = runtime.spawn("doubling", {"start": [1]}, id="other")
+        with pytest.raises(RequestRefused, match="other has no place 'kept'"):
+            other.import_place(tmp_path / "file", by="eva")
+        with pytest.raises(PlacetError, match="by whom"):
+            one.import_place(tmp_path / "file", by="")
+        with pytest.raises(BadCopy, match="no such file"):
+            one.import_place(tmp_path / "none", by="eva")
 
 
 def test_what_is_wrong_is_said_at_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from placet.cli.options import STATE, Id, Json, State
 from placet.cli.task_commands import tasks_app
 from placet.cli.token_commands import put_app, token_app
 from placet.cli.where import Where, anywhere
-from placet.cli.who import By, Who, Why, signed
+from placet.cli.who import By, RequestId, Who, Why, signed
 
 app = typer.Typer(
     name="placet",
@@ -298,14 +298,24 @@ def import_instance(
     file: Annotated[Path, typer.Argument(help="A file that placet export wrote.")],
     where: Where,
     id: Annotated[str, typer.Option(help="Another id than it had.", show_default=False)] = "",
+    into: Annotated[
+        str, typer.Option(metavar="ID", help="Of a place: the instance that gets its tokens.", show_default=False)
+    ] = "",
     by: By = "",
     why: Why = "",
+    request_id: RequestId = "",
     is_json: Json = False,
 ) -> int:
-    """Make a paused instance out of a file."""
+    """Make a paused instance out of a file, or, of a place, put its tokens into an instance there is."""
     from placet.cli import export as module
     from placet.cli.who import who
 
+    if into and id:
+        raise typer.BadParameter("an instance is made with --id; a place goes into one there is, with --into")
+    if into:
+        return module.import_place(where, file, into, who(by, why, request_id), is_json=is_json)
+    if request_id:
+        raise typer.BadParameter("--request-id goes with --into; an instance is made once, by its id")
     return module.import_instance(where, file, id, who(by).by, why, is_json=is_json)
 
 

@@ -6,15 +6,19 @@ from pathlib import Path
 
 from placet.actors.control.client import carry_out
 from placet.actors.control.request import ImportRequest
+from placet.actors.control.tokens import ImportPlaceRequest
 from placet.actors.copies.export import Exported, export
 from placet.actors.copies.import_request import import_message
+from placet.actors.copies.place_import import read_place
 from placet.actors.errors import NotFound, RequestRefused, no_instance
 from placet.actors.reader import StateReader
 from placet.cli.errors import COMPLETED
+from placet.cli.intervene import intervene
 from placet.cli.opened import opened
 from placet.cli.output import say, say_json
 from placet.cli.text import size
 from placet.cli.where import Where
+from placet.cli.who import Who
 from placet.persistence.workshop import publish, workshop
 
 
@@ -87,6 +91,20 @@ def import_instance(where: Where, file: Path, id: str, by: str, why: str, *, is_
     for command in following:
         say(f"it does what its original does a second time, if both go on; to let it go on: {command}")
     return COMPLETED
+
+
+def import_place(where: Where, file: Path, into: str, who: Who, *, is_json: bool) -> int:
+    """Put the tokens of an exported place into that of an instance, with an engine or without, here or at a node."""
+    read_place(file)  # what is wrong with the file is told here, not by an engine
+    request = ImportPlaceRequest(
+        instance=into,
+        file="" if where.node else str(file.absolute()),
+        data=file.read_bytes() if where.node else b"",
+        by=who.by,
+        why=who.why,
+        request_id=who.request_id,
+    )
+    return intervene(where, request, is_json=is_json)
 
 
 def _imported_there(where: Where, file: Path, id: str, by: str, why: str) -> dict[str, object]:

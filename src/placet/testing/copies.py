@@ -9,6 +9,7 @@ import msgspec
 
 from placet.actors.copies.export import write_export
 from placet.actors.copies.import_request import to_message
+from placet.actors.copies.place_import import PlaceCopy, place_in
 from placet.actors.messages import Import
 from placet.persistence.export_file import Export, read_export_from
 from placet.persistence.history import Record
@@ -41,12 +42,7 @@ class Copies:
 
     def message(self, random: Random, view: View, image: Image, ledger: InstanceLedger, instance: str) -> Import:
         """Return a request for a copy of an instance: as it is now, or of one as it was once."""
-        history = random.random() < 0.7
-        file = BytesIO()
-        write_export(view, image.header.instance, file, history=history)
-        size_bytes = file.tell()
-        file.seek(0)
-        export = read_export_from(file, size_bytes, Path("export"))
+        export = _exported(view, image, history=random.random() < 0.7)
         self._kept = [*self._kept, Original(image=image, sums=list(ledger.sums or ()), export=export)][-_KEPT:]
         original = self._kept[-1] if random.random() < 0.7 else random.choice(self._kept)
         age_s = random.choice((0.0, 0.0, 1.0, 3600.0))
@@ -76,6 +72,19 @@ class Copies:
                 losses=firing.losses,
                 failed_at=failed_at[-1] + shift_s if failed_at else -1.0,
             )
+
+
+def place_of(view: View, image: Image, path: str) -> PlaceCopy:
+    """Return a place of an instance, exported and read again."""
+    return place_in(_exported(view, image, path=path, history=False), "export")
+
+
+def _exported(view: View, image: Image, *, path: str = "", history: bool) -> Export:
+    file = BytesIO()
+    write_export(view, image.header.instance, file, path=path, history=history)
+    size_bytes = file.tell()
+    file.seek(0)
+    return read_export_from(file, size_bytes, Path("export"))
 
 
 def ends_of_copied(records: list[tuple[int, Record]]) -> dict[bytes, int]:

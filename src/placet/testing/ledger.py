@@ -137,6 +137,7 @@ class InstanceLedger:
         """What people put in, take out or move changes what the place invariants weigh."""
         changes = {"put": {"place": 1}, "injected": {"place": 1}, "dropped_token": {"place": -1}}
         changes["moved"] = {"source": -1, "place": 1}
+        changes["imported_tokens"] = {"place": int(str(detail.get("count", 0)))}
         for side, count in changes.get(kind, {}).items():
             index = plan.place_index[str(detail[side])]
             sums = self.sums or []

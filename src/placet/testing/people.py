@@ -17,6 +17,7 @@ from placet.actors.messages import (
     EditToken,
     FailIncident,
     FreezeToken,
+    ImportTokens,
     Inject,
     Inspect,
     MoveToken,
@@ -40,6 +41,7 @@ from placet.petri.behaviour import Definition
 from placet.petri.plan import Plan, make_plan
 from placet.testing.answers import check_answer, image_of, is_moved
 from placet.testing.checks import Checks
+from placet.testing.copies import place_of
 from placet.testing.errors import require
 from placet.testing.functions import BULK_BYTES, FUEL, TAGS
 from placet.testing.image import Image
@@ -177,7 +179,7 @@ class People:
             tokens += [token for held in image.places.values() for token in held] * 3
             tokens += [token for firing in image.firings.values() for _, token, _ in firing.tokens]
         place, token, value = random.choice(places), random.choice(tokens), encode(self._value())
-        match random.randrange(8):
+        match random.randrange(9):
             case 0:
                 return Put(**words, reply=self._number(), place=place, value=value)
             case 1:
@@ -190,8 +192,25 @@ class People:
                 return DropToken(**words, reply=self._number(), token=token)
             case 5:
                 return FreezeToken(**words, reply=self._number(), token=token)
+            case 6 if image is not None and self._is_here(image):
+                return self._import_place(words, image)
             case _:
                 return ThawToken(**words, reply=self._number(), token=token)
+
+    def _import_place(self, words: dict[str, str], image: Image) -> ClientMessage:
+        """Put the tokens of a place into it a second time, or into that of another instance, which may have none."""
+        plan = self.checks.plan(image)
+        filled = [plan.places[index].path for index, tokens in image.places.items() if tokens]
+        path = self.random.choice(filled or [*plan.place_index])
+        found = place_of(self.checks.view, image, path)
+        told = words if self.random.random() < 0.7 else {**words, "instance": self._instance()}
+        origin = f"{image.header.instance}/{path}"
+        values, frozen = found.values, found.frozen
+        return ImportTokens(**told, reply=self._number(), place=path, values=values, frozen=frozen, origin=origin)
+
+    def _is_here(self, image: Image) -> bool:
+        """Return whether an instance can be seen: it is not on its way here."""
+        return Visible(self.checks.view).get(address_key(image.header.instance)) is not None
 
     def _sized(self, value: bytes) -> bytes:
         """Return a value, now and then one that is too large to stay where it is."""
@@ -323,8 +342,8 @@ class People:
         original = self.image(self._instance()) if self.instances else None
         if original is None or self.live >= self.most_live + 1:
             return None
-        if Visible(self.checks.view).get(address_key(original.header.instance)) is None:
-            return None  # it is on its way here
+        if not self._is_here(original):
+            return None
         is_new = self.random.random() < 0.9
         instance = self._new_id() if is_new else self._instance()
         if is_new:
