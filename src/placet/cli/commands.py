@@ -295,12 +295,15 @@ def export(
 @app.command("import")
 @anywhere
 def import_instance(
-    file: Annotated[Path, typer.Argument(help="A file that placet export wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file that placet export wrote; or a state, for all its instances.")],
     where: Where,
     id: Annotated[str, typer.Option(help="Another id than it had.", show_default=False)] = "",
     into: Annotated[
         str, typer.Option(metavar="ID", help="Of a place: the instance that gets its tokens.", show_default=False)
     ] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Of a state that will not run again: let its instances go on.")
+    ] = False,
     by: By = "",
     why: Why = "",
     request_id: RequestId = "",
@@ -308,8 +311,15 @@ def import_instance(
 ) -> int:
     """Make a paused instance out of a file, or, of a place, put its tokens into an instance there is."""
     from placet.cli import export as module
+    from placet.cli.import_state import import_state
     from placet.cli.who import who
 
+    if file.is_dir():
+        if into or id or request_id:
+            raise typer.BadParameter("a state is imported as it is, with all its ids")
+        return import_state(where, file, who(by, why), resume=resume, is_json=is_json)
+    if resume:
+        raise typer.BadParameter("--resume goes with a whole state; placet resume lets one instance go on")
     if into and id:
         raise typer.BadParameter("an instance is made with --id; a place goes into one there is, with --into")
     if into:
