@@ -36,6 +36,18 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     python: tuple[int, int]  # the version whose code it is; another one might crash on it
     checksum: bytes  # of `data`
     data: bytes  # cloudpickle
+    replaced: dict[str, str] = {}  # known to others where it came from: digest to the version that came after it
+
+    def digests(self) -> dict[str, str]:
+        """Return the digest of each workflow in it, by name."""
+        return {**self.callees, self.workflow: self.digest}
+
+
+class Shelved(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine says of its bundles to another."""
+
+    bundles: dict[str, dict[str, str]]  # by their digests, those that are of use: the digest of each workflow, by name
+    replaced: dict[str, str]  # digest of what runs no more to the version that came after it
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -1,12 +1,14 @@
 """The workflows that clients have sent to an engine: kept on disk, loaded at its start, and taken in while it runs."""
 
 import threading
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
-from placet.actors.bundle import Bundle, digest_of, opened
+import msgspec
+
+from placet.actors.bundle import Bundle, Shelved, digest_of, encode_bundle, opened
 from placet.actors.bundle_shelf import BundleShelf
 from placet.actors.catalog import Catalog
 from placet.actors.errors import BundleUnusable, WorkflowTaken
@@ -34,6 +36,8 @@ class Deployment:
         self._current: dict[str, str] = {}  # digest by workflow
         self._replaced: dict[str, str] = {}  # digest to the version that came after it
         self._sent: set[str] = set()  # workflows that clients have sent
+        self._kept: dict[str, tuple[Path, Mapping[str, str]]] = {}  # by digest: the file, and what is in it
+        self.shelved = Shelved(bundles={}, replaced={})  # what others are told; another one whenever that changes
 
     # -- at the start ------------------------------------------------------------------------------------------
 
@@ -41,12 +45,18 @@ class Deployment:
         """Register what is kept, but for what the engine was given; return why, by workflow, some cannot be loaded."""
         given = {name for name in self._catalog.definitions if name in self._spawnable}
         unknown: dict[str, str] = {}
+        kept: list[tuple[Path, Bundle]] = []
         for file in self._shelf.files():
             try:
                 bundle = self._shelf.read(file)
             except (OSError, BundleUnusable) as error:
                 unknown[file.name] = str(error)
                 continue
+            kept.append((file, bundle))
+            self._kept[bundle.digest] = file, bundle.digests()
+            self._replaced |= bundle.replaced
+        outdated = frozenset(self._replaced)  # though it may have come later than what has replaced it elsewhere
+        for file, bundle in kept:
             if bundle.workflow in given:
                 continue
             try:
@@ -56,9 +66,10 @@ class Deployment:
                 continue
             unknown.pop(bundle.workflow, None)
             for one in (*definition.callees, definition):
-                if one.name not in given:
+                if one.name not in given and bundle.digests()[one.name] not in outdated:
                     register(one)
                     self._note(one, bundle)
+        self._tell()
         return unknown
 
     def _open(self, file: Path, bundle: Bundle) -> Definition:
@@ -102,10 +113,66 @@ class Deployment:
                 return
             definition = self._checked(bundle)
             new = [one for one in definition.callees if not self.has(one.name, one.version, bundle.callees[one.name])]
-            self._shelf.keep(bundle)
-            for one in (*new, definition):
-                register(one).result(timeout_s)
-                self._note(one, bundle)
+            self._keep(bundle, (*new, definition), register, timeout_s)
+
+    def _keep(self, bundle: Bundle, new: Iterable[Definition], register: Registered, timeout_s: float) -> None:
+        file = self._shelf.keep(bundle)
+        for one in new:
+            register(one).result(timeout_s)
+            self._note(one, bundle)
+        self._kept[bundle.digest] = file, bundle.digests()
+        self._tell()
+
+    # -- between engines ---------------------------------------------------------------------------------------
+
+    def lacks(self, shelved: Shelved) -> list[str]:
+        """Return the digests of those of another engine's bundles that have something for this one."""
+        return [
+            digest
+            for digest, digests in shelved.bundles.items()
+            if digest not in self._kept and self._wanted(digests, shelved.replaced)
+        ]
+
+    def _wanted(self, digests: Mapping[str, str], replaced: Mapping[str, str]) -> set[str]:
+        """Return the workflows in a bundle that are not known here, or that elsewhere came after those that are.
+
+        Of two that do not know of each other none comes after the other: who runs one of them goes on with it.
+        """
+        return {name for name, digest in digests.items() if self._is_wanted(name, digest, replaced)}
+
+    def _is_wanted(self, name: str, digest: str, replaced: Mapping[str, str]) -> bool:
+        if digest in replaced or digest in self._replaced:
+            return False
+        if name not in self._catalog.definitions or name not in self._spawnable:
+            return True
+        return name in self._sent and self._current[name] in replaced
+
+    def bundle(self, digest: str) -> bytes | None:
+        """Return a bundle that is kept here, as it crosses the network, or None."""
+        kept = self._kept.get(digest)
+        return None if kept is None else encode_bundle(self._shelf.read(kept[0]))
+
+    def follow(self, bundle: Bundle, replaced: Mapping[str, str], register: Registered, timeout_s: float) -> None:
+        """Keep a bundle of another engine, which has `replaced` some, and have registered what is wanted of it.
+
+        Raises `BundleUnusable`, `StateUnusable`, and what `register` does.
+        """
+        with self._lock:
+            wanted = self._wanted(bundle.digests(), replaced)
+            if not wanted or bundle.digest in self._kept:
+                return
+            definition = self._checked(bundle)
+            kept = msgspec.structs.replace(bundle, replaced={**bundle.replaced, **replaced})
+            self._replaced |= kept.replaced
+            new = [one for one in (*definition.callees, definition) if one.name in wanted]
+            self._keep(kept, new, register, timeout_s)
+
+    def _tell(self) -> None:
+        running = set(self._current.values())
+        bundles = {digest: dict(held) for digest, (_, held) in self._kept.items() if running & set(held.values())}
+        self.shelved = Shelved(bundles=bundles, replaced=dict(self._replaced))
+
+    # -- inside ------------------------------------------------------------------------------------------------
 
     def _checked(self, bundle: Bundle) -> Definition:
         """Load what is in a bundle. A file of its own is there meanwhile: should loading it end the process."""

@@ -130,6 +130,10 @@ class EmbeddedEngine:
         """Run a workflow that a client has sent, from now on and at each start. Raises as `Deployment.take_in` does."""
         self.deployment.take_in(bundle, self._enter_while_running, timeout_s)
 
+    def follow(self, bundle: Bundle, replaced: Mapping[str, str], timeout_s: float) -> None:
+        """Run what another engine was sent, where it is wanted here. Raises as `Deployment.follow` does."""
+        self.deployment.follow(bundle, replaced, self._enter_while_running, timeout_s)
+
     def _enter_while_running(self, definition: Definition) -> "Future[None]":
         """Have the engine's own thread register a definition; its instances that are in memory get its handlers."""
         check_portable(definition)

@@ -5,18 +5,21 @@ import os
 import secrets
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import cast
 
+from placet.actors.bundle import Bundle
 from placet.actors.carrier import Seat
 from placet.actors.clock import monotonic_s
+from placet.actors.control.desk import ANSWER_S
 from placet.actors.engine import Health
 from placet.actors.errors import Busy
 from placet.actors.executors.placed import Hosting
 from placet.actors.kernel import Kernel
-from placet.actors.runtime import Runtime, client_of, seated
+from placet.actors.runtime import Runtime, client_of, engine_of, seated
 from placet.actors.shards.messages import Assigned, Row
 from placet.actors.shards.records import Owned, read_owner, read_owners
 from placet.actors.spawning import Definable
@@ -29,6 +32,7 @@ from placet.net.messages import (
     Ask,
     Asks,
     Begun,
+    BundleSent,
     EngineConfig,
     Errands,
     Letters,
@@ -36,10 +40,13 @@ from placet.net.messages import (
     NotBegun,
     OpenShards,
     Peer,
+    Shelf,
     Told,
+    WantBundle,
     Whereabouts,
 )
 from placet.net.outbox import Done, Outbox
+from placet.net.spreading import Spreading
 from placet.persistence.keys import shard_of
 from placet.petri.errors import PlacetError
 
@@ -73,6 +80,9 @@ class EngineHost:
         self._errands = ErrandOffice(
             config.name, send, self._rouse, capabilities=config.capabilities, threads=config.threads
         )
+        self._spreading: Spreading | None = None
+        self._loading = ThreadPoolExecutor(1, thread_name_prefix="placet-bundles")
+        self._heard: Whereabouts | None = None  # the last that was told of all engines
         self._runtime: Runtime | None = None
         self._desk: NetDesk | None = None
         try:
@@ -90,6 +100,7 @@ class EngineHost:
         self._errands.definitions = client_of(self._runtime).definitions
         self._errands.look_again = lambda: engine.order(_look_again)
         self._desk = NetDesk(self._runtime, self._owns, self._covers)
+        self._spreading = Spreading(config.name, engine_of(self._runtime).deployment, send, self._follow)
         send(owner, Begun(name=config.name, pid=os.getpid(), unknown=dict(self._runtime.unknown)), _ignore)
 
     def _owns(self, instance: str) -> bool:
@@ -106,6 +117,13 @@ class EngineHost:
         owners = read_owners(client_of(self._runtime).store)
         return frozenset((shard, one.epoch) for shard, one in owners if shard in self._here and isinstance(one, Owned))
 
+    def _follow(self, bundle: Bundle, replaced: Mapping[str, str]) -> "Future[None]":
+        """Take in what another engine was sent, on a thread that may wait for the engine."""
+        assert self._runtime is not None, "it has bundles"
+        taken = self._loading.submit(engine_of(self._runtime).follow, bundle, replaced, ANSWER_S)
+        taken.add_done_callback(lambda _: self._rouse())
+        return taken
+
     def receive(self, sender: Peer, message: object) -> None:
         """Take requests, letters and news; answers to requests go out when the descriptor wakes this process."""
         match message:
@@ -116,17 +134,32 @@ class EngineHost:
             case Asks() if self._desk is not None:
                 for ask in message.asks:
                     self._take(self._desk, sender, ask)
+            case Shelf() | WantBundle() | BundleSent() if self._spreading is not None:
+                self._spreading.receive(sender, message, monotonic_s())
+                self._look_once_caught_up()
             case Whereabouts():
-                self._look(message)
+                self._hear(message)
             case MoveShard():
                 self._move(message)
             case _:
                 pass  # of another version of Placet
 
-    def _look(self, where: Whereabouts) -> None:
-        """Tell the engine what the table says: of its own shards, and of those that are another's now."""
+    def _hear(self, where: Whereabouts) -> None:
+        self._heard = where
         self._exchange.look(where)
         self._errands.look(where)
+        if self._spreading is not None:
+            self._spreading.look(where, monotonic_s())
+        self._look_once_caught_up()
+
+    def _look_once_caught_up(self) -> None:
+        """Open shards once there is the code that others have: a call that finds none fails, and does not wait."""
+        is_ready = self._spreading is not None and self._spreading.is_caught_up(monotonic_s())
+        if is_ready and self._heard is not None and self._heard is not self._where:
+            self._look(self._heard)
+
+    def _look(self, where: Whereabouts) -> None:
+        """Tell the engine what the table says: of its own shards, and of those that are another's now."""
         before, self._where = self._where, where
         rows: dict[bool, list[Row]] = {True: [], False: []}  # by whether nobody has had the shard before
         for shard, (owner, epoch) in enumerate(zip(where.owners, where.epochs, strict=True)):
@@ -196,6 +229,8 @@ class EngineHost:
             os.read(self.wake_descriptor, 1 << 16)
         self._exchange.woken()
         self._errands.woken()
+        if self._spreading is not None and self._spreading.has_taken:
+            self._spread()
         with suppress(Empty):
             while True:
                 client, told = self._answers.get_nowait()
@@ -203,6 +238,11 @@ class EngineHost:
                 if not self._asked[str(client)]:
                     del self._asked[str(client)]
                 self._outbox.put(client, told, len(told.line))
+
+    def _spread(self) -> None:
+        if self._spreading is not None:
+            self._spreading.tick(monotonic_s())
+            self._look_once_caught_up()
 
     def _transmit(self, client: Peer, told: tuple[Told, ...], done: Done) -> None:
         self._send(client, Answers(told=told), done)
@@ -212,6 +252,7 @@ class EngineHost:
         if self._desk is not None:
             self._desk.tick()
         self._exchange.tick()
+        self._spread()
         self._tell_opened()
         self._look_for_lost(monotonic_s())
         self._errands.tick()
@@ -222,6 +263,7 @@ class EngineHost:
     def close(self) -> None:
         """Stop the engine cleanly."""
         self._errands.close()
+        self._loading.shutdown(wait=False, cancel_futures=True)
         if self._desk is not None:
             self._desk.close()
         if self._runtime is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from placet.actors.bundle import Shelved
 from placet.net.keyring import KeyKind
 from placet.petri.errors import PlacetError
 
@@ -205,6 +206,30 @@ class Errands:
     """What two engines say to each other about handlers that one runs for the other, encoded: pieces, in order."""
 
     pieces: tuple["Piece", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """What an engine keeps of what clients have sent, told to another one when that has changed, and when it asks."""
+
+    engine: str
+    shelved: Shelved
+    is_question: bool  # the other one is to tell what it has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantBundle:
+    """Ask an engine for a bundle it has told of. Answered by `BundleSent`, or not at all."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleSent:
+    """A bundle, encoded. Opening it runs what is in it: it comes from those with the cluster key alone."""
+
+    digest: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
