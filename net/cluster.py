@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from placet.actors.clock import wall_s
 from placet.net.address import NetAddress
 from placet.net.cluster_node import ClusterNode
 from placet.net.cluster_table import SHARDS, Member
@@ -43,6 +44,7 @@ from placet.persistence.errors import StateUnusable
 from placet.petri.errors import PlacetError
 
 ASK_AGAIN_S: Final = 0.5  # between two nodes that are asked for the cluster, or where its coordinator is now
+APART_S: Final = 5.0  # two wall clocks that differ by more are not set by time servers
 SAY_AGAIN_S: Final = 10.0  # between two lines that say that none has answered
 MISSED_S: Final = 3.0  # a coordinator that has not answered for so long may have another address now
 TELL_AGAIN_S: Final = 2.0  # between two times that its node says where it is
@@ -86,6 +88,7 @@ class Cluster:
         self._turn = 0  # of those that are asked
         self._ask_s = 0.0
         self._say_s: float | None = None
+        self._has_said_clock = False
         self._tell_s = 0.0
         self._peers: dict[str, str] = {}  # addresses of the other members, as they were seen last
         self._unchecked: set[str] = set()  # seeds of a node that keeps the coordinator and needs none
@@ -239,7 +242,15 @@ class Cluster:
             return
         elif str(sender) not in map(str, self._seeds):
             return  # another cluster has the address now that a member of this one had
+        self._check_clock(sender, message.wall_s - wall_s())
         self._found(message)
+
+    def _check_clock(self, sender: Peer, ahead_s: float) -> None:
+        """Say once that the clocks of two hosts differ: nothing is lost by it, and histories read oddly."""
+        if abs(ahead_s) > APART_S and not self._has_said_clock:
+            self._has_said_clock = True
+            apart = f"{abs(ahead_s):,.0f} s {'behind' if ahead_s > 0 else 'ahead of'}"
+            _log.warning("the clock of this host is %s that of %s; set both by one time server", apart, sender)
 
     def _found(self, place: Welcome | CoordinatorAt) -> None:
         """Take note of where the coordinator is; those who know less than this node are not believed."""
@@ -278,7 +289,8 @@ class Cluster:
             self._send(sender, NotWelcome(reason=reason))
         elif self._node is not None:
             cluster = self._state.record.cluster
-            self._send(sender, Welcome(cluster=cluster, coordinator=self._keeper, opening=self._opening))
+            place = Welcome(cluster=cluster, coordinator=self._keeper, opening=self._opening, wall_s=wall_s())
+            self._send(sender, place)
 
     # -- for the node that keeps the coordinator -------------------------------------------------------------------
 

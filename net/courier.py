@@ -49,9 +49,8 @@ class Courier:
         self._name = ", ".join(str(node) for node in nodes)
         self._pid = os.getpid()
         self._numbers = itertools.count(1)
-        self._submitted: SimpleQueue[Pending | Future[tuple[str, ...]]] = SimpleQueue()
+        self._submitted: SimpleQueue[Pending] = SimpleQueue()
         self._pending: dict[int, Pending] = {}  # by number; of the thread alone
-        self._curious: list[Future[tuple[str, ...]]] = []  # who waits for the names of all engines
         self._outbox: Outbox[Sent] = Outbox(self._transmit, self._lost)
         self._where: Whereabouts | None = None
         self._doubted: set[str] = set()  # incarnations that something did not reach
@@ -75,22 +74,13 @@ class Courier:
     def ask(self, line: bytes, target: Target) -> Pending:
         """Send a request; `answer` of what is returned gets the line of the answer. Raises `NodeUnreachable`."""
         pending = Pending(ask=Ask(number=next(self._numbers), line=line), target=target, answer=Future())
-        self._submit(pending)
-        return pending
-
-    def engines(self) -> "Future[tuple[str, ...]]":
-        """Ask for the names of all engines that own something. Raises `NodeUnreachable`."""
-        names: Future[tuple[str, ...]] = Future()
-        self._submit(names)
-        return names
-
-    def _submit(self, asked: "Pending | Future[tuple[str, ...]]") -> None:
         if os.getpid() != self._pid:
             raise NodeUnreachable(self._name, "this process was forked from the one that connected; connect here")
-        self._submitted.put(asked)
+        self._submitted.put(pending)
         self._rouse()
         if self._closing.is_set():
             self._refuse_all()
+        return pending
 
     def close(self) -> None:
         """End the thread; requests that are not answered get an error. Closing twice is harmless."""
@@ -122,8 +112,7 @@ class Courier:
             self._refuse_all()
 
     def _patience_s(self) -> float:
-        is_waiting = self._pending or self._curious
-        return max(0.01, self._looked_s + self._pause_s() - monotonic_s()) if is_waiting else QUIET_S
+        return max(0.01, self._looked_s + self._pause_s() - monotonic_s()) if self._pending else QUIET_S
 
     def _pause_s(self) -> float:
         return FIND_AGAIN_S if self._is_missing else LOOK_AGAIN_S
@@ -134,19 +123,14 @@ class Courier:
         with suppress(Empty):
             while True:
                 asked = self._submitted.get_nowait()
-                if isinstance(asked, Pending):
-                    self._pending[asked.ask.number] = asked
-                    self._send(asked)
-                else:
-                    self._curious.append(asked)
-                    self._is_missing = True  # those that are known may not be all any more
+                self._pending[asked.ask.number] = asked
+                self._send(asked)
 
     def _look(self) -> None:
         """Ask a node for the engines when there is a reason to."""
         for pending in [one for one in self._pending.values() if one.answer.done()]:  # nobody waits any more
             del self._pending[pending.ask.number]
-        self._curious = [one for one in self._curious if not one.done()]
-        if (self._pending or self._curious) and monotonic_s() >= self._looked_s + self._pause_s():
+        if self._pending and monotonic_s() >= self._looked_s + self._pause_s():
             self._looked_s = monotonic_s()
             node = self._nodes[0]
             self._port.send(node, FindEngines(), lambda is_through: self._node_asked(node, is_through), LOOK_AGAIN_S)
@@ -210,14 +194,6 @@ class Courier:
                 self._nodes.append(node)
         for pending in self._pending.values():
             self._send(pending)
-        names = {name for name in where.owners if name}
-        if names:
-            for waiting in self._curious:
-                with suppress(InvalidStateError):  # who asked has given up
-                    waiting.set_result(tuple(sorted(names)))
-            self._curious.clear()
-        elif self._curious:
-            self._is_missing = True
 
     def _answered(self, told: Told) -> None:
         pending = self._pending.get(told.number)
@@ -232,12 +208,10 @@ class Courier:
 
     def _refuse_all(self) -> None:
         error = NodeUnreachable(self._name, "the client is closed")
-        waiting: list[Future[bytes] | Future[tuple[str, ...]]] = [one.answer for one in self._pending.values()]
-        waiting += self._curious
+        waiting = [*self._pending.values()]
         with suppress(Empty):
             while True:
-                asked = self._submitted.get_nowait()
-                waiting.append(asked.answer if isinstance(asked, Pending) else asked)
+                waiting.append(self._submitted.get_nowait())
         for one in waiting:
             with suppress(InvalidStateError):
-                one.set_exception(error)
+                one.answer.set_exception(error)

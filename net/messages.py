@@ -132,6 +132,7 @@ class Welcome:
     cluster: str
     coordinator: str  # HOST:PORT of the node that keeps it
     opening: int  # of the coordinator, which was there then: of two places the one with the higher number counts
+    wall_s: float  # the time of its wall clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from placet.actors.clock import wall_s
 from placet.net.address import parse_address
 from placet.net.cluster import CHECK_S, Cluster
 from placet.net.cluster_node import LEASE_S
@@ -168,7 +169,9 @@ def test_who_knows_less_is_not_believed(tmp_path: Path) -> None:
             b.cluster.receive(
                 peer_of(C), CoordinatorAt(cluster=b.cluster.id, coordinator=C, opening=opening), net.now_s
             )
-            b.cluster.receive(peer_of(A), Welcome(cluster=b.cluster.id, coordinator=A, opening=opening), net.now_s)
+            b.cluster.receive(
+                peer_of(A), Welcome(cluster=b.cluster.id, coordinator=A, opening=opening, wall_s=wall_s()), net.now_s
+            )
         b.cluster.receive(peer_of(C), CoordinatorAt(cluster="another", coordinator=C, opening=9), net.now_s)
         assert b.cluster.keeper == D
 
@@ -209,12 +212,14 @@ def test_a_node_that_has_never_joined_does_not_take_the_word_of_a_cluster_it_has
     with network(tmp_path) as net:
         b = net.start("b", B, A)
         b.cluster.receive(peer_of(C), CoordinatorAt(cluster="one", coordinator=C, opening=1), net.now_s)
-        b.cluster.receive(peer_of(C), Welcome(cluster="one", coordinator=C, opening=1), net.now_s)
+        b.cluster.receive(peer_of(C), Welcome(cluster="one", coordinator=C, opening=1, wall_s=wall_s()), net.now_s)
         b.cluster.receive(
-            Peer("10.0.0.1", 1900, KeyKind.CLIENT), Welcome(cluster="one", coordinator=C, opening=1), net.now_s
+            Peer("10.0.0.1", 1900, KeyKind.CLIENT),
+            Welcome(cluster="one", coordinator=C, opening=1, wall_s=wall_s()),
+            net.now_s,
         )
         assert (b.cluster.node, b.cluster.id) == (None, "")
-        b.cluster.receive(peer_of(A), Welcome(cluster="two", coordinator=A, opening=1), net.now_s)
+        b.cluster.receive(peer_of(A), Welcome(cluster="two", coordinator=A, opening=1, wall_s=wall_s()), net.now_s)
         assert b.cluster.id == "two"
 
 

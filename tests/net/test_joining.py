@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from placet.actors.clock import wall_s
 from placet.net.address import NetAddress
 from placet.net.cluster import Cluster
 from placet.net.cluster_table import Member
@@ -44,9 +45,27 @@ def test_a_cluster_whose_coordinator_would_be_here_but_is_lost(tmp_path: Path) -
     said: list[PlacetError] = []
     with closing(NodeState.open(tmp_path / "state", "a", keeps_coordinator=False)) as state:
         cluster = _cluster(state, OTHER, failed=said.append)
-        cluster.receive(Peer(OTHER.host, OTHER.port), Welcome(cluster="c1", coordinator=HERE, opening=1), 0.0)
+        cluster.receive(
+            Peer(OTHER.host, OTHER.port), Welcome(cluster="c1", coordinator=HERE, opening=1, wall_s=wall_s()), 0.0
+        )
         assert cluster.node is None
     assert "coordinator is missing; restore it from a backup" in str(said[0])
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "said"), [(-3600.0, "3,600 s ahead of"), (3600.0, "3,600 s behind"), (0.5, ""), (-0.5, "")]
+)
+def test_a_node_says_once_that_its_clock_is_far_off(
+    ahead_s: float, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(NodeState.open(tmp_path / "state", "a", keeps_coordinator=False)) as state:
+        cluster = _cluster(state, OTHER)
+        for _ in range(2):
+            welcome = Welcome(cluster="c1", coordinator=str(OTHER), opening=1, wall_s=wall_s() + ahead_s)
+            cluster.receive(Peer(OTHER.host, OTHER.port), welcome, 0.0)
+        assert cluster.node is not None, "it joins nevertheless"
+    lines = [record.getMessage() for record in caplog.records if "clock" in record.getMessage()]
+    assert lines == ([f"the clock of this host is {said} that of {OTHER}; set both by one time server"] if said else [])
 
 
 class Broken:
