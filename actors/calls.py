@@ -95,7 +95,11 @@ def call(
         return _failure(NOT_CALLED, f"calls nest too deep: {child[:80]}… is longer than {LONGEST_ID} characters")
     if len(encoded) > MOST_MESSAGE_BYTES:
         return _failure(NOT_CALLED, f"its arguments have {len(encoded)} bytes, {MOST_MESSAGE_BYTES} is the limit")
-    turn.rare().sent.append(encoded)
+    aside = turn.rare()
+    aside.sent.append(encoded)
+    if not workflow.services.credit.is_unlimited:
+        shard = shard_of(child)
+        aside.promised[shard] = aside.promised.get(shard, 0) + 1
     workflow.record(turn, RecordKind.CALLED, transition.path, firing.number, firing.attempt, detail={"child": child})
     return None
 

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from placet.actors.congestion import full_for, go_on, may_call, may_go_on
+from placet.actors.lifecycle import TERMINAL, Intent
 from placet.actors.turn import Turn
 from placet.petri.agenda import NOT_ENABLED
 from placet.petri.behaviour import IN_KERNEL
@@ -18,14 +20,17 @@ def start_ready(workflow: "WorkflowActor", turn: Turn) -> None:
             if not _may_start(workflow, turn, executor):
                 break
             firing = composite.firings[number]
-            if firing.transition in workflow.held:
+            if firing.transition in workflow.held or workflow.plan.transitions[firing.transition].behaviour is None:
                 continue
-            if workflow.plan.transitions[firing.transition].behaviour is not None:
-                composite.start_again(turn, firing)
+            if may_go_on(workflow, firing):
+                go_on(composite, turn, firing)
 
 
 def choose(workflow: "WorkflowActor", turn: Turn) -> None:
     """Fire what is enabled, best first, as far as slots and the turn's budget for inline firings go."""
+    if workflow.roomless:  # there may be room now
+        workflow.dirty += sorted(workflow.roomless)
+        workflow.roomless.clear()
     transitions, composites, agenda, dirty = (
         workflow.plan.transitions,
         workflow.composites,
@@ -85,6 +90,25 @@ def oldest(workflow: "WorkflowActor", transition: TransitionPlan) -> int:
     return best
 
 
+def held_up(workflow: "WorkflowActor") -> list[int]:
+    """Return the full shards that keep an instance from what it could do otherwise."""
+    if not workflow.roomless and not workflow.ready:
+        return []
+    if workflow.header.intent is not Intent.RUN or workflow.header.state in TERMINAL:
+        return []
+    looked_at, workflow.roomless = workflow.roomless, set()
+    for index in sorted(looked_at):
+        oldest(workflow, workflow.plan.transitions[index])  # which notes it again, if it still lacks nothing but room
+    return full_for(workflow)
+
+
+def wait_for_room(workflow: "WorkflowActor") -> None:
+    """Let an instance have its turn again when there is room where it lacks some."""
+    workflow.agenda.executors()  # what is queued is looked at once more: calls of this turn may have used up all room
+    for shard in held_up(workflow):
+        workflow.services.credit.wait(shard, workflow.root)
+
+
 def _is_enabled(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
     if workflow.held and transition.index in workflow.held:
         return False
@@ -97,7 +121,7 @@ def _is_enabled(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
 
 
 def _is_permitted(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
-    """Return whether reads, join keys, inhibitors and capacities let a transition fire that has enough tokens."""
+    """Return whether all but tokens lets a transition fire that has enough of them; a child needs room, too."""
     if transition.manual is not None:
         return False  # people decide
     for arc in transition.reads:
@@ -111,7 +135,12 @@ def _is_permitted(workflow: "WorkflowActor", transition: TransitionPlan) -> bool
         held = workflow.place(bound.place).count + workflow.reserved.get(bound.place, 0)
         if held + bound.net > bound.capacity:
             return False
-    return not transition.keyed or workflow.matches_of(transition.index).oldest() is not None
+    if transition.keyed and workflow.matches_of(transition.index).oldest() is None:
+        return False
+    if transition.called is not None and not may_call(workflow, transition):
+        workflow.roomless.add(transition.index)
+        return False
+    return True
 
 
 def _may_start(workflow: "WorkflowActor", turn: Turn, executor: str) -> bool:

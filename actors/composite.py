@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from placet.actors import deadlines
 from placet.actors.calls import call, cancel_child
+from placet.actors.congestion import number_of_call
 from placet.actors.effects import Expire, ExpireReason, Start
 from placet.actors.failed_firing import FailedFiring
 from placet.actors.guards import forget_taken
@@ -77,7 +78,8 @@ class CompositeActor:
         workflow.inner -= len(tokens)
         if workflow.guard_incidents:
             forget_taken(workflow, turn, tokens)
-        workflow.serial = number = workflow.serial + 1
+        number = workflow.serial + 1 if transition.called is None else number_of_call(workflow, transition)
+        workflow.serial = number
         firing = Firing(number, transition.index, tokens, BORN)
         firing.since = turn.now
         if transition.reads:
@@ -163,6 +165,7 @@ class CompositeActor:
                 tokens=tokens,
                 state=tuple(workflow.state.values.items()) if behaviour.takes_context else (),
                 progress=firing.beat.progress if firing.beat is not None else None,
+                full=workflow.services.credit.full,
             )
         )
         if turn.observed:

@@ -120,7 +120,8 @@ class Context:
         Raises `UnknownWorkflow`, `DefinitionError` for another workflow under a registered name, `InvalidId`,
         `BadRequest`, `NotFound` for a place that is no entry, `TypeError` where no list of values is given,
         `WrongType`, `RequestRefused` for more tokens than a place holds, `ValueNotEncodable`, and `Busy` from the
-        10,000th message on.
+        10,000th message on, and where the shard it will live in takes no more for now: let that one through, and the
+        handler is run again once it does, without an attempt spent.
         """
         return self.notes.spawn(workflow, tokens or {}, id)
 

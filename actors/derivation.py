@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from placet.actors.calls import answer_caller
+from placet.actors.choice import held_up
+from placet.actors.congestion import reason
 from placet.actors.effects import StateChanged
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent, check_move
 from placet.actors.records import Phase
@@ -68,6 +70,8 @@ def _state(workflow: "WorkflowActor") -> InstanceState:
     unknown = not workflow.services.visiting and unknown_handlers(workflow)
     if counts[Phase.BACKOFF] or counts[Phase.READY] or counts[Phase.SUSPECT] or wanted or unknown:
         return _S.WAITING
+    if held_up(workflow):
+        return _S.WAITING
     if not workflow.inner:
         return _S.COMPLETED
     waits = workflow.plan.external or workflow.held or workflow.frozen or workflow.tasks.open or workflow.is_delayed
@@ -84,7 +88,7 @@ def _is_awake(workflow: "WorkflowActor", state: InstanceState) -> bool:
     if workflow.header.intent is not Intent.RUN:
         return False
     # What lacks its handler now may have one at the next start.
-    return bool(workflow.wants() or counts[Phase.SUSPECT] or unknown_handlers(workflow))
+    return bool(workflow.wants() or counts[Phase.SUSPECT] or unknown_handlers(workflow) or held_up(workflow))
 
 
 def _record(workflow: "WorkflowActor", turn: Turn, state: InstanceState) -> None:
@@ -97,7 +101,7 @@ def _record(workflow: "WorkflowActor", turn: Turn, state: InstanceState) -> None
 
 
 def _unable(workflow: "WorkflowActor") -> list[str]:
-    """Return why nobody can run what an instance has to run."""
+    """Return why what an instance has to do cannot be done now."""
     services = workflow.services
     unknown, lack = [] if services.visiting else unknown_handlers(workflow), services.slots.lack
     reasons = ["no handler in this process for " + ", ".join(unknown)] if unknown else []
@@ -107,6 +111,7 @@ def _unable(workflow: "WorkflowActor") -> list[str]:
         for firing in composite.firings.values()
         if firing.phase is Phase.SUSPECT
     }
+    reasons += [reason(workflow, shard) for shard in held_up(workflow)]
     return reasons + sorted({lack(executor) for executor in {*workflow.wants(), *suspects}} - {""})
 
 

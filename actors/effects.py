@@ -6,6 +6,7 @@ from enum import Enum
 import msgspec
 
 from placet.actors.answers import Answer
+from placet.actors.credit import NONE_FULL
 from placet.actors.messages import ChannelKey, Parcel
 from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, MoveEnded
 from placet.persistence.history import RecordKind
@@ -24,6 +25,7 @@ class Start(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tokens: tuple[tuple[int, int, bytes], ...]  # (place, token id, value), in the order of the input arcs
     state: tuple[tuple[str, bytes], ...] = ()  # the instance's, where the handler takes a context
     progress: bytes | None = None  # what an attempt before has told of itself, likewise
+    full: frozenset[int] = NONE_FULL  # shards that take no more of what handlers send
 
 
 class ExpireReason(Enum):

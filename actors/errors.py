@@ -90,6 +90,26 @@ class SentTooMuch(Busy):
         return f"a handler sends at most {self.limit} messages with its result; send the others by another firing"
 
 
+class ShardFull(Busy):
+    """What a handler sends cannot be taken for now: the engine it goes to is slow, or away. Nothing was sent.
+
+    A handler that lets it through is run again once there is room, without an attempt spent.
+    """
+
+    code = "shard_full"
+
+    def __init__(self, instance: str, shard: int, limit: int) -> None:
+        super().__init__(limit, limit)
+        self.args = (instance, shard, limit)
+        self.instance = instance
+        self.shard = shard
+
+    def __str__(self) -> str:
+        where = f"{self.instance} lives in shard {self.shard}, which takes no more messages for now"
+        why = f"its engine, which is slow or away, has not confirmed the {self.limit} it was sent"
+        return f"{where}: {why}; let this through, or try again later"
+
+
 class EngineStopped(PlacetError):
     """The engine is closed, or ended by an error; what was committed is on disk."""
 

@@ -110,6 +110,7 @@ class Kernel:
         self.history = self.stamp.history
         here = none_open(view, engine)
         self.outbox = Outbox(self.stamp.sent, here)
+        self.credit = self.outbox.credit
         self._arriving: Sent | None = None  # the message from another instance that is being handled
         self._now = nextafter(self.stamp.engine_s, inf)  # so that nothing new began by the time of a clean stop
         self.draining = visiting  # a clean stop is under way: nothing new is chosen, inline neither
@@ -237,10 +238,10 @@ class Kernel:
         self.slots.released()
 
     def _next(self) -> KernelMessage | None:
-        if self.slots.queued:
-            root = self.slots.next_waiting()
-            if root is not None:
-                return Grant(root=root)
+        if self.credit.roomy and (waiting := self.credit.next_waiting()) is not None:
+            return Grant(root=waiting)
+        if self.slots.queued and (root := self.slots.next_waiting()) is not None:
+            return Grant(root=root)
         if self.mail.ready:
             return self.mail.take()
         return self._next_alone()

@@ -12,7 +12,8 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from placet.actors.arguments import check_text, chosen_id
-from placet.actors.errors import DeclaredPure, HandlerReturned, SentTooMuch, UnknownWorkflow
+from placet.actors.credit import MOST_WAITING, NONE_FULL
+from placet.actors.errors import DeclaredPure, HandlerReturned, SentTooMuch, ShardFull, UnknownWorkflow
 from placet.actors.inputs import fingerprint
 from placet.actors.messages import (
     MOST_PROGRESS_BYTES,
@@ -29,6 +30,7 @@ from placet.actors.messages import (
 from placet.actors.spawning import Definable, Tokens, entry_values
 from placet.actors.token_request import TokenRequest, to_token_message
 from placet.persistence.errors import ValueTooLarge
+from placet.persistence.keys import shard_of
 from placet.persistence.values import decode, encode
 from placet.petri.behaviour import Definition
 from placet.petri.errors import DefinitionError, PlacetError, WrongType
@@ -53,6 +55,7 @@ class Notes:
     """What one call of a handler has asked for so far. Settled when the handler has returned."""
 
     __slots__ = (
+        "_full",
         "_spawned",
         "_take_beat",
         "firing",
@@ -77,6 +80,7 @@ class Notes:
         refusal: type[PlacetError] | None = None,
         progress: bytes | None = None,
         take_beat: TakeBeat = unheard,
+        full: frozenset[int] = NONE_FULL,
     ) -> None:
         self.firing = firing  # public id
         self.item = item  # with run="parallel": which item of the list the call is for
@@ -86,6 +90,7 @@ class Notes:
         self.refusal = refusal  # why nothing can be asked for
         self.progress = progress  # what an attempt before has told of itself
         self._take_beat = take_beat
+        self._full = full  # shards that took no more when the attempt began
         self.puts: dict[str, StatePut] = {}  # by name
         self.sent: list[bytes] = []
         self._spawned = 0  # without an id of their own
@@ -100,6 +105,7 @@ class Notes:
             lock=lock,
             progress=self.progress,
             take_beat=self._take_beat,
+            full=self._full,
         )
 
     def settle(self) -> tuple[tuple[StatePut, ...], tuple[bytes, ...]]:
@@ -175,6 +181,7 @@ class Notes:
             call = self._spawned + (not id)
             digest = blake2b(repr((self.firing, self.item, call, id)).encode(), digest_size=12).hexdigest()
             instance = chosen_id(id, f"{definition.name}-{digest[:16]}")
+            check_room(instance, self._full)
             values = entry_values(plan, definition, instance, tokens)
             named = [(plan.places[place].path, value) for place, value in values]
             self._send(
@@ -199,10 +206,12 @@ class Notes:
             raise DefinitionError(f"another workflow called {name} is registered", "pass this one to Runtime instead")
         return definition
 
-    def tell(self, instance: str, message: object) -> None:
-        """Note a message to an instance. Raises as `Context.tell` does."""
+    def tell(self, instance: str, message: object, *, answers: bool = False) -> None:
+        """Note a message to an instance. Raises as `Context.tell` does; what `answers` a request always goes."""
         self.check()
         instance = check_text("an id", instance)
+        if not answers:
+            check_room(instance, self._full)
         if isinstance(message, TokenRequest):
             self._check_type(message)
         told = to_token_message(message, self.firing) if isinstance(message, TokenRequest) else message
@@ -235,6 +244,12 @@ class Notes:
         if len(self.sent) >= MOST_SENT:
             raise SentTooMuch(len(self.sent), MOST_SENT)
         self.sent.append(encode_message(message))
+
+
+def check_room(instance: str, full: frozenset[int]) -> None:
+    """Raise `ShardFull` where the shard of an instance takes no more."""
+    if full and (shard := shard_of(instance)) in full:
+        raise ShardFull(instance, shard, MOST_WAITING)
 
 
 PURE: Final = Notes(refusal=DeclaredPure)  # of inline handlers

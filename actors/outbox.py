@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Set
 from itertools import islice
 
+from placet.actors.credit import Credit
 from placet.actors.effects import Batch
 from placet.actors.messages import (
     Acknowledged,
@@ -33,6 +34,7 @@ from placet.persistence.keys import (
 from placet.persistence.store import View
 
 WINDOW = 256  # parcels of a channel sent again at a time
+PORTION = 2_048  # parcels of all channels, likewise
 Get = Callable[[bytes], bytes | None]
 Writes = dict[bytes, bytes | None]
 
@@ -51,6 +53,9 @@ class Outbox:
         self._open: dict[ChannelKey, deque[int]] = {}  # parcels that nobody has acknowledged
         self._received: dict[ChannelKey, int] = {}  # number of the last parcel taken in
         self.come: list[Parcel | Acknowledged] = []  # from other engines, for the next batch
+        self.credit = Credit(shards)
+        self._due: dict[ChannelKey, None] = {}  # channels to be sent again, the next one first
+        self._said: dict[ChannelKey, int] = {}  # up to which number the others were, where that was not all
         self._says_again = False
 
     def owns(self, instance: str) -> bool:
@@ -61,13 +66,15 @@ class Outbox:
         return self._shards is None or shard in self._shards
 
     def say_again(self) -> None:
-        """Send with the next batch once more what nobody has acknowledged."""
-        self._says_again = self.unacknowledged
+        """Send with the next batch some of what nobody has acknowledged once more, and the rest as that arrives."""
+        self._said.clear()
+        self._due |= dict.fromkeys(self._open)
+        self._says_again = bool(self._due)
 
     @property
     def has_work(self) -> bool:
-        """True when `exchange` has something to do."""
-        return bool(self.come) or self._says_again
+        """True when `exchange` has something to do, or somebody who waited for room."""
+        return bool(self.come) or self._says_again or bool(self.credit.roomy)
 
     def exchange(self, get: Get, writes: Writes, batch: Batch) -> list[Sent]:
         """Take in what has come from other engines, and send what is due; return what is to be handled here."""
@@ -75,6 +82,7 @@ class Outbox:
         for message in self.come:
             if isinstance(message, Acknowledged):
                 self.acknowledged(message, writes)
+                self._says_again = self._says_again or bool(self._due)
             elif sent := self.take_in(message, get, writes, batch):
                 found.append(sent)
         self.come.clear()
@@ -106,6 +114,7 @@ class Outbox:
         writes[channel_key(channel, 0)] = number.to_bytes(8, "big")
         self._last[channel] = number
         self._open.setdefault(channel, deque()).append(number)
+        self.credit.spend(channel[1])
         batch.parcels.append(parcel)
         return None
 
@@ -118,19 +127,39 @@ class Outbox:
         """Forget what another engine has on disk."""
         if not self._has(message.channel[0]):
             return  # it is said to an engine that has, or will have, the shard
-        numbers = self._open.get(message.channel)
+        channel, numbers = message.channel, self._open.get(message.channel)
+        if numbers is None:
+            return
+        before = len(numbers)
         while numbers and numbers[0] <= message.number:
-            writes[channel_key(message.channel, numbers.popleft())] = None
+            writes[channel_key(channel, numbers.popleft())] = None
+        if len(numbers) < before:
+            self.credit.give_back(channel[1], before - len(numbers))
         if not numbers:
-            self._open.pop(message.channel, None)
+            self._forget(channel)
+        elif message.number >= self._said.get(channel, message.number + 1):
+            del self._said[channel]
+            self._due[channel] = None
 
     def send_again(self, get: Get, batch: Batch) -> None:
-        """Send what nobody has acknowledged once more, oldest first."""
-        for channel, numbers in self._open.items():
+        """Send some of what nobody has acknowledged once more: of each channel what is oldest, one after the other."""
+        left = PORTION
+        while self._due and left > 0:
+            channel = next(iter(self._due))
+            del self._due[channel]
+            numbers = self._open[channel]
             for number in islice(numbers, WINDOW):
                 data = get(channel_key(channel, number))
                 if data is not None:
                     batch.parcels.append(decode_parcel(data))
+            left -= min(len(numbers), WINDOW)
+            if len(numbers) > WINDOW:
+                self._said[channel] = numbers[WINDOW - 1]
+
+    def _forget(self, channel: ChannelKey) -> None:
+        """Nothing of a channel waits any more."""
+        for known in (self._open, self._due, self._said):
+            known.pop(channel, None)
 
     # -- in ------------------------------------------------------------------------------------------------
 
@@ -167,9 +196,11 @@ class Outbox:
 
     def close(self, shard: int) -> None:
         """Forget the channels from and to a shard, which this engine has no longer."""
-        for known in (self._last, self._open):
-            for channel in [channel for channel in known if channel[0] == shard]:
-                del known[channel]
+        for channel in [channel for channel in self._last if channel[0] == shard]:
+            del self._last[channel]
+        for channel in [channel for channel in self._open if channel[0] == shard]:
+            self.credit.give_back(channel[1], len(self._open[channel]))
+            self._forget(channel)
         for channel in [channel for channel in self._received if channel[1] == shard]:
             del self._received[channel]
 
@@ -178,6 +209,7 @@ class Outbox:
             channel, number = split_channel(key)
             if number:
                 self._open.setdefault(channel, deque()).append(number)
+                self.credit.spend(channel[1])
 
 
 def _posts(view: View) -> Iterator[Sent]:

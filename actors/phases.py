@@ -11,7 +11,8 @@ from placet.petri.errors import PlacetError
 _P = Phase
 
 PHASE_MOVES: Mapping[Phase, frozenset[Phase]] = {
-    _P.READY: frozenset({_P.RUNNING, _P.BACKOFF, _P.INCIDENT}),  # the last two: an inline handler failed at once
+    # The next two: an inline handler failed at once. The last: a suspect that was held up by a full shard goes on.
+    _P.READY: frozenset({_P.RUNNING, _P.BACKOFF, _P.INCIDENT, _P.SUSPECT}),
     _P.RUNNING: frozenset({_P.READY, _P.BACKOFF, _P.INCIDENT, _P.SUSPECT, _P.CALLED}),
     _P.BACKOFF: frozenset({_P.READY, _P.SUSPECT}),
     _P.INCIDENT: frozenset({_P.READY}),

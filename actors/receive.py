@@ -6,6 +6,7 @@ from typing import Any
 from placet.actors.answers import Entries, Receipt, RefusalCode, Refused
 from placet.actors.calls import returned
 from placet.actors.composite import CompositeActor, note_failure
+from placet.actors.congestion import hold_up
 from placet.actors.interventions import INTERVENTIONS, intervene, put_back_idle
 from placet.actors.lifecycle import ENDING, TERMINAL, Intent
 from placet.actors.messages import (
@@ -101,7 +102,10 @@ def _failed(workflow: WorkflowActor, turn: Turn, message: Failed) -> None:
     if found is None:
         return
     composite, firing = found
-    composite.fail(turn, firing, message.failure, message.retry_after_s)
+    if message.failure.shard >= 0:
+        hold_up(composite, turn, firing, message.failure.shard)
+    else:
+        composite.fail(turn, firing, message.failure, message.retry_after_s)
     composite.end_idle(turn, firing)
 
 

@@ -33,6 +33,7 @@ class Failure(msgspec.Struct, array_like=True, frozen=True, gc=False):
     attempt: int = 0
     at: float = 0.0
     types: tuple[str, ...] = ()  # qualified names of the exception's classes, most special first
+    shard: int = -1  # the one that took no more of what the handler sent, where that is why
 
 
 class LastBeat(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -103,6 +104,7 @@ class Firing(msgspec.Struct, array_like=True, gc=False):
     chosen: float = 0.0  # when it was chosen, where there is a deadline
     heard: Condition | None = None  # CALLED: what its child has told of itself; None: nothing yet
     beat: LastBeat | None = None  # of any of its attempts
+    held_up: int = -1  # READY: the shard that took no more of what its handler sent
 
 
 class Delay(msgspec.Struct, array_like=True, gc=False):

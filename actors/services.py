@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from placet.actors.credit import Credit
 from placet.actors.marker import Marker
 from placet.actors.records import Header
 from placet.actors.slots import Slots
@@ -23,6 +24,7 @@ class Services(Protocol):
     room: Room
     history: int  # sequence number of the last history record of turns that counted
     slots: Slots
+    credit: Credit  # of the shards of other engines
     marker: Marker  # names the user code that is about to run in the kernel
     suspects: Suspects  # user code during which the process ended: twice, and it must not run again
     visiting: bool  # this process has no handlers, and an engine that has them comes later

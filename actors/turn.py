@@ -26,6 +26,7 @@ class Aside:
         "expires",
         "forget",
         "progress",
+        "promised",
         "replays",
         "sent",
         "suspects",
@@ -42,6 +43,7 @@ class Aside:
         self.acquitted: list[int] = []  # firings no longer to be run alone
         self.replays: list[bytes] = []  # parked messages to be handled again
         self.sent: list[bytes] = []  # messages to other instances
+        self.promised: dict[int, int] = {}  # calls among them, by shard
 
 
 TimerChange: TypeAlias = tuple[int, float, float, int]  # (firing, due before or 0.0, due now or 0.0, transition)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeAlias
 
 from placet.actors.context import Context
+from placet.actors.errors import ShardFull
 from placet.actors.notes import PURE, Notes
 from placet.actors.records import Failure
 from placet.persistence.errors import ValueTooLarge
@@ -40,6 +41,7 @@ def failure_of(error: BaseException, attempt: int = 0, at: float = 0.0) -> Failu
         attempt=attempt,
         at=at,
         types=tuple(_text(partial(qualified_name, kind)) for kind in type(error).__mro__ if kind is not object),
+        shard=error.shard if type(error) is ShardFull else -1,
     )
 
 

@@ -5,8 +5,9 @@ from functools import partial
 from itertools import chain, islice
 from typing import TypeAlias
 
-from placet.actors.choice import choose, oldest, start_ready
+from placet.actors.choice import choose, oldest, start_ready, wait_for_room
 from placet.actors.composite import CompositeActor
+from placet.actors.congestion import may_go_on
 from placet.actors.delays import Delays
 from placet.actors.derivation import derive
 from placet.actors.effects import Progress
@@ -87,6 +88,7 @@ class WorkflowActor:
         "raised",
         "ready",
         "reserved",
+        "roomless",
         "root",
         "scheduled",
         "serial",
@@ -121,6 +123,7 @@ class WorkflowActor:
         self.delays = Delays(root)
         self.matches: dict[int, Matches] = {}  # by transition with join keys
         self.reserved: dict[int, int] = {}  # tokens that firings will give to places with a capacity
+        self.roomless: set[int] = set()  # calls that lacked nothing but room when they were looked at last
         self.tasks = Tasks()
         self.state = State(root)
         self.scheduled: dict[int, Scheduled] = {}  # tokens that are to come
@@ -400,8 +403,10 @@ class WorkflowActor:
         if header.intent is RUN and header.state not in TERMINAL:
             if self.ready:
                 start_ready(self, turn)
-            if self.dirty or self.agenda.queued:
+            if self.dirty or self.agenda.queued or self.roomless:
                 choose(self, turn)
+            if not self.services.credit.is_unlimited:
+                wait_for_room(self)
         if self.tasks.has_changed:
             self.tasks.settle(self, turn)
         if header.intent is RUN and (
@@ -434,7 +439,9 @@ class WorkflowActor:
         transitions = self.plan.transitions
         for executor, numbers in self.ready.items():
             startable = any(
-                transitions[firing.transition].behaviour is not None and firing.transition not in self.held
+                transitions[firing.transition].behaviour is not None
+                and firing.transition not in self.held
+                and may_go_on(self, firing)
                 for number, composite in numbers.items()
                 for firing in (composite.firings[number],)
             )

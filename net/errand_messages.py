@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from placet.actors.credit import NONE_FULL
 from placet.actors.messages import ExecutorMessage
 from placet.petri.requirement import Capability
 
@@ -39,6 +40,7 @@ class Work(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     tokens: tuple[tuple[int, int, bytes], ...]
     state: tuple[tuple[str, bytes], ...]
     progress: bytes | None
+    full: frozenset[int] = NONE_FULL
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True, tag=True):

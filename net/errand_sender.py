@@ -392,6 +392,7 @@ def work_of(placed: Placed, start: Start) -> Work:
         tokens=start.tokens,
         state=start.state,
         progress=start.progress,
+        full=start.full,
     )
 
 

@@ -80,6 +80,7 @@ class Handlers:
             tokens=work.tokens,
             state=work.state,
             progress=work.progress,
+            full=work.full,
         )
         self._begun[key] = start
         self._keys[root] = key, work

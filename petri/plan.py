@@ -72,7 +72,7 @@ class TransitionPlan:
     called: Called | None = None  # each firing is a child instance
     bounds: tuple[Bound, ...] = ()  # outputs with a capacity
     keyed: bool = False  # some of its inputs match by key
-    conditional: bool = False  # more than enough tokens is asked for: reads, inhibitors, bounds, keys or a person
+    conditional: bool = False  # more than enough tokens is asked for: reads, inhibitors, bounds, keys, a person or room
     delay_s: float = 0.0
     leaves: bool = False  # a result has more to end than tokens: reads, resets or delays
     error: int = -1  # place for firings that failed for good
@@ -309,8 +309,14 @@ def _link(plan: Plan) -> None:
         fed.update(place for place, _ in transition.outputs)
         fed.add(transition.error)
         transition.bounds = tuple(_bounds(plan, transition))
+        is_near = transition.called is not None and transition.called.near is not None
         transition.conditional = bool(
-            transition.reads or transition.inhibitors or transition.bounds or transition.keyed or transition.manual
+            transition.reads
+            or transition.inhibitors
+            or transition.bounds
+            or transition.keyed
+            or transition.manual
+            or is_near
         )
         for watched in [bound.place for bound in transition.bounds] + [place for place, _ in transition.inhibitors]:
             watchers[watched][transition.index] = None

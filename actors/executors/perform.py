@@ -25,6 +25,7 @@ class Errand(NamedTuple):
     attempt: int
     state: tuple[tuple[str, bytes], ...]
     progress: bytes | None
+    full: frozenset[int]
 
 
 def errand_of(start: Start) -> Errand:
@@ -37,6 +38,7 @@ def errand_of(start: Start) -> Errand:
         attempt=start.attempt,
         state=start.state,
         progress=start.progress,
+        full=start.full,
     )
 
 
@@ -89,6 +91,7 @@ def _context(transition: TransitionPlan, work: Work, take_beat: TakeBeat) -> Con
         lock=threading.RLock(),
         progress=work.progress,
         take_beat=take_beat,
+        full=work.full,
     )
     return context_of(transition, work.instance, firing, work.attempt, notes)
 

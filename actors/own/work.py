@@ -132,7 +132,8 @@ class Work:
         letter = self.letter
         if letter.asker:
             answered = Answered(request=letter.request, value=value, by=self.context.instance)
-            self._write(letter.asker, Letter(message=answered, sender=self.context.instance))
+            told = Put(INBOX, Letter(message=answered, sender=self.context.instance))
+            self.context.notes.tell(letter.asker, told, answers=True)
         elif letter.request:
             self._answers.append(letter.request)
             self.context.notes.change(ANSWER + letter.request, encode(value))

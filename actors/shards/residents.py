@@ -32,7 +32,7 @@ class Residents:
 
     def still(self, shard: int) -> list[KernelMessage]:
         """Put all instances of a shard to sleep, and return what is to be handled when they may go on: all their mail,
-        and what lets those choose again that wait for a slot, or to be run alone.
+        and what lets those choose again that wait for a slot, for room, or to be run alone.
         """
         prefix = shard_prefix(shard)
         self.awakenings.drop_all(prefix)
@@ -41,7 +41,8 @@ class Residents:
         for address in self.mail.addresses():
             if (address[1] if isinstance(address, bytes) else shard_of(address)) == shard:
                 found += self.mail.empty(address)
-        found += [Grant(root=root) for root in self.slots.leave(prefix)]
+        waiting = dict.fromkeys((*self.slots.leave(prefix), *self.outbox.credit.leave(prefix)))
+        found += [Grant(root=root) for root in waiting]
         found += [Recover(root=root, stopped_s=inf) for root in self.alone.leave(prefix)]  # nothing was lost
         return found
 

@@ -73,7 +73,8 @@ class Side:
     def again(self) -> list[Parcel]:
         """Return what is sent once more."""
         batch = Batch()
-        self.outbox.send_again(self.store.get, batch)
+        self.outbox.say_again()
+        self.outbox.exchange(self.store.get, {}, batch)
         return batch.parcels
 
     def _commit(self, writes: dict[bytes, bytes | None]) -> None:

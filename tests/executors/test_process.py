@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from placet import DefinitionError, Retry, Runtime, Workflow
+from placet.actors.credit import NONE_FULL
 from placet.actors.executors import process
 from placet.actors.executors.errand import carry_out
 from placet.actors.executors.perform import Errand
@@ -256,7 +257,9 @@ def test_a_worker_that_cannot_start_fails_the_firing_with_the_reason(
 
 
 def test_code_a_worker_does_not_have_is_asked_for() -> None:
-    errand = Errand(tokens=(), instance="i", incarnation=1, number=1, attempt=1, state=(), progress=None)
+    errand = Errand(
+        tokens=(), instance="i", incarnation=1, number=1, attempt=1, state=(), progress=None, full=NONE_FULL
+    )
     assert carry_out(b"unknown", None, errand) is None
 
 

@@ -119,4 +119,58 @@ SHARD_PLANTS: tuple[Plant, ...] = (
         ),
         about=1,
     ),
+    plant(
+        "room that nobody is told of",
+        "who waits for a full shard is not woken when what fills it has arrived",
+        (
+            "actors/credit.py",
+            "        if shard in self._waiting:\n            self.roomy[shard] = None\n",
+            "",
+        ),
+        about=13,
+    ),
+    plant(
+        "calls past a full shard",
+        "calls are chosen though the one shard their children may live in takes no more",
+        (
+            "actors/congestion.py",
+            "    return shard == ANYWHERE or _takes(workflow, shard)\n\n\ndef may_go_on(",
+            "    return True\n\n\ndef may_go_on(",
+        ),
+        about=13,
+    ),
+    plant(
+        "stuck for want of room",
+        "an instance that waits for nothing but room is told to be stuck",
+        ("actors/derivation.py", "    if held_up(workflow):\n        return _S.WAITING\n", ""),
+        about=55,
+    ),
+    plant(
+        "held up, and forgotten",
+        "a handler that was held up is started again as soon as there is a slot",
+        ("actors/congestion.py", "        return firing.held_up\n", "        return ANYWHERE\n"),
+        about=113,
+    ),
+    plant(
+        "returns that wait for room",
+        "what a child returns is not sent while the shard of its caller takes no more",
+        (
+            "actors/kernel.py",
+            "            self._send(instance, data)\n        if isinstance(aside.answer",
+            "            delivery = decode_delivery(data)\n"
+            "            if not isinstance(delivery, Return) or self.credit.has_room(shard_of(delivery.instance)):\n"
+            "                self._send(instance, data)\n        if isinstance(aside.answer",
+        ),
+        (
+            "actors/kernel.py",
+            "    Sent,\n    Spawn,\n    decode_message,\n",
+            "    Return,\n    Sent,\n    Spawn,\n    decode_delivery,\n    decode_message,\n",
+        ),
+        (
+            "actors/kernel.py",
+            "STAMP, address_key, entry_key, outbox_key\n",
+            "STAMP, address_key, entry_key, outbox_key, shard_of\n",
+        ),
+        about=1,
+    ),
 )

@@ -72,6 +72,7 @@ EXAMPLES: dict[PlacetError, int] = {
     engine.WaitTimeout("order-17", "order-17: not within 3 s; it goes on"): TIMED_OUT,
     engine.Busy(5, 4): ENDED,
     engine.SentTooMuch(5, 4): USAGE,
+    engine.ShardFull("order-9", 17, 1_024): USAGE,
     engine.EngineStopped("the runtime is closed; open it again"): ENDED,
     engine.WaitsForItself(): USAGE,
     engine.DeclaredPure(): USAGE,

@@ -1,5 +1,6 @@
 """One engine of a simulation: a kernel whose every step is taken by hand, and can be the last."""
 
+from collections.abc import Set
 from enum import Enum
 from typing import TypeAlias
 
@@ -10,6 +11,7 @@ from placet.actors.shards.messages import BetweenEngines, Confirm, Forward
 from placet.persistence.errors import StoreFull
 from placet.testing.probes import ProbedKernel
 from placet.testing.setting import Setting
+from placet.testing.windows import full_of, waiting_in
 
 
 class Stage(Enum):
@@ -30,6 +32,7 @@ class SimulatedEngine:
         self._setting = setting
         self.kernel = ProbedKernel(setting.store, catalog, engine=setting.engine)
         self.kernel.portion = setting.portion
+        self.kernel.credit.limit = setting.window
         if self.kernel.shards is not None:  # so small that moves take many steps, and read again what has changed
             departures, arrivals = self.kernel.shards.departures, self.kernel.shards.arrivals
             departures.chunk_bytes, departures.few_changes = setting.unrest.chunk_bytes, 2
@@ -49,6 +52,17 @@ class SimulatedEngine:
     def runs(self, shard: int) -> bool:
         """Return whether the instances of a shard may run in this engine now."""
         return self.kernel.shards is None or shard in self.kernel.shards.here
+
+    def _opened(self) -> Set[int]:
+        """Return the shards whose channels the engine knows: those that run, and those that are frozen."""
+        shards = self.kernel.shards
+        if shards is None:
+            return frozenset()
+        return shards.here | {shard for shard, leaving in shards.departures.leaving.items() if leaving.is_frozen}
+
+    def full(self) -> frozenset[int]:
+        """Return the shards that take no more, as the store shows it."""
+        return full_of(waiting_in(self._setting.checks.view, self._opened()), self._setting.window)
 
     def set_capacity(self, slots: int, lack: str = "") -> None:
         """Give the executor another number of slots; `lack` says why there will be none."""
@@ -76,8 +90,9 @@ class SimulatedEngine:
 
     def commit(self) -> bool:
         """Commit the batch; False: there is no room, and it is kept. Raises `StoreFailed` or `Crashed`."""
-        batch = self.batch
+        batch, checks = self.batch, self._setting.checks
         if batch.writes:
+            checks.windows.look(checks.view, batch.writes, self._opened(), self._setting.window)
             try:
                 self._setting.store.commit(batch.writes)
             except StoreFull:

@@ -8,12 +8,14 @@ from typing import TypeAlias
 from placet.actors.effects import UNFORCED, Expire, ExpireReason, Start
 from placet.actors.executors.answer import timed_out, withdrawn
 from placet.actors.executors.in_place import answered_in_place
-from placet.actors.messages import Beat, Done, ExecutorMessage
+from placet.actors.messages import Beat, Done, ExecutorMessage, Failed
 from placet.testing.abroad import Abroad
 from placet.testing.beats import Beats
 
 JobKey: TypeAlias = tuple[bytes, int, int]  # (root, firing number, attempt)
-Also: TypeAlias = Callable[[Start, Done], Done]  # what a handler does beside returning: spawning, telling, state
+Also: TypeAlias = Callable[
+    [Start, Done], Done | Failed
+]  # what a handler does beside returning: spawning, telling, state
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """An instance as its store shows it, and what follows from that alone, worked out apart from the kernel."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
+from placet.actors.calls import placed_child_id
 from placet.actors.holds import held_transitions
 from placet.actors.lifecycle import TERMINAL, InstanceState, Intent
 from placet.actors.records import (
@@ -42,6 +43,7 @@ from placet.persistence.keys import (
     TASK,
     TOKEN,
     WATCHER,
+    shard_of,
     split_entry,
 )
 from placet.persistence.store import View
@@ -181,23 +183,27 @@ class Outlook:
     enabled: list[TransitionPlan]  # in the committed marking, with the code this process knows
     ready: list[TransitionPlan]  # of firings that wait to be started, where the code is known
     suspects: list[TransitionPlan]  # likewise, of those that wait to be run alone
+    targets: list[tuple[TransitionPlan, int]]  # what is enabled or ready, with the shard it sends to; -1: any, or none
     unknown: bool  # something could move, had this process the code
     external: bool  # tokens may come from outside
     held: bool  # some transition is paused
     delayed: bool  # some transition lacks nothing of a token but time
     inner: bool  # a token lies where transitions take from
 
-    @property
-    def inline(self) -> bool:
-        """True when something can happen in the kernel itself."""
-        return any(one.executor in IN_KERNEL for one in (*self.enabled, *self.ready))
+    def _free(self, full: Set[int]) -> list[TransitionPlan]:
+        """Return what is enabled or ready, and sends to no shard that is full."""
+        return [one for one, shard in self.targets if shard not in full]
 
-    def executors(self) -> list[str]:
-        """Return the executors something wants a slot of, beside others."""
-        return sorted({one.executor for one in (*self.enabled, *self.ready)} - IN_KERNEL)
+    def inline(self, full: Set[int]) -> bool:
+        """Return whether something can happen in the kernel itself, while these shards take no more."""
+        return any(one.executor in IN_KERNEL for one in self._free(full))
 
-    def state(self) -> InstanceState:
-        """Return the state the instance must have."""
+    def executors(self, full: Set[int]) -> list[str]:
+        """Return the executors something wants a slot of, beside others, while these shards take no more."""
+        return sorted({one.executor for one in self._free(full)} - IN_KERNEL)
+
+    def state(self, full: Set[int]) -> InstanceState:
+        """Return the state the instance must have while these shards take no more."""
         image = self.image
         busy = bool(image.phases(Phase.RUNNING) or image.phases(Phase.CALLED))
         match image.header.intent:
@@ -211,10 +217,10 @@ class Outlook:
                 pass
         if image.incidents or any(told(firing) for firing in image.phases(Phase.CALLED)):
             return InstanceState.INCIDENT
-        wanted = [*self.ready, *self.suspects, *self.enabled]
+        wanted = [*self._free(full), *self.suspects]
         if busy or any(one.executor in IN_KERNEL or not self.lacks for one in wanted):
             return InstanceState.RUNNING
-        if image.firings or self.unknown or wanted:
+        if image.firings or self.unknown or wanted or self.enabled:
             return InstanceState.WAITING
         if not self.inner:
             return InstanceState.COMPLETED
@@ -239,15 +245,24 @@ def outlook_of(view: View, image: Image, plan: Plan, *, lacks: bool = False) -> 
     reserved = Counter[int]()
     for firing in image.firings.values():
         reserved.update({bound.place: bound.weight for bound in plan.transitions[firing.transition].bounds})
+    enabled = [
+        one
+        for one in plan.transitions
+        if one.manual is None and one.index not in held
+        if is_enabled(plan, one, marking, reserved)  # what delays keep back still inhibits, and takes room
+        and is_enabled(plan, one, _mature(marking, image, one), reserved)
+    ]
     return Outlook(
         image=image,
         lacks=lacks,
-        enabled=[
-            one
-            for one in plan.transitions
-            if one.manual is None and one.index not in held
-            if is_enabled(plan, one, marking, reserved)  # what delays keep back still inhibits, and takes room
-            and is_enabled(plan, one, _mature(marking, image, one), reserved)
+        enabled=enabled,
+        targets=[
+            *((one, _shard_of_call(image, one)) for one in enabled),
+            *(
+                (plan.transitions[firing.transition], _shard_of_next(image, firing, plan))
+                for firing in image.phases(Phase.READY)
+                if firing.transition not in held and plan.transitions[firing.transition].behaviour is not None
+            ),
         ],
         external=plan.external,
         held=bool(held),
@@ -303,6 +318,20 @@ def unoffered(view: View, image: Image, plan: Plan) -> list[tuple[int, int]]:
         if token not in image.frozen.get(arc.place, ()) and (arc.guard is None or passes(arc.guard, value))
         if (one.index, token) not in offered
     ]
+
+
+def _shard_of_call(image: Image, transition: TransitionPlan) -> int:
+    """Return the only shard in which a new child may live, or -1."""
+    near = transition.called.near if transition.called is not None else None
+    return -1 if near is None else shard_of(near or image.header.instance)
+
+
+def _shard_of_next(image: Image, firing: Firing, plan: Plan) -> int:
+    """Return the shard that the next attempt of a firing sends to, where that is known, or -1."""
+    transition = plan.transitions[firing.transition]
+    if transition.called is None:
+        return firing.held_up
+    return shard_of(placed_child_id(image.header.instance, transition, firing.number, firing.attempt + 1))
 
 
 def _known(plan: Plan, image: Image, phase: Phase, held: frozenset[int]) -> list[TransitionPlan]:

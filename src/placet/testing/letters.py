@@ -8,8 +8,11 @@ from random import Random
 from typing import TypeAlias
 
 from placet.actors.effects import Start
+from placet.actors.errors import ShardFull
+from placet.actors.executors.answer import failed
 from placet.actors.messages import (
     Done,
+    Failed,
     Inject,
     Intervention,
     Schedule,
@@ -20,7 +23,9 @@ from placet.actors.messages import (
     decode_delivery,
     encode_message,
 )
+from placet.actors.notes import check_room
 from placet.actors.state import ANSWER
+from placet.actors.usercode import failure_of
 from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
 from placet.petri.plan import make_plan
@@ -39,16 +44,26 @@ class Letters:
     world: World
     definitions: Mapping[str, Definition]
     inputs: Inputs
+    talkative: float = 0.0  # handlers that also tell something to who does not exist: it fills windows, and no more
     written: dict[AttemptKey, Done] = field(default_factory=dict[AttemptKey, Done])
     counted: set[AttemptKey] = field(default_factory=set[AttemptKey])
     states: dict[bytes, dict[str, bytes]] = field(default_factory=dict[bytes, dict[str, bytes]])  # by root
 
-    def also(self, start: Start, done: Done) -> Done:
-        """Return an answer with what its handler did beside returning: the same for the same attempt."""
+    def also(self, start: Start, done: Done) -> Done | Failed:
+        """Return an answer with what its handler did beside returning: the same for the same attempt.
+
+        One that would send to a shard that takes no more gives up.
+        """
         key = (start.root, start.number, start.attempt)
         known = self.written.get(key)
         if known is None:
             known = self.written[key] = self._write(start, done)
+        for message in map(decode_delivery, known.sent):
+            if isinstance(message, SpawnNamed | Intervention):
+                try:
+                    check_room(message.instance, start.full)
+                except ShardFull as error:
+                    return failed(start, failure_of(error, start.attempt))
         return known
 
     def _write(self, start: Start, done: Done) -> Done:
@@ -61,6 +76,10 @@ class Letters:
             value = encode(random.randrange(TAGS) * FUEL)
             target = random.choice((start.instance, "i0", "i1", "nobody"))
             sent.append(encode_message(Inject(instance=target, by="a handler", why=name, place="p0", value=value)))
+        talk = Random(f"talk {self.world.seed} {name}")
+        if talk.random() < self.talkative:
+            target = f"nobody{talk.randrange(2)}"
+            sent.append(encode_message(Inject(instance=target, by="a handler", why=name, place="p0", value=encode(0))))
         sent += map(encode_message, self._requests(random, start.instance, name))
         puts: list[StatePut] = []
         given = dict(start.state)

@@ -1,8 +1,8 @@
 """What must hold of an engine at rest: nothing that could move has been forgotten."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
-from placet.actors.lifecycle import Intent
+from placet.actors.lifecycle import InstanceState, Intent
 from placet.actors.messages import ExecutorAnswer, Grant, KernelMessage, Recover, Request
 from placet.actors.place import PlaceActor
 from placet.actors.records import Firing, Phase, encode
@@ -10,10 +10,11 @@ from placet.actors.turn import Turn
 from placet.actors.waking import wake
 from placet.actors.workflow import WorkflowActor
 from placet.persistence.keys import address_key
+from placet.petri.behaviour import IN_KERNEL
 from placet.testing.beats import has_time
 from placet.testing.engine import SimulatedEngine
 from placet.testing.errors import require
-from placet.testing.image import Image, unoffered
+from placet.testing.image import Image, Outlook, unoffered
 from placet.testing.setting import Setting
 
 THREAD = "thread"
@@ -48,17 +49,21 @@ class Liveness:
 
     def _hungry(self, engine: SimulatedEngine) -> set[bytes]:
         """Return the instances that could start something, had they a slot."""
-        checks = self._setting.checks
+        checks, full = self._setting.checks, engine.full()
         found: set[bytes] = set()
         for root, image in checks.images.items():
             if root in engine.kernel.broken() or not engine.runs(root[1]):
                 continue  # left alone until the next start, as its incident says
-            if image.header.intent is Intent.RUN and not image.is_over and THREAD in checks.outlook(root).executors():
+            if (
+                image.header.intent is Intent.RUN
+                and not image.is_over
+                and THREAD in checks.outlook(root).executors(full)
+            ):
                 found.add(root)
         return found
 
     def _check_forgotten(self, engine: SimulatedEngine, hungry: set[bytes], inbox: list[KernelMessage]) -> None:
-        setting = self._setting
+        setting, full = self._setting, engine.full()
         alone = self._suspects()
         waiting = sum(isinstance(one, ExecutorAnswer) for one in engine.kernel.waiting_messages())  # of frozen shards
         free = engine.capacity - len(setting.executor.live) - len(inbox) - waiting
@@ -68,8 +73,20 @@ class Liveness:
             if not engine.runs(root[1]):
                 continue
             if image.header.intent is Intent.RUN and not image.is_over and root not in engine.kernel.broken():
-                inline = setting.checks.outlook(root).inline
-                require(not inline, "no wake-up is lost", f"{image.header.instance} could go on inline")
+                outlook = setting.checks.outlook(root)
+                require(not outlook.inline(full), "no wake-up is lost", f"{image.header.instance} could go on inline")
+                self._check_held_up(image, outlook, full)
+
+    def _check_held_up(self, image: Image, outlook: Outlook, full: Set[int]) -> None:
+        """Who waits for a full shard says so, and nobody does so for one that has room.
+
+        Who waits for a slot, too, is not looked at before it has one.
+        """
+        kinds = {one.executor in IN_KERNEL for one, shard in outlook.targets if shard >= 0}
+        told, true = image.header.state, outlook.state(full)
+        if kinds and not (False in kinds and told is InstanceState.RUNNING):
+            what = f"{image.header.instance} is {told}, and not {true}: {full}"
+            require(told is true, "at rest who is held up says so", what)
 
     def _suspects(self) -> list[Image]:
         """Return the instances with a firing that runs alone, or waits to."""
@@ -179,7 +196,8 @@ def _aspects(ours: WorkflowActor, fresh: WorkflowActor, turn: Turn) -> list[tupl
             pairs.append(("frozen", _frozen(mine_place, turn), _frozen(their_place, turn)))
     pairs.append(("incidents", sorted(ours.guard_incidents), sorted(fresh.guard_incidents)))
     pairs.append(("parked", sorted(ours.parked), sorted(fresh.parked)))
-    pairs.append(("wants", sorted(ours.wants()), sorted(fresh.wants())))
+    if not ours.services.credit.roomy:  # else it may have its turn yet, to look again
+        pairs.append(("wants", sorted(ours.wants()), sorted(fresh.wants())))
     ready = [{name: sorted(numbers) for name, numbers in one.ready.items() if numbers} for one in (ours, fresh)]
     pairs.append(("ready", ready[0], ready[1]))
     return pairs

@@ -14,7 +14,7 @@ from placet.petri.calling import entries_of, exits_of
 from placet.petri.errors import DefinitionError
 from placet.petri.expression import Flow, PlaceRef, Term
 from placet.petri.net import CONSUME, INHIBIT, READ, RESET
-from placet.petri.placement import Near, Spread
+from placet.petri.placement import Near, Placement, Spread
 from placet.petri.plan import make_plan
 from placet.petri.workflow import Workflow
 from placet.supervision.retry import Retry
@@ -47,6 +47,7 @@ class Taste:
     called: float  # that call other workflows
     fed: float  # places fed from outside
     beating: float = 0.0  # whose handlers give signs of life; most of them must
+    elsewhere: float = 0.0  # whose children live near some instance that is none of their own
 
     @staticmethod
     def draw(random: Random) -> "Taste":
@@ -158,6 +159,13 @@ class _Maker:
         workflow.call(again >> end, "down", workflow, retry=self._retry())
         return workflow
 
+    def _placement(self, name: str) -> Placement:
+        """Return where the children of a call live; other seeds than before do not change by that."""
+        luck = Random(name)
+        if luck.random() < 0.3:
+            return Near()
+        return Near(luck.choice(("i0", "i1", "nobody0"))) if luck.random() < self._taste.elsewhere else Spread()
+
     def _call(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:
         """Declare a call of a workflow that is known; now and then one whose result does not fit."""
         random, taste, later = self._random, self._taste, places[number + 1 :]
@@ -182,7 +190,7 @@ class _Maker:
             timeout_s=random.choice((0.5, 8.0, 30.0)) if random.random() < taste.timed else None,
             deadline_s=random.choice((1.0, 4.0, 20.0)) if random.random() < taste.limited else None,
             priority=random.choice((0, 0, 1)),
-            placement=Near() if Random(name).random() < 0.3 else Spread(),  # seeds stay what they are
+            placement=self._placement(name),
         )
 
     def _transition(self, workflow: Workflow, places: list[PlaceRef], number: int, name: str) -> None:

@@ -59,6 +59,7 @@ class Releases:
         check_given(start, firing, what)
         self._check_attempt(start, firing, now, what)
         self._check_alone(firing, what)
+        self._check_room(start, what)
         self._check_fair(start, now)
         self.checks.released.add((start.root, start.number, start.attempt))
 
@@ -76,6 +77,12 @@ class Releases:
         require(delay_s is not None, "Retry's limit is kept", f"{what} after {account.failed} failures")
         due_s = account.failed_at + (delay_s or 0.0)
         require(now >= due_s - FORGIVEN_S, "back-off is kept", f"{what} at {now}, not before {due_s}")
+
+    def _check_room(self, start: Start, what: str) -> None:
+        """Who was held up by a full shard is not run again before it takes more."""
+        windows = self.checks.windows
+        shard = windows.held_up.get((start.root, start.number, start.attempt - 1), -1)
+        require(shard not in windows.least, "who is held up waits", f"{what}: shard {shard} is full")
 
     def _check_alone(self, firing: Firing, what: str) -> None:
         """P2: from its third loss a firing runs with nothing beside it."""

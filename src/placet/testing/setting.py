@@ -6,6 +6,7 @@ from random import Random
 from typing import NamedTuple
 
 from placet.actors.catalog import Catalog
+from placet.actors.credit import MOST_WAITING
 from placet.actors.shards.records import Owned, encode_owner
 from placet.persistence.keys import owner_key
 from placet.petri.behaviour import Definition
@@ -27,6 +28,7 @@ from placet.testing.probes import Probe
 from placet.testing.releases import Releases
 from placet.testing.store import FaultyStore
 
+WINDOWS = (1, 1, 1, 2, 4, MOST_WAITING)
 PORTIONS = (2, 1, 3, 2_000, 2, 5)  # mostly such that instances wake over several batches, and crash meanwhile
 
 
@@ -66,6 +68,7 @@ class Setting:
     unrest: Unrest
     danger: float  # how often engines crash, in percent of their steps
     portion: int  # entries of a sleeping instance that are read at a time
+    window: int  # messages that a shard of another engine may have to take in yet
 
     def say(self, line: str) -> None:
         """Add a line to the trace."""
@@ -80,15 +83,14 @@ def draw_settings(seed: int) -> list[Setting]:
     """
     random = Random(seed)
     world = World(seed, failures_permille=random.choice((0, 50, 200, 500, 900)))
-    taste = replace(Taste.draw(random), beating=Random(f"beating {seed}").choice((0.0, 0.0, 0.0, 0.4, 1.0)))
+    taste = _draw_taste(random, seed)
     definitions = _draw_definitions(random, world, taste)
     catalog = Catalog()
     workflows = [(one, catalog.register(one)) for one in definitions.values()]
-    letters, calls = Letters(world, definitions, {}), Calls()
+    letters, calls = Letters(world, definitions, {}, Random(f"talkative {seed}").choice((0.0, 0.3, 1.0))), Calls()
     slow_s, most_live = random.choice((0.5, 5.0, 20.0)), random.choice((1, 3, 8, 24))
     danger = random.choice((0.0, 0.1, 0.3, 0.6, 1.0, 3.0))
     engines = random.choice((1, 1, 1, 2, 3, 5))
-    portion = PORTIONS[seed % len(PORTIONS)]
     badness = random.choice((0.0, 0.1, 0.4))
     network = Network(random, engines, badness, random.choice((0.0, 0.3)), luck=Random(f"moves {seed}"))
     homes, unrest = Homes(network) if engines > 1 else None, Unrest.draw(network.luck)
@@ -123,10 +125,17 @@ def draw_settings(seed: int) -> list[Setting]:
                 homes=homes,
                 unrest=unrest,
                 danger=danger,
-                portion=portion,
+                portion=PORTIONS[seed % len(PORTIONS)],
+                window=Random(f"windows {seed}").choice(WINDOWS),
             )
         )
     return settings
+
+
+def _draw_taste(random: Random, seed: int) -> Taste:
+    beating = Random(f"beating {seed}").choice((0.0, 0.0, 0.0, 0.4, 1.0))
+    elsewhere = Random(f"elsewhere {seed}").choice((0.0, 0.0, 0.5, 1.0))
+    return replace(Taste.draw(random), beating=beating, elsewhere=elsewhere)
 
 
 def _draw_definitions(random: Random, world: World, taste: Taste) -> dict[str, Definition]:
