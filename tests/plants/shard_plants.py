@@ -120,6 +120,18 @@ SHARD_PLANTS: tuple[Plant, ...] = (
         about=1,
     ),
     plant(
+        "offers taken late",
+        "an offer of a shard that was on its way for longer than it holds is gone on with, and its timers are late",
+        (
+            "actors/shards/leaving.py",
+            "        if self._moment.now >= leaving.ends_at:  # an offer is not to be taken late: see `Arrivals`\n"
+            '            self._call_off(leaving, f"{leaving.to} does not answer")\n'
+            "            return\n",
+            "",
+        ),
+        about=31,
+    ),
+    plant(
         "room that nobody is told of",
         "who waits for a full shard is not woken when what fills it has arrived",
         (
