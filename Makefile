@@ -11,7 +11,8 @@ help:
 	@echo "make demo       run a generated workflow, kill it, resume it"
 	@echo "make test       style, types and tests (under 10 minutes)"
 	@echo "make test-full  the same and the long simulations"
-	@echo "make chaos      three hosts on which much goes wrong, as root: SECONDS=1800 SEEDS=\"1 2 3\""
+	@echo "make chaos      three hosts on which much goes wrong, as root: SECONDS=1800 SEEDS=\"1 2 3\", or"
+	@echo "                INSTANCES=10000: every fault in turn, and meanwhile so many with children on other hosts"
 	@echo "make check      style and types alone"
 	@echo "make format     mend style where a tool can"
 	@echo "make bench      figures of this machine, with the kernel compiled as wheels bring it"
@@ -30,7 +31,7 @@ test-full: test
 SECONDS ?= 300
 SEEDS ?= 1 2 3
 chaos: $(READY)
-	@$(BIN)/python -m tests.hosts.chaos --seconds $(SECONDS) $(SEEDS)
+	@$(BIN)/python -m tests.hosts.chaos $(if $(INSTANCES),--orders $(INSTANCES),--seconds $(SECONDS) $(SEEDS))
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -1,13 +1,14 @@
 """A cluster on hosts: a node on each, the same workflows everywhere, and one set of keys."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from placet.actors.errors import WaitTimeout
@@ -67,6 +68,7 @@ class ClusterNode:
     engines: int = 1
     workflows: tuple[str, ...] = WORKFLOWS
     process: Process | None = None
+    env: Mapping[str, str] = field(default_factory=dict[str, str])  # beside the machine's
     _begins_at: int = 0  # what this process has written begins here
 
     @property
@@ -103,6 +105,7 @@ class ClusterNode:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "placet", "node", *files, *where, *join, *named],
                 cwd=self.folder,
+                env={**os.environ, **self.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
