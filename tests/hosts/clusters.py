@@ -68,6 +68,7 @@ class ClusterNode:
     engines: int = 1
     workflows: tuple[str, ...] = WORKFLOWS
     process: Process | None = None
+    program: tuple[str, ...] = ("-m", "placet")  # or a file that is it, but for something
     env: Mapping[str, str] = field(default_factory=dict[str, str])  # beside the machine's
     _begins_at: int = 0  # what this process has written begins here
 
@@ -103,7 +104,7 @@ class ClusterNode:
         with (self.folder / "log").open("a", encoding="utf-8") as log, self.host.entered():
             self._begins_at = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "placet", "node", *files, *where, *join, *named],
+                [sys.executable, *self.program, "node", *files, *where, *join, *named],
                 cwd=self.folder,
                 env={**os.environ, **self.env},
                 stdin=subprocess.DEVNULL,
