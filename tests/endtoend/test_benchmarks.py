@@ -73,9 +73,13 @@ FAMILIES = (
     ("cluster",),
     ("hosts",),
 )
+NODES = ("cluster", "hosts")  # each of their figures begins nodes
 
 
-@pytest.mark.parametrize("families", FAMILIES, ids="-".join)
+@pytest.mark.parametrize(
+    "families",
+    [pytest.param(one, marks=pytest.mark.slow if one[0] in NODES else (), id="-".join(one)) for one in FAMILIES],
+)
 def test_every_figure_has_its_unit_and_a_value(families: tuple[str, ...], tmp_path: Path) -> None:
     if "hosts" in families:
         need_hosts()

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from placet.net.keyring import KeyKind
 from tests.endtoend.processes import PATIENCE_S, finished
 from tests.net.nodes import prepare, running
@@ -26,6 +28,7 @@ def embedded(folder: Path) -> None:
     assert placet(folder, "run", "flows.py:echo", *words)[0] == 0
 
 
+@pytest.mark.slow
 def test_an_embedded_state_goes_on_in_a_cluster(tmp_path: Path) -> None:
     embedded(tmp_path)
     with running(tmp_path, "--engines", "2") as node, node.connect() as client:
