@@ -122,7 +122,9 @@ class Checks:
         found = self._outlooks.get(root)
         if found is None:
             image = self.images[root]
-            found = self._outlooks[root] = outlook_of(self.view, image, self.plan(image), lacks=self.lacks_hosts)
+            found = self._outlooks[root] = outlook_of(
+                self.view, image, self.plan(image), lacks=self.lacks_hosts, visiting=self.visiting
+            )
         return found
 
     # -- a commit --------------------------------------------------------------------------------------------

@@ -238,8 +238,8 @@ class Outlook:
         return image.header.intent is Intent.RUN and bool(self.ready or self.suspects or self.enabled)
 
 
-def outlook_of(view: View, image: Image, plan: Plan, *, lacks: bool = False) -> Outlook:
-    """Work out what an instance could do next."""
+def outlook_of(view: View, image: Image, plan: Plan, *, lacks: bool = False, visiting: bool = False) -> Outlook:
+    """Work out what an instance could do next; `visiting`: beside no engine, which knows no code at all."""
     marking = marking_of(view, image)
     held = held_transitions(plan, image.header.held)
     reserved = Counter[int]()
@@ -269,7 +269,12 @@ def outlook_of(view: View, image: Image, plan: Plan, *, lacks: bool = False) -> 
         delayed=any(_is_delayed(image, one, marking) for one in plan.transitions),
         ready=_known(plan, image, Phase.READY, held),
         suspects=_known(plan, image, Phase.SUSPECT, held),
-        unknown=any(one.behaviour is None and _has_tokens(one, image) for one in plan.transitions),
+        unknown=any(
+            one.behaviour is None
+            and _has_tokens(one, image)
+            and not (visiting and _is_blocked(one, image, held, reserved))
+            for one in plan.transitions
+        ),
         inner=any(tokens and not plan.places[place].is_exit for place, tokens in image.places.items()),
     )
 
@@ -337,6 +342,18 @@ def _shard_of_next(image: Image, firing: Firing, plan: Plan) -> int:
 def _known(plan: Plan, image: Image, phase: Phase, held: frozenset[int]) -> list[TransitionPlan]:
     transitions = [plan.transitions[firing.transition] for firing in image.phases(phase)]
     return [one for one in transitions if one.behaviour is not None and one.index not in held]
+
+
+def _is_blocked(transition: TransitionPlan, image: Image, held: Set[int], reserved: Mapping[int, int]) -> bool:
+    """Return whether something keeps a transition from firing whatever its guards, keys and handler are."""
+    if transition.index in held or (
+        transition.manual is not None and not any(one.guarded for one in transition.inputs)
+    ):
+        return True
+    count = {place: len(tokens) for place, tokens in image.places.items()}
+    return any(count.get(place, 0) >= weight for place, weight in transition.inhibitors) or any(
+        count.get(one.place, 0) + reserved.get(one.place, 0) + one.net > one.capacity for one in transition.bounds
+    )
 
 
 def _has_tokens(transition: TransitionPlan, image: Image) -> bool:
