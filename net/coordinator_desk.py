@@ -72,7 +72,7 @@ class CoordinatorDesk:
     def receive(self, request: CoordinatorRequest, reply: Reply) -> None:
         """Take a request; `reply` is called now, and later for what a watch has to hear."""
         if request.desk != self._desk:
-            reply(Greeted(desk=self._desk))
+            reply(Greeted(client=request.client, desk=self._desk))
             return
         match request:
             case Follow():
@@ -108,30 +108,39 @@ class CoordinatorDesk:
         reply(client.answers[question.number])
 
     def _carry_out(self, question: Question) -> Answer:
-        desk, number = self._desk, question.number
+        client, desk, number = question.client, self._desk, question.number
         try:
             match question:
                 case Transact():
                     request = RequestId(question.client, number, question.answered)
                     done = self._local.transact(question.conditions, question.changes, request=request)
-                    return Transacted(desk=desk, number=number, outcome=done.result())
+                    return Transacted(client=client, desk=desk, number=number, outcome=done.result())
                 case ReadKeys():
-                    return KeysRead(desk=desk, number=number, snapshot=self._local.read(question.prefix).result())
+                    return KeysRead(
+                        client=client, desk=desk, number=number, snapshot=self._local.read(question.prefix).result()
+                    )
                 case GrantLease():
-                    return Granted(desk=desk, number=number, lease=self._local.grant(question.ttl_s).result())
+                    return Granted(
+                        client=client, desk=desk, number=number, lease=self._local.grant(question.ttl_s).result()
+                    )
                 case KeepAlive():
-                    return KeptAlive(desk=desk, number=number, is_there=self._local.keep_alive(question.lease).result())
+                    return KeptAlive(
+                        client=client,
+                        desk=desk,
+                        number=number,
+                        is_there=self._local.keep_alive(question.lease).result(),
+                    )
                 case RevokeLease():
                     self._local.revoke(question.lease).result()
-                    return Revoked(desk=desk, number=number)
+                    return Revoked(client=client, desk=desk, number=number)
                 case _:
                     assert_never(question)
         except LeaseGone as error:
-            return LeaseLost(desk=desk, number=number, lease=error.lease)
+            return LeaseLost(client=client, desk=desk, number=number, lease=error.lease)
         except CoordinatorFailed as error:
-            return NotDone(desk=desk, number=number, reason=error.reason)
+            return NotDone(client=client, desk=desk, number=number, reason=error.reason)
         except ValueError as error:  # who asked should have seen it: one of another version of Placet
-            return NotDone(desk=desk, number=number, reason=str(error))
+            return NotDone(client=client, desk=desk, number=number, reason=str(error))
 
     # -- watches ---------------------------------------------------------------------------------------------------
 
@@ -139,24 +148,38 @@ class CoordinatorDesk:
         revision = self._local.revision
         changes = self._local.since(asked.prefix, asked.after)
         if changes is None:
-            reply(TooOld(desk=self._desk, watch=asked.watch, after=asked.after, revision=revision))
+            reply(TooOld(client=asked.client, desk=self._desk, watch=asked.watch, after=asked.after, revision=revision))
             return
         self._followers[asked.client, asked.watch] = _Follower(
             prefix=asked.prefix, told=revision, asked_s=self._now_s, reply=reply
         )
         reply(
-            Followed(desk=self._desk, watch=asked.watch, after=asked.after, revision=revision, changes=tuple(changes))
+            Followed(
+                client=asked.client,
+                desk=self._desk,
+                watch=asked.watch,
+                after=asked.after,
+                revision=revision,
+                changes=tuple(changes),
+            )
         )
 
     def _changed(self, changed: Changed | Compacted) -> None:
         """Send a change to those who follow; what gets lost they ask for."""
         if isinstance(changed, Compacted):
             raise AssertionError("the watch of a desk is told of every change at once")
-        for (_, watch), follower in list(self._followers.items()):
+        for (client, watch), follower in list(self._followers.items()):
             entries = {key: entry for key, entry in changed.entries.items() if key.startswith(follower.prefix)}
             if entries and follower.told < changed.revision:
                 part = Changed(revision=changed.revision, entries=entries)
                 after, follower.told = follower.told, changed.revision
                 follower.reply(
-                    Followed(desk=self._desk, watch=watch, after=after, revision=changed.revision, changes=(part,))
+                    Followed(
+                        client=client,
+                        desk=self._desk,
+                        watch=watch,
+                        after=after,
+                        revision=changed.revision,
+                        changes=(part,),
+                    )
                 )

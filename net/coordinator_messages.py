@@ -76,6 +76,7 @@ CoordinatorRequest: TypeAlias = Question | Follow | Unfollow
 class FromDesk(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Base of what the desk sends."""
 
+    client: str  # whom it is for: another process of its node may have the address by now
     desk: int
 
 

@@ -162,7 +162,7 @@ class RemoteCoordinator:
 
     def receive(self, answer: CoordinatorAnswer) -> None:
         """Take what the desk has sent; futures and listeners are told of it now."""
-        if self._is_closed:
+        if self._is_closed or answer.client != self._client:  # an earlier process had this address, and asked
             return
         if isinstance(answer, Greeted):
             self._greeted(answer.desk)

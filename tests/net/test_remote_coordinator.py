@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from random import Random
 
+import msgspec
 import pytest
 
 from placet.net.coordinator import Change, Changed, Compacted, Condition, Entry, Outcome
@@ -149,7 +150,7 @@ def test_a_late_greeting_changes_nothing(wire: Wire) -> None:
     future = wire.remote.read("")
     wire.pass_all()
     assert future.done()
-    wire.remote.receive(Greeted(desk=early))
+    wire.remote.receive(Greeted(client="a", desk=early))
     assert not wire.requests
     wire.remote.read("")
     assert wire.requests[-1].desk == wire.local.opening
@@ -264,8 +265,23 @@ def test_an_answer_of_another_kind_is_a_bug_and_says_so(wire: Wire) -> None:
     assert isinstance(asked, Numbered)
     with pytest.raises(TypeError, match="KeysRead was asked for"):
         wire.remote.receive(
-            Transacted(desk=wire.local.opening, number=asked.number, outcome=Outcome(ok=True, revision=0))
+            Transacted(client="a", desk=wire.local.opening, number=asked.number, outcome=Outcome(ok=True, revision=0))
         )
+
+
+def test_what_an_earlier_process_at_the_same_address_had_asked_is_not_taken(wire: Wire) -> None:
+    heard = Heard("members/", 0)
+    wire.remote.watch("members/", 0, heard)
+    future = wire.remote.read("members/")
+    asked = list(wire.requests)
+    for request in asked:  # with the same numbers, as processes count alike
+        wire.ask(msgspec.structs.replace(request, client="before", prefix="shards/"))
+    wire.local.transact([], [put("shards/1"), put("shards/2")])
+    wire.pass_all()
+    assert future.result(timeout=0).entries == {}
+    wire.local.transact([], [put("shards/1"), put("members/a")])
+    wire.pass_all()
+    assert [list(one.entries) for one in heard.changes] == [["members/a"]]
 
 
 # -- watches -------------------------------------------------------------------------------------------------------
@@ -331,10 +347,10 @@ def test_the_end_that_an_earlier_question_got_does_not_end_a_watch(wire: Wire) -
     wire.local.transact([], [put("x")])
     wire.pass_all()
     number = next(iter(wire.remote._watches))  # pyright: ignore[reportPrivateUsage] # told to nobody but the desk
-    wire.remote.receive(TooOld(desk=wire.local.opening, watch=number, after=0, revision=1))
+    wire.remote.receive(TooOld(client="a", desk=wire.local.opening, watch=number, after=0, revision=1))
     assert not heard.compacted
-    wire.remote.receive(TooOld(desk=wire.local.opening, watch=number, after=1, revision=5))
-    wire.remote.receive(TooOld(desk=wire.local.opening, watch=number, after=1, revision=5))
+    wire.remote.receive(TooOld(client="a", desk=wire.local.opening, watch=number, after=1, revision=5))
+    wire.remote.receive(TooOld(client="a", desk=wire.local.opening, watch=number, after=1, revision=5))
     assert heard.compacted == [Compacted(revision=5)]
 
 
