@@ -48,6 +48,11 @@ def _obstacles(plan: Plan, transition: TransitionPlan, marking: Marking, reserve
         yield _lack(plan, arc, marking)
     if transition.keyed and not wanting and not _match(transition, marking):
         yield "no group is complete" if transition.takes_many else "no tokens with equal join keys"
+    yield from blocking(plan, transition, marking, reserved)
+
+
+def blocking(plan: Plan, transition: TransitionPlan, marking: Marking, reserved: Counts = _NOTHING) -> Iterator[str]:
+    """Yield what keeps a transition from firing whatever its guards, join keys and handler are: tokens in the way."""
     for place, weight in transition.inhibitors:
         if len(marking.get(place, ())) >= weight:
             yield f"inhibited by `{plan.places[place].path}`"

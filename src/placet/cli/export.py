@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from placet.actors.control.client import carry_out
 from placet.actors.control.request import ImportRequest
@@ -20,6 +21,9 @@ from placet.cli.text import size
 from placet.cli.where import Where
 from placet.cli.who import Who
 from placet.persistence.workshop import publish, workshop
+
+if TYPE_CHECKING:
+    from placet.net.client import Client
 
 
 def export_instance(where: Where, id: str, file: Path, place: str, *, history: bool, is_json: bool) -> int:
@@ -108,11 +112,15 @@ def import_place(where: Where, file: Path, into: str, who: Who, *, is_json: bool
 
 
 def _imported_there(where: Where, file: Path, id: str, by: str, why: str) -> dict[str, object]:
+    with where.connected() as client:
+        return {**send_copy(client, file, id, by, why), "engine": None, "node": where.node}
+
+
+def send_copy(client: "Client", file: Path, id: str, by: str, why: str) -> dict[str, object]:
+    """Have the engine that is to have an instance make it of a file, and return what that told."""
     from placet.net.client import node_of
     from placet.net.request import ImportCopyRequest
     from placet.net.twins import blocked
 
-    with where.connected() as client:
-        request = ImportCopyRequest(instance=id, data=file.read_bytes(), by=by, why=why)
-        face = blocked(node_of(client).ask(request, dict[str, object], id, None))
-    return {**face, "engine": None, "node": where.node}
+    request = ImportCopyRequest(instance=id, data=file.read_bytes(), by=by, why=why)
+    return blocked(node_of(client).ask(request, dict[str, object], id, None))

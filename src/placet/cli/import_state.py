@@ -14,6 +14,7 @@ from placet.actors.copies.export import export
 from placet.actors.errors import RequestRefused
 from placet.actors.reader import StateReader
 from placet.cli.errors import COMPLETED, WrongUsage
+from placet.cli.export import send_copy
 from placet.cli.opened import opened
 from placet.cli.output import is_terminal, say, say_json
 from placet.cli.where import Where
@@ -80,23 +81,16 @@ def _taking(where: Where, who: Who) -> Generator[tuple[Take, Release]]:
         yield take_here, lambda id: carry_out(where.state, ResumeRequest(instance=id, by=who.by, why=who.why))
         return
     from placet.net.client import node_of
-    from placet.net.request import ImportCopyRequest
     from placet.net.twins import blocked
 
     with where.connected() as client:
-        node = node_of(client)
-
-        def take_there(file: Path, id: str) -> Face:
-            """Send a file to the engine that is to have it."""
-            request = ImportCopyRequest(instance=id, data=file.read_bytes(), by=who.by, why=who.why)
-            return blocked(node.ask(request, dict[str, object], id, None))
 
         def release_there(id: str) -> Face:
             """Let one go on that its node has paused."""
-            done = blocked(node.carry_out(ResumeRequest(instance=id, by=who.by, why=who.why), None))
+            done = blocked(node_of(client).carry_out(ResumeRequest(instance=id, by=who.by, why=who.why), None))
             return {"state": done.state}
 
-        yield take_there, release_there
+        yield lambda file, id: send_copy(client, file, id, who.by, who.why), release_there
 
 
 def _show(number: int, all_: int, *, is_json: bool) -> None:

@@ -49,7 +49,7 @@ from placet.persistence.keys import (
 from placet.persistence.store import View
 from placet.persistence.values import decode
 from placet.petri.behaviour import IN_KERNEL
-from placet.petri.enabling import is_enabled, passes
+from placet.petri.enabling import blocking, is_enabled, passes
 from placet.petri.plan import Plan, TransitionPlan
 from placet.testing.errors import require
 
@@ -272,7 +272,9 @@ def outlook_of(view: View, image: Image, plan: Plan, *, lacks: bool = False, vis
         unknown=any(
             one.behaviour is None
             and _has_tokens(one, image)
-            and not (visiting and _is_blocked(one, image, held, reserved))
+            and not (
+                visiting and (one.index in held or _is_offered(one) or any(blocking(plan, one, marking, reserved)))
+            )
             for one in plan.transitions
         ),
         inner=any(tokens and not plan.places[place].is_exit for place, tokens in image.places.items()),
@@ -344,16 +346,9 @@ def _known(plan: Plan, image: Image, phase: Phase, held: frozenset[int]) -> list
     return [one for one in transitions if one.behaviour is not None and one.index not in held]
 
 
-def _is_blocked(transition: TransitionPlan, image: Image, held: Set[int], reserved: Mapping[int, int]) -> bool:
-    """Return whether something keeps a transition from firing whatever its guards, keys and handler are."""
-    if transition.index in held or (
-        transition.manual is not None and not any(one.guarded for one in transition.inputs)
-    ):
-        return True
-    count = {place: len(tokens) for place, tokens in image.places.items()}
-    return any(count.get(place, 0) >= weight for place, weight in transition.inhibitors) or any(
-        count.get(one.place, 0) + reserved.get(one.place, 0) + one.net > one.capacity for one in transition.bounds
-    )
+def _is_offered(transition: TransitionPlan) -> bool:
+    """Return whether people are offered all that a transition could take: no guard is to be asked first."""
+    return transition.manual is not None and not any(one.guarded for one in transition.inputs)
 
 
 def _has_tokens(transition: TransitionPlan, image: Image) -> bool:
