@@ -56,6 +56,7 @@ class Spreading:
         self._peers: dict[str, Peer] = {}  # other engines that run, by name
         self._told: dict[str, Shelved] = {}  # what each has been told, by its incarnation
         self._incarnations: dict[str, str] = {}  # by name
+        self._owners: frozenset[str] = frozenset()  # other engines that own shards; some may be away
         self._heard: dict[str, Shelved] = {}  # what each has told, by name
         self._asked_s: dict[str, float] = {}  # when each that has told nothing was asked, by name
         self._wanted = ""  # digest of the bundle that was asked for
@@ -69,7 +70,7 @@ class Spreading:
     def is_caught_up(self, now_s: float) -> bool:
         """Return whether this engine had once what the others have, or has waited for that long enough."""
         if not self._is_caught_up and self._began_s is not None:
-            has_all = self._is_settled and self._peers.keys() <= self._heard.keys()
+            has_all = self._is_settled and self._heard.keys() >= self._owners | self._peers.keys()
             self._is_caught_up = has_all or now_s >= self._began_s + LONGEST_WAIT_S
         return self._is_caught_up
 
@@ -83,6 +84,7 @@ class Spreading:
         self._began_s = now_s if self._began_s is None else self._began_s
         others = {name: at for name, at in where.engines.items() if name != self._name}
         self._peers = {name: at.peer for name, at in others.items()}
+        self._owners = frozenset(where.owners) - {self._name, ""}
         self._incarnations = {name: at.incarnation for name, at in others.items()}
         self._heard = {name: shelved for name, shelved in self._heard.items() if name in others}
         self._told = {name: told for name, told in self._told.items() if name in self._incarnations.values()}

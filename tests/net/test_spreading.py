@@ -85,10 +85,10 @@ class Net:
     def sender(self, name: str) -> "Sender":
         return Sender(self, name)
 
-    def look(self) -> None:
-        """Tell all where all are."""
+    def look(self, *owners: str) -> None:
+        """Tell all where all are; of engines that own shards, some may be away."""
         at = {one: EngineAt(peer=Peer(one, 1), incarnation=f"{one}.1") for one in self.engines}
-        where = Whereabouts(revision=1, owners=(), epochs=(), new=frozenset(), engines=at, nodes=())
+        where = Whereabouts(revision=1, owners=owners, epochs=(), new=frozenset(), engines=at, nodes=())
         for engine in self.engines.values():
             engine.spreading.look(where, self.network.now_s)
 
@@ -167,6 +167,18 @@ def test_an_engine_has_caught_up_once_it_has_what_the_others_have() -> None:
     net.add("c", X)
     net.look()
     assert late.spreading.is_caught_up(net.network.now_s), "once is enough"
+
+
+def test_an_engine_waits_for_one_that_owns_shards_though_nobody_has_said_yet_where_it_is() -> None:
+    net = calm()
+    late = net.add("b")
+    net.look("", "a", "b")
+    assert not late.spreading.is_caught_up(net.network.now_s), "what a keeps may be needed in b's shards"
+    net.add("a", *BUNDLES)
+    net.look("", "a", "b")
+    net.pass_s(2)
+    assert late.spreading.is_caught_up(net.network.now_s)
+    assert late.taken == list(BUNDLES)
 
 
 def test_an_engine_waits_for_so_long_for_others_that_say_nothing() -> None:
