@@ -6,7 +6,7 @@ it does not matter where the child lives. The firing keeps its tokens until the 
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from placet.actors.spawn_named import spawn_of
 from placet.actors.troubles import forget_trouble
 from placet.actors.turn import Turn
 from placet.actors.usercode import Outputs
-from placet.persistence.history import RecordKind
+from placet.persistence.history import Detail, RecordKind
 from placet.persistence.keys import shard_of
 from placet.petri.behaviour import Definition
 from placet.petri.calling import entries_of
@@ -42,6 +42,7 @@ NOT_CALLED = "NotCalled"  # the child could not begin
 CHILD_FAILED = "ChildFailed"
 CHILD_CANCELLED = "ChildCancelled"
 WRONG_RESULT = "WrongResult"  # what the child left in its exits is not what the outputs take
+TOOK_TOO_LONG = "it took too long"
 _SALT = re.compile(r"(?<=[0-9])\+[0-9]+$")  # what places a child
 MOST_CAUSE = 1_000  # characters of the message of what failed in a child
 MOST_TYPES = 32  # classes of the exception that failed there
@@ -75,19 +76,24 @@ def _call_number(number: int, attempt: int) -> str:
 
 
 def call(
-    workflow: "WorkflowActor", turn: Turn, firing: Firing, transition: TransitionPlan, values: list[bytes]
+    workflow: "WorkflowActor",
+    turn: Turn,
+    firing: Firing,
+    transition: TransitionPlan,
+    values: list[bytes],
+    *,
+    is_again: bool = False,
 ) -> Failure | None:
     """Send the `Call` of a firing's attempt, `values` being those of its arguments; return why it cannot be sent."""
     assert transition.called is not None, transition.path
     header = workflow.header
     child = placed_child_id(header.instance, transition, firing.number, firing.attempt)
-    left = iter(values)
     message = Call(
         instance=child,
         workflow=transition.called.workflow,
-        caller=Caller(header.instance, transition.index, firing.number, firing.attempt),
+        caller=_caller(header, firing),
         entries=transition.called.entries,
-        arguments=tuple(tuple(islice(left, arc.weight)) for arc in transition.arguments),
+        arguments=_arguments(transition, values),
         incarnation=int.from_bytes(_digest(f"{child}#{header.incarnation}".encode(), 4), "big"),
     )
     encoded = encode_message(message)
@@ -100,8 +106,23 @@ def call(
     if not workflow.services.credit.is_unlimited:
         shard = shard_of(child)
         aside.promised[shard] = aside.promised.get(shard, 0) + 1
-    workflow.record(turn, RecordKind.CALLED, transition.path, firing.number, firing.attempt, detail={"child": child})
+    detail: Detail = {"child": child, "again": True} if is_again else {"child": child}
+    workflow.record(turn, RecordKind.CALLED, transition.path, firing.number, firing.attempt, detail=detail)
     return None
+
+
+def _caller(header: Header, firing: Firing) -> Caller:
+    return Caller(header.instance, firing.transition, firing.number, firing.attempt)
+
+
+def _arguments(transition: TransitionPlan, values: Iterable[bytes]) -> tuple[tuple[bytes, ...], ...]:
+    left = iter(values)
+    return tuple(tuple(islice(left, arc.weight)) for arc in transition.arguments)
+
+
+def _inputs(caller: Caller, arguments: tuple[tuple[bytes, ...], ...]) -> bytes:
+    """Return what tells a call from another one of the same number, which was made before a restore from a backup."""
+    return _digest(encode((caller, arguments)), 16)
 
 
 def cancel_child(workflow: "WorkflowActor", turn: Turn, firing: Firing, why: str) -> None:
@@ -132,6 +153,13 @@ def returned(workflow: "WorkflowActor", turn: Turn, message: Return) -> None:
     if firing is None or firing.phase is not Phase.CALLED or firing.attempt != message.attempt:
         workflow.record(turn, RecordKind.STALE, transition.path, message.number, message.attempt)
         return
+    if workflow.services.eras.is_restored(
+        workflow.root[1]
+    ):  # the child may have been called in a life that has not been
+        values = [value for _, _, value in composite.arguments(firing, transition)]
+        if message.inputs != _inputs(_caller(workflow.header, firing), _arguments(transition, values)):
+            workflow.record(turn, RecordKind.STALE, transition.path, message.number, message.attempt)
+            return
     forget_trouble(workflow, firing)
     result = message.failure or _outputs(workflow, transition, message)
     if not isinstance(result, Failure):
@@ -203,7 +231,7 @@ def called_spawn(message: Call, definition: Definition | None, services: Service
         if problem := misfit(services, message.caller.instance, _calling_path(message), given):
             return f"{message.workflow} is called with {problem}"
         tokens += [(index, value) for value in values]
-    return spawn_of(definition, message, tuple(tokens), _digest(encode(message.caller), 16))
+    return spawn_of(definition, message, tuple(tokens), _inputs(message.caller, message.arguments))
 
 
 def _calling_path(message: Call) -> str:
@@ -215,7 +243,8 @@ def _calling_path(message: Call) -> str:
 
 def not_called(message: Call, reason: str) -> Return:
     """Return what the caller of a child that cannot begin is told."""
-    return _to_caller(message.caller, message.instance, failure=_failure(NOT_CALLED, reason))
+    inputs = _inputs(message.caller, message.arguments)
+    return _to_caller(message.caller, message.instance, inputs, failure=_failure(NOT_CALLED, reason))
 
 
 def answer_caller(workflow: "WorkflowActor", turn: Turn) -> None:
@@ -225,13 +254,14 @@ def answer_caller(workflow: "WorkflowActor", turn: Turn) -> None:
     if caller is None:
         return
     if header.state is InstanceState.COMPLETED:
-        message = _to_caller(caller, header.instance, exits=_exits(workflow))
+        message = _to_caller(caller, header.instance, header.inputs, exits=_exits(workflow))
     else:
-        message = _to_caller(caller, header.instance, failure=_ended(header))
+        message = _to_caller(caller, header.instance, header.inputs, failure=_ended(header))
     encoded = encode_message(message)
     if len(encoded) > MOST_MESSAGE_BYTES:
         problem = f"what {header.instance} returns has {len(encoded)} bytes, {MOST_MESSAGE_BYTES} is the limit"
-        encoded = encode_message(_to_caller(caller, header.instance, failure=_failure(WRONG_RESULT, problem)))
+        too_large = _to_caller(caller, header.instance, header.inputs, failure=_failure(WRONG_RESULT, problem))
+        encoded = encode_message(too_large)
     turn.rare().sent.append(encoded)
 
 
@@ -265,6 +295,7 @@ def _exits(workflow: "WorkflowActor") -> tuple[tuple[str, tuple[bytes, ...]], ..
 def _to_caller(
     caller: Caller,
     child: str,
+    inputs: bytes,
     *,
     exits: tuple[tuple[str, tuple[bytes, ...]], ...] = (),
     failure: Failure | None = None,
@@ -275,6 +306,7 @@ def _to_caller(
         number=caller.number,
         attempt=caller.attempt,
         child=child,
+        inputs=inputs,
         exits=exits,
         failure=failure,
     )

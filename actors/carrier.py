@@ -1,21 +1,21 @@
 """What an engine needs to know of others: what it is called among them, and who carries messages to them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from placet.actors.executors.placed import NO_HOSTING, Hosting
-from placet.actors.messages import ChannelKey, Parcel
+from placet.actors.messages import Acknowledged, Parcel
 from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, MoveEnded
 
 
 class Carrier(Protocol):
     """Carries messages to other engines; what it loses is sent, or said, again."""
 
-    def carry(self, parcels: Sequence[Parcel], acknowledgements: Mapping[ChannelKey, int]) -> None:
+    def carry(self, parcels: Sequence[Parcel], acknowledgements: Iterable[Acknowledged]) -> None:
         """Take what a batch sends, which is on disk; called on the engine's thread, must be quick and not raise.
 
-        `acknowledgements` says, for the channels from other engines, which number was taken in last.
+        `acknowledgements` say, for the channels from other engines, which number was taken in last.
         """
         ...
 

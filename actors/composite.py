@@ -5,7 +5,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from placet.actors import deadlines
-from placet.actors.calls import call, cancel_child
+from placet.actors.calls import TOOK_TOO_LONG, call, cancel_child
 from placet.actors.congestion import number_of_call
 from placet.actors.effects import Expire, ExpireReason, Start
 from placet.actors.failed_firing import FailedFiring
@@ -145,7 +145,7 @@ class CompositeActor:
         workflow = self.workflow
         tokens = firing.tokens
         if transition.single is None or tokens[0][2][0] == REF:
-            tokens = self._arguments(firing, transition)
+            tokens = self.arguments(firing, transition)
         if transition.called is not None:
             turn.inline_left -= 1
             problem = call(workflow, turn, firing, transition, [value for _, _, value in tokens])
@@ -190,7 +190,7 @@ class CompositeActor:
         assert behaviour is not None, transition.path
         tokens = firing.tokens
         if transition.single is None or tokens[0][2][0] == REF:
-            tokens = self._arguments(firing, transition)
+            tokens = self.arguments(firing, transition)
         if behaviour.handler is None and len(transition.arguments) == len(tokens) == 1:
             return pass_through(transition, tokens)  # nobody looks into the value
         header, services = workflow.header, workflow.services
@@ -206,7 +206,7 @@ class CompositeActor:
             services.suspects.clear(header.instance, transition.path)  # the process has outlived it
         return result
 
-    def _arguments(self, firing: Firing, transition: TransitionPlan) -> tuple[TakenToken, ...]:
+    def arguments(self, firing: Firing, transition: TransitionPlan) -> tuple[TakenToken, ...]:
         """Return the tokens taken and read, in the order in which the arcs are written, large values read."""
         if not firing.seen:
             return self.workflow.loaded(firing.tokens)
@@ -358,7 +358,7 @@ class CompositeActor:
             again = turn.now + ASK_AGAIN_S
             turn.timers.append((firing.number, 0.0, min(again, end) if end > turn.now else again, firing.transition))
         elif firing.phase is Phase.CALLED and firing.due:
-            cancel_child(self.workflow, turn, firing, "it took too long")
+            cancel_child(self.workflow, turn, firing, TOOK_TOO_LONG)
 
     def call_off(self, turn: Turn, reason: ExpireReason, transitions: Container[int] | None = None) -> None:
         """Take back what was handed to executors and has not begun: of some transitions, or of all."""

@@ -7,7 +7,7 @@ import msgspec
 
 from placet.actors.answers import Answer
 from placet.actors.credit import NONE_FULL
-from placet.actors.messages import ChannelKey, Parcel
+from placet.actors.messages import Acknowledged, ChannelKey, Parcel
 from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, MoveEnded
 from placet.persistence.history import RecordKind
 from placet.petri.plan import TransitionPlan
@@ -93,7 +93,7 @@ class Batch:
     changes: list[StateChanged] = field(default_factory=list[StateChanged])
     progress: list[Progress] = field(default_factory=list[Progress])
     parcels: list[Parcel] = field(default_factory=list[Parcel])  # to other engines, in order
-    acknowledgements: dict[ChannelKey, int] = field(default_factory=dict[ChannelKey, int])  # to other engines
+    acknowledgements: dict[ChannelKey, Acknowledged] = field(default_factory=dict[ChannelKey, Acknowledged])
     between: list[tuple[str, BetweenEngines]] = field(
         default_factory=list[tuple[str, BetweenEngines]]
     )  # to other engines, by name: about shards that move

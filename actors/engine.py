@@ -299,7 +299,7 @@ class Engine:
         for step in batch.progress:
             self.steps.tell(step.instance, step)
         if self._carrier is not None and (batch.parcels or batch.acknowledgements):
-            self._carrier.carry(batch.parcels, batch.acknowledgements)
+            self._carrier.carry(batch.parcels, batch.acknowledgements.values())
         if self._carrier is not None and (batch.between or batch.forwards or batch.confirms or batch.moves):
             self._carrier.carry_shards(batch.between, batch.forwards, batch.confirms, batch.moves)
 

@@ -25,6 +25,7 @@ from placet.actors.marker import Marker, NoMarker
 from placet.actors.memory import Memory
 from placet.actors.messages import (
     Acknowledged,
+    CalledAgain,
     ClientMessage,
     Due,
     ExecutorAnswer,
@@ -110,7 +111,7 @@ class Kernel:
         self.history = self.stamp.history
         here = none_open(view, engine)
         self.outbox = Outbox(self.stamp.sent, here)
-        self.credit = self.outbox.credit
+        self.credit, self.eras = self.outbox.credit, self.outbox.eras
         self._arriving: Sent | None = None  # the message from another instance that is being handled
         self._now = nextafter(self.stamp.engine_s, inf)  # so that nothing new began by the time of a clean stop
         self.draining = visiting  # a clean stop is under way: nothing new is chosen, inline neither
@@ -192,8 +193,7 @@ class Kernel:
             self._awakenings.begin_batch()
         if self._alone.is_trial and not (self.suspects.on_trial and self._awakenings.roots):  # it may not be awake yet
             self._alone.look(on_trial=self.suspects.on_trial)
-        spent = 0
-        batch = self._batch
+        spent, batch = 0, self._batch
         while spent < budget:
             message = self._next()
             if message is None:
@@ -355,8 +355,7 @@ class Kernel:
         return 1 + self.portion // TOKENS_A_MESSAGE
 
     def _merge(self, workflow: WorkflowActor, turn: Turn, message: KernelMessage, wanted: list[str]) -> None:
-        root = turn.root
-        batch = self._batch
+        root, batch = turn.root, self._batch
         self._pending.merge(turn)
         self.history += len(turn.log)
         batch.fired += turn.fired
@@ -413,11 +412,9 @@ class Kernel:
         key = address_key(message.instance)
         known = self.get(key)
         if known is not None:
-            self._spawned_before(message, known)
-            return 1
+            return self._spawned_before(message, known)
         root = self._roots.new(message.instance, self.get, self._pending.engine)
-        inline = 0 if self.draining else INLINE_A_TURN
-        turn = self._one_turn
+        turn, inline = self._one_turn, 0 if self.draining else INLINE_A_TURN
         turn.begin(root, self._now, inline, message.instance in self.observed)
         try:
             self._nets.store(message, turn)
@@ -439,12 +436,15 @@ class Kernel:
         self._merge(workflow, turn, message, wanted)
         return 1 + inline - turn.inline_left
 
-    def _spawned_before(self, message: FirstMessage, root: bytes) -> None:
+    def _spawned_before(self, message: FirstMessage, root: bytes) -> int:
         if not has_begun(message, self.get(entry_key(root, 0, HEADER, 0))):
             self._refuse(message, RefusalCode.CONFLICT, conflict(message))
+        elif isinstance(message, Spawn) and message.caller is not None:
+            return self._turn(root, CalledAgain(root=root))
         elif message.reply:
-            already = Spawned(instance=message.instance, root=root, already=True)
-            self._batch.replies.append(Reply(reply=message.reply, answer=already))
+            answer = Spawned(instance=message.instance, root=root, already=True)
+            self._batch.replies.append(Reply(reply=message.reply, answer=answer))
+        return 1
 
     # -- faults --------------------------------------------------------------------------------------------
 

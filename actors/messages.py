@@ -107,6 +107,10 @@ class RunAlone(RootMessage, frozen=True, gc=False, kw_only=True):
     number: int
 
 
+class CalledAgain(RootMessage, frozen=True, gc=False, kw_only=True):
+    """The call that began this instance has come once more: its caller may not know how it is, or has ended."""
+
+
 class Park(RootMessage, frozen=True, gc=False, kw_only=True):
     """Park a message that failed every time, with the reason."""
 
@@ -183,6 +187,7 @@ class Return(Request, frozen=True, gc=False, kw_only=True):
     number: int
     attempt: int
     child: str
+    inputs: bytes  # a digest of the call, as `Spawn` has it
     exits: tuple[tuple[str, tuple[bytes, ...]], ...] = ()  # (place, values) of all its exits, as declared
     failure: Failure | None = None  # it did not complete
 
@@ -210,6 +215,14 @@ class Watch(Request, frozen=True, gc=False, kw_only=True):
 
     watcher: str
     place: str
+
+
+class CallAgain(Request, frozen=True, gc=False, kw_only=True):
+    """Say those calls again whose children live in `shards`, or all: shards were brought back from a backup, and calls
+    or their answers may be gone with what happened after it was made.
+    """
+
+    shards: tuple[int, ...] = ()  # empty: all
 
 
 class Schedule(Request, frozen=True, gc=False, kw_only=True):
@@ -396,25 +409,33 @@ class Sent(Message, frozen=True, gc=False, kw_only=True):
 ChannelKey: TypeAlias = tuple[int, int]  # (shard of the sender, shard of the target)
 
 
-class Parcel(Message, frozen=True, gc=False, kw_only=True):
-    """A message from a shard of one engine to a shard of another; the numbers of a channel have no gaps."""
+class Parcel(Message, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A message from a shard of one engine to a shard of another; the numbers of a channel have no gaps.
+
+    Those of its ends that were ever restored from a backup have an era each: what is of an earlier one is for nobody.
+    """
 
     channel: ChannelKey
     number: int
     instance: str  # its target
     sender: str
     message: bytes  # a `Delivery`
+    sender_era: int = 0
+    target_era: int = 0  # as its sender knows
+    oldest: int = 0  # number of the first that nobody has acknowledged; only of use where there is an era
 
 
-class Acknowledged(Message, frozen=True, gc=False, kw_only=True):
-    """The engine of the channel's target has all parcels up to `number` on disk."""
+class Acknowledged(Message, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """The engine of the channel's target has all parcels up to `number` of these eras on disk."""
 
     channel: ChannelKey
     number: int
+    sender_era: int = 0
+    target_era: int = 0
 
 
 ExecutorMessage: TypeAlias = Done | Failed | Withdrawn | Lost
-InternalMessage: TypeAlias = Due | Grant | Recover | RunAlone | Park
+InternalMessage: TypeAlias = Due | Grant | Recover | RunAlone | CalledAgain | Park
 ActorMessage: TypeAlias = Inspect | Restart | Sleep | Trim
 IncidentMessage: TypeAlias = RetryIncident | SkipIncident | FailIncident
 TokenMessage: TypeAlias = Inject | EditToken | MoveToken | DropToken | FreezeToken | ThawToken
@@ -425,7 +446,9 @@ InterventionMessage: TypeAlias = (
 )
 FirstMessage: TypeAlias = Spawn | Import  # what an instance begins with: there is none yet to receive it
 ClientMessage: TypeAlias = FirstMessage | ActorMessage | InterventionMessage
-PostedMessage: TypeAlias = Return | Trouble | Undelivered | Watch | Schedule | Unschedule  # between instances alone
+PostedMessage: TypeAlias = (  # between instances alone
+    Return | Trouble | Undelivered | Watch | Schedule | Unschedule | CallAgain
+)
 KernelMessage: TypeAlias = ExecutorMessage | Beat | InternalMessage | ClientMessage | PostedMessage | Sent
 
 encode_message = msgspec.msgpack.Encoder().encode

@@ -7,11 +7,12 @@ and in order, over a transport that promises neither.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from itertools import islice
 
 from placet.actors.credit import Credit
 from placet.actors.effects import Batch
+from placet.actors.eras import Eras, Received
 from placet.actors.messages import (
     Acknowledged,
     ChannelKey,
@@ -43,7 +44,7 @@ class Outbox:
     """What an engine has to pass on: to its own instances, and to the shards of other engines.
 
     Durable entries: `OUTBOX` | number -> `Sent`; `CHANNEL` | from | to | number -> `Parcel`, with the last number given
-    under number 0; `RECEIVED` | to | from -> the last number taken in.
+    under number 0; `RECEIVED` | to | from -> the last number taken in, and in which eras.
     """
 
     def __init__(self, given: int, shards: Set[int] | None) -> None:
@@ -51,7 +52,8 @@ class Outbox:
         self._shards = shards  # those of this engine; None: all there are
         self._last: dict[ChannelKey, int] = {}  # number of the last parcel given to a channel
         self._open: dict[ChannelKey, deque[int]] = {}  # parcels that nobody has acknowledged
-        self._received: dict[ChannelKey, int] = {}  # number of the last parcel taken in
+        self._received: dict[ChannelKey, Received] = {}  # the last parcel taken in
+        self.eras = Eras()
         self.come: list[Parcel | Acknowledged] = []  # from other engines, for the next batch
         self.credit = Credit(shards)
         self._due: dict[ChannelKey, None] = {}  # channels to be sent again, the next one first
@@ -115,8 +117,11 @@ class Outbox:
         self._last[channel] = number
         self._open.setdefault(channel, deque()).append(number)
         self.credit.spend(channel[1])
-        batch.parcels.append(parcel)
+        batch.parcels.append(self._dated(parcel))
         return None
+
+    def _dated(self, parcel: Parcel) -> Parcel:
+        return self.eras.dated(parcel, self._open[parcel.channel][0]) if self.eras.is_any else parcel
 
     def _last_given(self, channel: ChannelKey, get: Get) -> int:
         if channel not in self._last:
@@ -127,6 +132,8 @@ class Outbox:
         """Forget what another engine has on disk."""
         if not self._has(message.channel[0]):
             return  # it is said to an engine that has, or will have, the shard
+        if (self.eras.is_any or message.sender_era or message.target_era) and not self.eras.is_current(message):
+            return  # it is of what was before a restore
         channel, numbers = message.channel, self._open.get(message.channel)
         if numbers is None:
             return
@@ -151,7 +158,7 @@ class Outbox:
             for number in islice(numbers, WINDOW):
                 data = get(channel_key(channel, number))
                 if data is not None:
-                    batch.parcels.append(decode_parcel(data))
+                    batch.parcels.append(self._dated(decode_parcel(data)))
             left -= min(len(numbers), WINDOW)
             if len(numbers) > WINDOW:
                 self._said[channel] = numbers[WINDOW - 1]
@@ -168,17 +175,23 @@ class Outbox:
         channel = parcel.channel
         if not self._has(channel[1]):
             return None  # it comes again, to whoever has the shard by then
-        if channel not in self._received:
-            self._received[channel] = int.from_bytes(get(received_key(channel)) or b"", "big")
-        last = self._received[channel]
+        last = self._received.get(channel)
+        if last is None:
+            last = self._received[channel] = Received.decoded(get(received_key(channel)))
+        if self.eras.is_any or parcel.sender_era or parcel.target_era:
+            last = self.eras.last_before(parcel, last)
+            if last is None:
+                return None  # it, or what this engine knows, is of before a restore: it is said again
         sent = None
-        if parcel.number == last + 1:
-            last = self._received[channel] = parcel.number
-            writes[received_key(channel)] = last.to_bytes(8, "big")
+        if parcel.number == last.number + 1:
+            last = self._received[channel] = Received(parcel.number, last.ends)
+            writes[received_key(channel)] = last.encoded()
             self.given += 1
             sent = Sent(instance=parcel.instance, entry=self.given, sender=parcel.sender, message=parcel.message)
             writes[outbox_key(self.given)] = encode_message(sent)
-        batch.acknowledgements[channel] = last
+        batch.acknowledgements[channel] = Acknowledged(
+            channel=channel, number=last.number, sender_era=last.ends.sender, target_era=last.ends.target
+        )
         return sent
 
     # -- a start -------------------------------------------------------------------------------------------
@@ -190,6 +203,7 @@ class Outbox:
 
     def open(self, view: View, shards: Set[int]) -> list[Sent]:
         """Do what `recover` does for some shards, which this engine has from now on."""
+        self.eras.open(view, shards)
         for shard in sorted(shards):
             self._find_parcels(view, CHANNEL + bytes((shard,)))
         return [sent for sent in _posts(view) if shard_of(sent.instance) in shards]
@@ -203,6 +217,15 @@ class Outbox:
             self._forget(channel)
         for channel in [channel for channel in self._received if channel[1] == shard]:
             del self._received[channel]
+        self.eras.close(shard)
+
+    def begin_eras(self, shard: int, eras: Mapping[int, int], writes: Writes) -> None:
+        """Let a shard of this engine know that some were restored, or it was; what it has for them is sent again."""
+        self.eras.note(shard, eras, writes)
+        for channel in [one for one in self._open if one[0] == shard and (shard in eras or one[1] in eras)]:
+            self._said.pop(channel, None)
+            self._due[channel] = None
+            self._says_again = True
 
     def _find_parcels(self, view: View, prefix: bytes) -> None:
         for key, _ in view.scan(prefix):

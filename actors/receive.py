@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from placet.actors.answers import Entries, Receipt, RefusalCode, Refused
+from placet.actors.calling_again import call_again, called_again
 from placet.actors.calls import returned
 from placet.actors.composite import CompositeActor, note_failure
 from placet.actors.congestion import hold_up
@@ -13,6 +14,8 @@ from placet.actors.messages import (
     MOST_TRIMMED,
     ActorRequest,
     Beat,
+    CallAgain,
+    CalledAgain,
     Done,
     Due,
     Failed,
@@ -296,6 +299,8 @@ RECEIVERS: Mapping[type[Message], Callable[[WorkflowActor, Turn, Any], None]] = 
     Due: _due,
     Grant: _grant,
     Recover: _recover,
+    CallAgain: call_again,
+    CalledAgain: called_again,
     Return: returned,
     Trouble: troubled,
     Undelivered: _undelivered,

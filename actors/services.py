@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from placet.actors.credit import Credit
+from placet.actors.eras import Eras
 from placet.actors.marker import Marker
 from placet.actors.records import Header
 from placet.actors.slots import Slots
@@ -25,6 +26,7 @@ class Services(Protocol):
     history: int  # sequence number of the last history record of turns that counted
     slots: Slots
     credit: Credit  # of the shards of other engines
+    eras: Eras  # of the shards of this one
     marker: Marker  # names the user code that is about to run in the kernel
     suspects: Suspects  # user code during which the process ended: twice, and it must not run again
     visiting: bool  # this process has no handlers, and an engine that has them comes later

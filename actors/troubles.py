@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from placet.actors.lifecycle import TROUBLE
 from placet.actors.messages import Trouble, encode_message
-from placet.actors.records import Condition, Firing, Header, Phase
+from placet.actors.records import Caller, Condition, Firing, Header, Phase
 from placet.actors.turn import Turn
 from placet.persistence.history import RecordKind
 
@@ -57,12 +57,22 @@ def tell_caller(header: Header, turn: Turn) -> None:
     if caller is None or state is (told.state if told is not None else None):
         return
     header.told = Condition(told.order + 1 if told is not None else 1, state)
+    _tell(caller, header, header.told, turn)
+
+
+def tell_caller_again(header: Header, turn: Turn) -> None:
+    """Tell the caller of an instance once more what it was told last, if that was anything."""
+    if header.caller is not None and header.told is not None:
+        _tell(header.caller, header, header.told, turn)
+
+
+def _tell(caller: Caller, header: Header, condition: Condition, turn: Turn) -> None:
     message = Trouble(
         instance=caller.instance,
         transition=caller.transition,
         number=caller.number,
         attempt=caller.attempt,
         child=header.instance,
-        condition=header.told,
+        condition=condition,
     )
     turn.rare().sent.append(encode_message(message))

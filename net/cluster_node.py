@@ -34,7 +34,7 @@ from placet.net.coordinator import Changed, Compacted, Coordinator, Listener, Ou
 from placet.net.coordinator_errors import BadRecord
 from placet.net.errors import NotPossible
 from placet.net.membership import Membership, MemberState
-from placet.net.messages import Beat, ConfirmMove, EngineAt, MoveShard, OpenShards, Peer, Whereabouts
+from placet.net.messages import Beat, ConfirmMove, EngineAt, MoveShard, OpenShards, Peer, Restore, Whereabouts
 from placet.petri.errors import PlacetError
 
 BEAT_S: Final = 1.0  # between two signs of life
@@ -123,6 +123,7 @@ class ClusterNode:
             owners=tuple(owner.engine if owner else "" for owner in owners),
             epochs=tuple(owner.epoch if owner else 0 for owner in owners),
             new=frozenset(shard for shard, owner in enumerate(owners) if owner is not None and owner.is_new),
+            restored={shard: _restore_of(owner) for shard, owner in enumerate(owners) if owner and owner.era},
             engines={name: at for engines in self._engines.values() for name, at in engines.items()},
             nodes=tuple(self._peer_of(member.address) for member in self._members.values()),
         )
@@ -151,10 +152,11 @@ class ClusterNode:
             self._when("opened", self._transact(transaction), lambda _outcome: None)
 
     def confirm(self, message: ConfirmMove) -> None:
-        """Have the table say that a shard has moved; who asks hears the table when it changes, or asks again."""
+        """Have the table say that a shard has moved, or was restored; who asks hears of it, or asks again."""
         held, what = self._shards.held[message.shard], f"confirm {message.shard}"
         if what not in self._busy and held is not None and held.owner.epoch + 1 == message.epoch:
-            owner = Owner(engine=message.engine, epoch=message.epoch, move=message.move)
+            era = message.epoch if message.is_restore else held.owner.era
+            owner = Owner(engine=message.engine, epoch=message.epoch, move=message.move, era=era)
             self._when(what, self._transact(move_owner(message.shard, held, owner)), lambda _outcome: None)
 
     def drain(self, *, is_draining: bool) -> None:
@@ -389,3 +391,7 @@ class ClusterNode:
 def _weights(members: Iterable[Member]) -> dict[str, float]:
     """Return how much of the work each engine should have."""
     return {engine: 0.0 if member.is_draining else 1.0 for member in members for engine in member.engines}
+
+
+def _restore_of(owner: Owner) -> Restore:
+    return Restore(era=owner.era, name=owner.move if owner.era == owner.epoch else "")

@@ -49,6 +49,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int  # 1 is the first owner's; grows with each
     move: str = ""  # id of the move that made it the owner; "": it claimed a shard nobody had
     is_new: bool = False  # it was claimed, and was never opened: that nothing is on the owner's disk is no loss
+    era: int = 0  # the epoch that began with the last restore of the shard from a backup, which `move` then names
     format: int = FORMAT
 
 

@@ -21,13 +21,14 @@ from placet.actors.executors.placed import Hosting
 from placet.actors.kernel import Kernel
 from placet.actors.runtime import Runtime, client_of, engine_of, seated
 from placet.actors.shards.messages import Assigned, Row
-from placet.actors.shards.records import Owned, read_owner, read_owners
+from placet.actors.shards.records import Owned, OwnerRecord, read_owner, read_owners
 from placet.actors.spawning import Definable
 from placet.net.answer import encode_error
 from placet.net.desk import NetDesk
 from placet.net.errands import ErrandOffice
 from placet.net.exchange import Exchange
 from placet.net.messages import (
+    NEVER_RESTORED,
     Answers,
     Ask,
     Asks,
@@ -165,7 +166,9 @@ class EngineHost:
         for shard, (owner, epoch) in enumerate(zip(where.owners, where.epochs, strict=True)):
             is_known = before is not None and (before.owners[shard], before.epochs[shard]) == (owner, epoch)
             if epoch and not is_known:
-                rows[shard in where.new and owner == self._name].append(Row(shard=shard, epoch=epoch, engine=owner))
+                restore = where.restored.get(shard, NEVER_RESTORED)
+                row = Row(shard=shard, epoch=epoch, engine=owner, era=restore.era, restore=restore.name)
+                rows[shard in where.new and owner == self._name].append(row)
         order = self._exchange.order
         for is_new, found in rows.items():
             if found and order is not None:
@@ -202,11 +205,13 @@ class EngineHost:
         elif self._missing_s is None:
             self._missing_s = now_s
         elif now_s >= self._missing_s + LOST_S and not self._has_said_lost:
-            lost = missing - {shard for shard, _ in read_owners(client_of(self._runtime).store)}
-            if lost:
-                self._has_said_lost = True
-                known = f"the cluster gives engine {self._name} {len(lost)} shards that its state knows nothing of"
-                sys.stderr.write(f"placet: {known}; was it removed or exchanged? restore it, or a backup of it\n")
+            known = dict(read_owners(client_of(self._runtime).store))
+            old = {shard for shard in missing & known.keys() if _is_of_before(known[shard], where.epochs[shard])}
+            for what, shards in (("knows nothing of", missing - known.keys()), ("has an old copy of", old)):
+                if shards:
+                    self._has_said_lost = True
+                    problem = f"the cluster gives engine {self._name} {len(shards)} shards that its state {what}"
+                    sys.stderr.write(f"placet: {problem}; was it removed or exchanged? restore it, or a backup of it\n")
 
     def _take(self, desk: NetDesk, client: Peer, ask: Ask) -> None:
         self._asked[str(client)] += 1
@@ -268,6 +273,11 @@ class EngineHost:
             self._desk.close()
         if self._runtime is not None:
             self._runtime.close()
+
+
+def _is_of_before(record: OwnerRecord, epoch: int) -> bool:
+    """Return whether a shard was given to this engine anew, elsewhere: by a restore, while this state lay aside."""
+    return isinstance(record, Owned) and record.epoch < epoch
 
 
 def _receiving(message: Assigned) -> Callable[[Kernel], None]:

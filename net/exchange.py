@@ -5,7 +5,7 @@ said again, so what is lost comes later.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
@@ -14,7 +14,7 @@ import msgspec
 
 from placet.actors.clock import monotonic_s
 from placet.actors.kernel import Kernel
-from placet.actors.messages import Acknowledged, ChannelKey, Parcel
+from placet.actors.messages import Acknowledged, Parcel
 from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, MoveEnded
 from placet.actors.shards.residents import shard_of_message
 from placet.net.freight import Freight
@@ -54,11 +54,10 @@ class Exchange:
 
     # -- from the engine's thread --------------------------------------------------------------------------
 
-    def carry(self, parcels: Sequence[Parcel], acknowledgements: Mapping[ChannelKey, int]) -> None:
+    def carry(self, parcels: Sequence[Parcel], acknowledgements: Iterable[Acknowledged]) -> None:
         """Take what a batch sends to shards of other engines."""
         letters: list[Addressed] = [(parcel.channel[1], parcel) for parcel in parcels]
-        for channel, number in acknowledgements.items():
-            letters.append((channel[0], Acknowledged(channel=channel, number=number)))
+        letters += [(acknowledged.channel[0], acknowledged) for acknowledged in acknowledgements]
         self._carry(letters)
 
     def carry_shards(
@@ -75,7 +74,14 @@ class Exchange:
         self._carry([*between, *((shard_of_message(answer), answer) for answer in forwards)])
         for confirm in confirms:
             row = confirm.row
-            self._confirms.put(ConfirmMove(shard=row.shard, epoch=row.epoch, engine=row.engine, move=confirm.move))
+            asked = ConfirmMove(
+                shard=row.shard,
+                epoch=row.epoch,
+                engine=row.engine,
+                move=confirm.move,
+                is_restore=row.era == row.epoch,
+            )
+            self._confirms.put(asked)
         if confirms:
             self._rouse()
 

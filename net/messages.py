@@ -7,7 +7,7 @@ Processes with the cluster key pickle them. What others say, and are told, is a 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from placet.actors.bundle import Shelved
 from placet.net.keyring import KeyKind
@@ -77,6 +77,18 @@ class Whereabouts:
     new: frozenset[int]  # those that were claimed, and were never opened by anybody
     engines: Mapping[str, "EngineAt"]  # by name; one that is missing is starting, or away
     nodes: tuple[Peer, ...]  # any of them can be asked
+    restored: Mapping[int, "Restore"] = field(default_factory=dict[int, "Restore"])  # shards that ever were, by backups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """The last restore of a shard from a backup."""
+
+    era: int  # the epoch that began with it
+    name: str  # the shard has moved since where it is ""
+
+
+NEVER_RESTORED: Final = Restore(era=0, name="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +115,7 @@ class ConfirmMove:
     epoch: int  # of the new owner
     engine: str  # the new owner
     move: str
+    is_restore: bool = False  # it is the old owner, with what a backup had: `move` names the restore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,8 +152,8 @@ def prepare_node_directory(path: Path) -> None:
         if (path / DATA).exists() or (path / ABOUT).exists():
             remedy = f"make it that of a node's one engine: mkdir NEW; mv {path} NEW/{ENGINE}0; placet node --state NEW"
             raise StateUnusable(str(path), f"it is the state of an engine, not of a node; {remedy}") from None
-        strange = sorted(one.name for one in path.iterdir() if not one.name.startswith("."))
-        if strange and not is_node_state(path) and strange != [LOCK]:
+        strange = sorted(one.name for one in path.iterdir() if not _may_come_first(one.name))
+        if strange and not is_node_state(path):
             raise StateUnusable(
                 str(path), f"it holds other files ({', '.join(strange[:3])}); choose an empty directory"
             ) from None
@@ -161,6 +161,11 @@ def prepare_node_directory(path: Path) -> None:
         raise StateUnusable(str(path), f"{path.parent} does not exist; create it first") from error
     except OSError as error:
         raise StateUnusable(str(path), f"it cannot be created ({error.strerror}); choose another path") from error
+
+
+def _may_come_first(name: str) -> bool:
+    """Return whether a file or folder may be in a node's directory before the node: a backup may be restored there."""
+    return name == LOCK or name.startswith((".", ENGINE))
 
 
 def _read(path: Path) -> NodeRecord | None:

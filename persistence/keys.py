@@ -10,6 +10,7 @@ Outbox:      b"O" | number (8)               messages of instances to each other
 Channels:    b"C" | from (1) | to (1) | number (8)     messages between shards of two engines; 0: the last number given
 Received:    b"R" | to (1) | from (1)        number of the last message taken in from a shard of another engine
 Owners:      b"W" | shard (1)                whose a shard is, in the store of an engine among others
+Eras:        b"B" | shard (1)                what a shard knows: with which epoch others, and it, were last restored
 Engine:      b"E" | name                     format, suspects
 Stamp:       b"\xff"                      where the engine stood at its last commit
 
@@ -22,7 +23,7 @@ import struct
 from functools import lru_cache
 
 LIVE, HISTORY, ADDRESS, NET, SHARD, TASKS, OUTBOX, ENGINE = b"L", b"Z", b"A", b"N", b"S", b"T", b"O", b"E"
-CHANNEL, RECEIVED, OWNER = b"C", b"R", b"W"
+CHANNEL, RECEIVED, OWNER, ERA = b"C", b"R", b"W", b"B"
 STAMP = b"\xff"  # beside the newest history record, so that a commit writes one page less
 FIRST_PLACE = 0x8000  # actor index of the first place; also the limit on composites, and on places
 
@@ -97,6 +98,11 @@ def received_key(channel: tuple[int, int]) -> bytes:
 def owner_key(shard: int) -> bytes:
     """Return the key that says whose a shard is."""
     return OWNER + bytes((shard,))
+
+
+def era_key(shard: int) -> bytes:
+    """Return the key of what a shard knows of the restores of others, and of its own."""
+    return ERA + bytes((shard,))
 
 
 def shard_prefix(shard: int) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from placet.actors.shards.records import owners_of_a_copy
 from placet.actors.stamp import decode_stamp, encode_stamp
 from placet.persistence.backup import Copyable, Progress, back_up
 from placet.persistence.keys import STAMP
@@ -27,17 +28,24 @@ def backup(source: Copyable, state: Path, target: Path, progress: Progress | Non
     """
     absolute = target.absolute()
     is_alive = owner(state) is not None
-    size_bytes = back_up(source, state.absolute(), absolute, _stop_cleanly if is_alive else _leave, progress)
+    size_bytes = back_up(source, state.absolute(), absolute, as_stopped if is_alive else as_copy, progress)
     return BackedUp(file=str(absolute), size_bytes=size_bytes)
 
 
-def _stop_cleanly(store: Store) -> None:
+def as_stopped(store: Store) -> None:
     """Note in the copy that its engine stopped here: the handlers that ran then run on elsewhere."""
+    as_copy(store)
     data = store.get(STAMP)
     if data is not None:
         stamp = decode_stamp(data)
         store.commit([(STAMP, encode_stamp(msgspec.structs.replace(stamp, stopped_s=stamp.engine_s)))])
 
 
-def _leave(_store: Store) -> None:
-    """Change nothing: an engine that crashed has crashed in the copy too."""
+def as_copy(store: Store) -> None:
+    """Note in the copy that it is one, should it be of an engine among others; one that crashed has crashed in it too.
+
+    Its shards belong to the engine it was made of, until somebody has the cluster's table say that a restore counts.
+    """
+    owners = owners_of_a_copy(store)
+    if owners:
+        store.commit(owners)

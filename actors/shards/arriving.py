@@ -26,7 +26,7 @@ from placet.actors.shards.messages import (
     Taken,
 )
 from placet.actors.shards.moment import Moment
-from placet.actors.shards.records import Arriving, Moved, Owned, Staged
+from placet.actors.shards.records import Arriving, Moved, Owned, Restored, Staged
 
 SAME_S: Final = 0.001  # clocks of two engines that differ by less are taken for one
 PORTION: Final = 2_000  # entries of a shard that is not this engine's removed in a batch
@@ -76,6 +76,8 @@ class Arrivals:
             self._say_ready(shard, record)  # its owner says whether that is over
         elif shard in self._clearing or (isinstance(record, Moved) and not record.settled):
             return  # not yet; it is offered again
+        elif isinstance(record, Restored) and record.epoch <= message.epoch:
+            self.discard(shard, record)  # its owner has it after all; it is offered again
         elif record is not None and record.epoch >= message.epoch:
             self._decline(message, f"{self._moment.engine} knows of a later owner")
         elif isinstance(record, Owned):
@@ -191,6 +193,12 @@ class Arrivals:
         del self._clearing[shard]
         if isinstance(self._moment.owners.get(shard), Arriving):
             self._moment.note(shard, None)
+
+    def discard(self, shard: int, record: Restored) -> None:
+        """Remove what a backup had of a shard that is another engine's."""
+        self._moment.note(shard, Arriving(epoch=record.epoch, move="", source=""))
+        self.clear(shard)
+        self._drop(shard)
 
     def _throw_away(self, shard: int) -> None:
         record = self._moment.owners[shard]

@@ -15,6 +15,7 @@ from placet.actors.shards.messages import Entries, Part, Posts, Records
 from placet.persistence.history import decode_record, walk
 from placet.persistence.keys import (
     CHANNEL,
+    ERA,
     FIRING,
     FIRST_PLACE,
     HEADER,
@@ -36,7 +37,7 @@ from placet.persistence.store import View
 ROOT_BYTES = 10
 PART_ENTRIES = 256
 PART_BYTES = 1 << 18  # of entries; one large value may be more
-BESIDE = (TASKS, SHARD, CHANNEL, RECEIVED)  # what a shard has beside its instances; the next byte of the key is it
+BESIDE = (TASKS, SHARD, CHANNEL, RECEIVED, ERA)  # what a shard has beside its instances; the next byte of the key is it
 _OF_A_SHARD = frozenset(prefix[0] for prefix in (LIVE, *BESIDE))
 
 

@@ -117,6 +117,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     shard: int
     epoch: int
     engine: str
+    era: int = 0  # the epoch that began with the last restore from a backup; 0: there was none
+    restore: str = ""  # where its owner was restored in this epoch: by which restore
 
 
 class Assigned(msgspec.Struct, frozen=True, tag=True):
@@ -127,7 +129,10 @@ class Assigned(msgspec.Struct, frozen=True, tag=True):
 
 
 class Confirm(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask for a row to become this one, if its epoch is the one before. Answered by `Assigned`, whatever came of it."""
+    """Ask for a row to become this one, if its epoch is the one before. Answered by `Assigned`, whatever came of it.
+
+    `move` names the move by which the shard came, or, for a row with that era, the restore.
+    """
 
     row: Row
     move: str

@@ -46,7 +46,14 @@ class Moved(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
     settled: bool = False  # the table says so too: what is left of it here can go
 
 
-OwnerRecord: TypeAlias = Owned | Arriving | Staged | Moved
+class Restored(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
+    """This is what a backup had of the shard: it may be opened once the table says that this very restore counts."""
+
+    epoch: int  # of the shard's owner when the backup was made
+    restore: str = ""  # names the restore as no other; "": the engine has not been started on it
+
+
+OwnerRecord: TypeAlias = Owned | Arriving | Staged | Moved | Restored
 
 encode_owner = msgspec.msgpack.Encoder().encode
 decode_owner = msgspec.msgpack.Decoder(OwnerRecord).decode
@@ -62,6 +69,18 @@ def read_owners(view: View) -> Iterator[tuple[int, OwnerRecord]]:
     """Yield (shard, whose it is) for all shards something is known of."""
     for key, data in view.scan(OWNER):
         yield key[1], decode_owner(data)
+
+
+def owners_of_a_copy(view: View, restore: str = "") -> list[tuple[bytes, bytes]]:
+    """Return what the owner records of a copy of a store have to be: what it has of shards is to be restored.
+
+    Those that were staged are, too: the table says whether the engine came to own them. What has moved away stays so.
+    """
+    return [
+        (owner_key(shard), encode_owner(Restored(epoch=one.epoch, restore=restore)))
+        for shard, one in read_owners(view)
+        if isinstance(one, Owned | Staged | Restored)
+    ]
 
 
 def has_owners(view: View) -> bool:

@@ -34,8 +34,9 @@ from placet.actors.shards.messages import (
     Taken,
 )
 from placet.actors.shards.moment import Moment
-from placet.actors.shards.records import FIRST_EPOCH, Arriving, Moved, Owned, Staged, encode_owner, has_owners
+from placet.actors.shards.records import FIRST_EPOCH, Arriving, Moved, Owned, Restored, Staged, encode_owner, has_owners
 from placet.actors.shards.residents import Residents, shard_of_message
+from placet.actors.shards.restoring import Restores
 from placet.persistence.keys import owner_key, shard_prefix
 from placet.persistence.store import View
 
@@ -67,6 +68,7 @@ class Shards:
         self.departures = Departures(self._moment, lambda: counters.history, self.freeze, self.thaw, self._leave)
         self.arrivals = Arrivals(self._moment, counters, self._drop)
         self.elsewhere = Elsewhere(self._moment, residents.slots, deliver)
+        self.restores = Restores(self._moment, residents.outbox, deliver)
         if engine:
             self._held |= {shard: [] for shard, one in self._moment.owners.items() if isinstance(one, Staged)}
         self._stopped_s = stopped_s
@@ -93,7 +95,7 @@ class Shards:
 
     def due(self) -> float:
         """Return when a batch has something to do here."""
-        return min(self.departures.due(), self.arrivals.due(), self.elsewhere.due())
+        return min(self.departures.due(), self.arrivals.due(), self.elsewhere.due(), self.restores.due())
 
     def waiting(self) -> Iterator[KernelMessage]:
         """Yield what waits for shards that may not run now."""
@@ -112,9 +114,11 @@ class Shards:
             self.departures.call_off(shard, "its engine stops")
         if self._moment.engine:
             self.arrivals.remove_some()
+            self.restores.begin_batch()
         inbox, self._inbox = self._inbox, []
         for message in inbox:
             self._handle(message)
+        self.restores.heed(self.here)
         strangers, self._strangers = self._strangers, []
         for one in strangers:
             self._place(one)
@@ -122,6 +126,7 @@ class Shards:
             self.departures.tick()
             self.arrivals.tick()
             self.elsewhere.tick()
+            self.restores.tick()
 
     def end_batch(self, roots: Iterator[bytes], writes: list[tuple[bytes, bytes | None]]) -> None:
         """Look at what a batch is about to write. Raises `ForeignShard`."""
@@ -273,12 +278,17 @@ class Shards:
     def _assigned(self, message: Assigned) -> None:
         opened: dict[int, int] = {}
         arrived: set[int] = set()
+        restored = {shard for shard, record in self._moment.owners.items() if isinstance(record, Restored)}
         for row in message.rows:
             if message.is_new and row.shard not in self._moment.owners and row.epoch == FIRST_EPOCH:
                 self._moment.note(row.shard, Owned(epoch=FIRST_EPOCH))
             if self._is_mine(row, arrived):
                 opened[row.shard] = row.epoch
         self._open(opened, frozenset(arrived))
+        self.restores.hear(message.rows, self._epochs)
+        self.restores.opened(opened)
+        for shard in sorted(restored & opened.keys()):
+            self.restores.restored(shard, opened[shard])
 
     def _is_mine(self, row: Row, arrived: set[int]) -> bool:
         """Take note of one row; return whether it lets this engine open the shard."""
@@ -303,6 +313,10 @@ class Shards:
                 if not record.settled:
                     self.departures.settled(row.shard, record)
                     self.arrivals.clear(row.shard)
+            case Restored() if row.engine == self._moment.engine:
+                return self.restores.is_mine(row, record)
+            case Restored():
+                self.arrivals.discard(row.shard, record)
             case Arriving():
                 pass
         return False

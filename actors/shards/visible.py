@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from placet.actors.shards.records import Owned, read_owner
+from placet.actors.shards.records import Owned, Restored, read_owner
 from placet.persistence.keys import ADDRESS, LIVE, TASKS
 from placet.persistence.store import View
 
@@ -47,4 +47,4 @@ class Visible:
 
     def _hides(self, shard: int) -> bool:
         owner = read_owner(self._view, shard)
-        return owner is not None and not isinstance(owner, Owned)
+        return owner is not None and not isinstance(owner, Owned | Restored)

@@ -48,7 +48,7 @@ class Side:
         if sent is not None and handles:
             self.handle(sent, writes)
         self._commit(writes)
-        return [Acknowledged(channel=channel, number=number) for channel, number in batch.acknowledgements.items()]
+        return list(batch.acknowledgements.values())
 
     def handle(self, sent: Sent, writes: dict[bytes, bytes | None]) -> None:
         """Let a message have its effect."""

@@ -29,6 +29,7 @@ class Reader:
         self.hosts = hosts
         self.folder = folder
         self.nodes: dict[str, subprocess.Popen[str]] = {}
+        self.epochs: dict[object, object] = {}  # of the shards of c/0, before it was restored
         for host in hosts:
             (folder / host.name).mkdir()
 
@@ -73,6 +74,10 @@ class Reader:
         """Return how many shards each engine has."""
         return Counter(shard["engine"] for shard in self.asked("shard list"))
 
+    def epochs_of(self, engine: str) -> dict[object, object]:
+        """Return the epochs of an engine's shards."""
+        return {shard["shard"]: shard["epoch"] for shard in self.asked("shard list") if shard["engine"] == engine}
+
     def wait_spread(self) -> None:
         """Wait until every engine has its share."""
         until(self._is_spread, "each engine has its share", within_s=2 * PATIENCE_S)
@@ -100,7 +105,7 @@ def test_three_hosts_by_hand_as_the_page_says(hosts: Hosts, tmp_path: Path) -> N
                 assert (out.returncode, out.stdout) == (0, f"{sum(range(100))}\n"), out.stderr
                 seen["program"] += 1
         for command in body.splitlines() if language == "sh" else ():
-            if command.startswith("placet node "):
+            if command.startswith("placet node ") and "--name" in command:
                 reader.begin(hosts[host], command)
                 if len(reader.nodes) == 1:
                     reader.copy_keys(hosts[host], list(dict.fromkeys(KEYS.findall(text))))
@@ -109,7 +114,8 @@ def test_three_hosts_by_hand_as_the_page_says(hosts: Hosts, tmp_path: Path) -> N
                 reader.wait_spread()  # else it may be on its way already
             follow(reader, hosts[host], command)
             seen[" ".join(command.split()[1:3])] += 1
-    assert seen == {"program": 1, "nodes list": 1, "shard list": 1, "shard move": 1, "nodes drain": 2}
+    once = ("program", "nodes list", "shard list", "shard move", "node stop", "backup engine-0.mdb", "list --connect")
+    assert seen == {**dict.fromkeys(once, 1), "restore engine-0.mdb": 1, "nodes drain": 2}
     stop = re.search(r"`(placet node stop --state state)`", text)
     assert stop
     for host in reversed(list(hosts)):
@@ -119,6 +125,9 @@ def test_three_hosts_by_hand_as_the_page_says(hosts: Hosts, tmp_path: Path) -> N
 
 def follow(reader: Reader, host: Host, command: str) -> None:
     """Run a command, and look for what the page promises of it."""
+    if command.startswith("placet list"):
+        restored(reader, host, command)
+        return
     out = reader.run(host, command)
     if "nodes list" in command:
 
@@ -137,5 +146,22 @@ def follow(reader: Reader, host: Host, command: str) -> None:
         until(lambda: reader.asked("shard list")[int(words[3])]["engine"] == words[4], "it has moved")
     elif "--undo" in command:
         reader.wait_spread()
+    elif "backup" in command:
+        reader.epochs = reader.epochs_of("c/0")
+    elif "node stop" in command:
+        assert reader.nodes[host.name].wait(PATIENCE_S) == 0
+    elif "restore" in command:
+        assert "replaced-1.mdb" in out
     else:
         assert not [engine for engine in reader.owned() if str(engine).startswith("c/")]
+
+
+def restored(reader: Reader, host: Host, command: str) -> None:
+    """List all instances once the engine that was restored has its shards back, with the next epoch each."""
+
+    def has_all() -> bool:
+        told = host.run(_words(command), cwd=reader.at(host))
+        return told.returncode == 0 and len(re.findall(r"\becho-\d+ ", told.stdout)) == 100
+
+    until(has_all, "every instance is there")
+    assert reader.epochs_of("c/0") == {shard: int(str(epoch)) + 1 for shard, epoch in reader.epochs.items()}

@@ -84,7 +84,7 @@ def parcel(to: int, number: int = 1, message: bytes = b"x") -> Parcel:
 def test_letters_go_to_the_owner_of_the_shard_in_order() -> None:
     here, there = Engine(), Engine("b/0")
     parcels = [parcel(150, number) for number in range(1, 6)]
-    here.exchange.carry(parcels, {(120, 7): 9})
+    here.exchange.carry(parcels, [Acknowledged(channel=(120, 7), number=9)])
     assert here.roused == 1
     here.exchange.woken()
     ((to, letters, _),) = here.sent
@@ -126,7 +126,7 @@ def test_a_peer_that_takes_nothing_costs_a_bounded_amount_of_memory(monkeypatch:
     monkeypatch.setattr(placet.net.exchange, "MOST_WAITING_BYTES", 1_000)
     here, there = Engine(), Engine("b/0")
     for number in range(1, 20):
-        here.exchange.carry([parcel(150, number, b"y" * 200)], {(120, 7): number})
+        here.exchange.carry([parcel(150, number, b"y" * 200)], [Acknowledged(channel=(120, 7), number=number)])
         here.exchange.woken()
     for _, _, done in here.sent:
         done(True)
@@ -150,7 +150,7 @@ def test_what_nobody_acknowledges_is_sent_again_after_a_while(monkeypatch: pytes
     assert here.kernel.sent_again == 1
     now_s += 1.5
     there = Engine("b/0")
-    there.exchange.carry([], {(3, 150): 1})
+    there.exchange.carry([], [Acknowledged(channel=(3, 150), number=1)])
     there.exchange.woken()
     (_, letters, _) = there.sent[0] if there.sent else (None, None, None)
     assert letters is not None
@@ -169,7 +169,7 @@ def test_what_was_turned_away_is_sent_again_though_other_parcels_are_acknowledge
     for number in range(1, 12):
         now_s += 1.0
         there = Engine("b/0")
-        there.exchange.carry([], {(3, 150): number})
+        there.exchange.carry([], [Acknowledged(channel=(3, 150), number=number)])
         there.exchange.woken()
         here.exchange.receive(THERE, there.sent[0][1])
         here.exchange.tick()

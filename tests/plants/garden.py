@@ -47,6 +47,30 @@ def hunt(source: Path, *, seeds: int, jobs: int = 1) -> Catch | None:
     return Catch(seed=int(found[1]), invariant=found[2], text=found[3])
 
 
+RESTORES = """
+import sys
+from tests.simulation.restored import check
+for seed in range(int(sys.argv[1])):
+    try:
+        check(seed)
+    except Exception as error:
+        sys.exit(f"seed {seed} breaks {type(error).__name__}: {error}")
+"""
+
+
+def hunt_restores(source: Path, *, seeds: int) -> Catch | None:
+    """Do what `hunt` does with simulations that lose disks."""
+    shutil.copytree(ROOT / "tests", source.parent / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-c", RESTORES, str(seeds)]
+    environment = os.environ | {"PYTHONPATH": f"{source}:{source.parent}", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
+    found = re.search(r"seed (\d+) breaks (\w+): (.*)", done.stderr)
+    if found is None:
+        assert done.returncode == 0, done.stderr[-2_000:]
+        return None
+    return Catch(seed=int(found[1]), invariant=found[2], text=found[3])
+
+
 UNIT_TESTS = ("tests/petri", "tests/persistence", "tests/actors", "tests/runtime")
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.plants.garden import hunt, planted, unit_tests
+from tests.plants.garden import hunt, hunt_restores, planted, unit_tests
 from tests.plants.later_plants import LATER_PLANTS
 from tests.plants.plants import PLANTS, Plant
+from tests.plants.restore_plants import RESTORE_PLANTS
 from tests.plants.shard_plants import SHARD_PLANTS
 
 ALL = (*PLANTS, *LATER_PLANTS, *SHARD_PLANTS)
@@ -17,7 +18,7 @@ def named(plant: Plant) -> str:
     return plant.name.replace(" ", "-")
 
 
-@pytest.mark.parametrize("plant", ALL, ids=named)
+@pytest.mark.parametrize("plant", [*ALL, *RESTORE_PLANTS], ids=named)
 def test_a_plant_fits_into_the_code(plant: Plant, tmp_path: Path) -> None:
     source = planted(plant, tmp_path)
     for edit in plant.edits:
@@ -29,6 +30,14 @@ def test_a_plant_fits_into_the_code(plant: Plant, tmp_path: Path) -> None:
 @pytest.mark.parametrize("plant", ALL, ids=named)
 def test_a_plant_is_caught(plant: Plant, tmp_path: Path) -> None:
     catch = hunt(planted(plant, tmp_path), seeds=SEEDS)
+    assert catch is not None, f"{plant.name} was not noticed by {SEEDS} seeds: {plant.what}"
+
+
+@pytest.mark.slow
+@pytest.mark.simulation
+@pytest.mark.parametrize("plant", RESTORE_PLANTS, ids=named)
+def test_a_plant_in_restores_is_caught(plant: Plant, tmp_path: Path) -> None:
+    catch = hunt_restores(planted(plant, tmp_path), seeds=SEEDS)
     assert catch is not None, f"{plant.name} was not noticed by {SEEDS} seeds: {plant.what}"
 
 

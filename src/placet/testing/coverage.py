@@ -5,7 +5,16 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import TypeAlias, get_args
 
-from placet.actors.messages import Acknowledged, Call, KernelMessage, Parcel, Sent, decode_delivery
+from placet.actors.messages import (
+    Acknowledged,
+    Call,
+    CallAgain,
+    CalledAgain,
+    KernelMessage,
+    Parcel,
+    Sent,
+    decode_delivery,
+)
 
 
 class CrashPoint(StrEnum):
@@ -18,7 +27,10 @@ class CrashPoint(StrEnum):
     RELEASING = "while effects were being released"
 
 
-MESSAGES: tuple[str, ...] = tuple(kind.__name__ for kind in (*get_args(KernelMessage), Call, Parcel, Acknowledged))
+OF_RESTORES = (CallAgain, CalledAgain)  # no disk is lost here: see `restores.py`
+MESSAGES: tuple[str, ...] = tuple(
+    kind.__name__ for kind in (*get_args(KernelMessage), Call, Parcel, Acknowledged) if kind not in OF_RESTORES
+)
 Handled: TypeAlias = KernelMessage | Parcel | Acknowledged
 
 

@@ -104,7 +104,7 @@ class SimulatedEngine:
             *batch.expires,
             *batch.replies,
             *batch.parcels,
-            *(Acknowledged(channel=channel, number=number) for channel, number in batch.acknowledgements.items()),
+            *batch.acknowledgements.values(),
             *batch.between,
             *batch.forwards,
             *batch.confirms,

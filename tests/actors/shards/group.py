@@ -49,7 +49,7 @@ class Member:
 
     def hear(self, *, is_new: bool = False) -> None:
         """Be told all that the table says."""
-        rows = tuple(Row(shard, *row) for shard, row in sorted(self.group.table.items()))
+        rows = tuple(self.group.row(shard) for shard in sorted(self.group.table))
         self.kernel.receive(Assigned(rows, is_new))
 
     def run(self) -> Batch:
@@ -111,6 +111,7 @@ class Group:
         self.workflows = workflows
         self.clock = ManualClock()
         self.table: dict[int, tuple[int, str]] = dict.fromkeys(range(256), (1, engines[0]))
+        self.restored: dict[int, tuple[int, str]] = {}  # (era, name of the restore) by shard
         self.letters: list[tuple[str, Letter]] = []
         self.loses: Callable[[Letter], bool] = lambda _letter: False
         self.members = {name: Member(name, self) for name in engines}
@@ -122,6 +123,12 @@ class Group:
     def __getitem__(self, name: str) -> Member:
         return self.members[name]
 
+    def row(self, shard: int) -> Row:
+        """Return what the table says of a shard."""
+        epoch, engine = self.table[shard]
+        era, restore = self.restored.get(shard, (0, ""))
+        return Row(shard, epoch, engine, era, restore if era == epoch else "")
+
     def owner(self, instance: str) -> Member:
         """Return the engine the table gives an instance to."""
         return self.members[self.table[shard_of(instance)][1]]
@@ -131,16 +138,18 @@ class Group:
         self.letters += batch.between
         for parcel in batch.parcels:
             self.letters.append((self.table[parcel.channel[1]][1], parcel))
-        for channel, number in batch.acknowledgements.items():
-            self.letters.append((self.table[channel[0]][1], Acknowledged(channel=channel, number=number)))
+        for acknowledged in batch.acknowledgements.values():
+            self.letters.append((self.table[acknowledged.channel[0]][1], acknowledged))
         for forward in batch.forwards:
             self.letters.append((self.table[forward.root[1]][1], forward))
         for confirm in batch.confirms:
             row = confirm.row
             if self.is_up and self.table[row.shard][0] == row.epoch - 1:
                 self.table[row.shard] = (row.epoch, row.engine)
+                if row.era == row.epoch:
+                    self.restored[row.shard] = (row.era, row.restore)
             if self.is_up:
-                sender.kernel.receive(Assigned((Row(row.shard, *self.table[row.shard]),)))
+                sender.kernel.receive(Assigned((self.row(row.shard),)))
 
     def pump(self, until: Callable[[], bool] | None = None, *, steps: int = 400) -> None:
         """Let all arrive and all engines run until nothing moves, or `until` holds."""

@@ -1,7 +1,7 @@
 """Two engines on threads of their own, over LMDB: a shard with much in it moves to the other while it is used."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from placet.actors.clock import monotonic_s
 from placet.actors.engine import Engine
 from placet.actors.inputs import fingerprint
 from placet.actors.kernel import Kernel
-from placet.actors.messages import Acknowledged, ChannelKey, Parcel, Put, Spawn
+from placet.actors.messages import Acknowledged, Parcel, Put, Spawn
 from placet.actors.reader import StateReader
 from placet.actors.shards.messages import Assigned, BetweenEngines, Confirm, Forward, MoveEnded, Row
 from placet.persistence.keys import shard_of
@@ -37,11 +37,11 @@ class Link:
     ended: list[MoveEnded] = field(default_factory=list[MoveEnded])
     is_over: threading.Event = field(default_factory=threading.Event)
 
-    def carry(self, parcels: Sequence[Parcel], acknowledgements: Mapping[ChannelKey, int]) -> None:
+    def carry(self, parcels: Sequence[Parcel], acknowledgements: Iterable[Acknowledged]) -> None:
         for parcel in parcels:
             self._give(self.rows[parcel.channel[1]][1], parcel)
-        for channel, number in acknowledgements.items():
-            self._give(self.rows[channel[0]][1], Acknowledged(channel=channel, number=number))
+        for acknowledged in acknowledgements:
+            self._give(self.rows[acknowledged.channel[0]][1], acknowledged)
 
     def carry_shards(
         self,
