@@ -39,8 +39,9 @@ class Received(NamedTuple):
 
     def encoded(self) -> bytes:
         """Return it as it stands in the store."""
-        numbers = (self.number,) if self.ends == NEVER else (self.number, *self.ends)
-        return b"".join(number.to_bytes(_NUMBER_BYTES, "big") for number in numbers)
+        if self.ends == NEVER:
+            return self.number.to_bytes(_NUMBER_BYTES, "big")
+        return b"".join(number.to_bytes(_NUMBER_BYTES, "big") for number in (self.number, *self.ends))
 
     @classmethod
     def decoded(cls, data: bytes | None) -> "Received":

@@ -4,7 +4,7 @@ No thread, socket, file or clock in here. The caller commits `Batch.writes` dura
 only then carries out the batch's effects. While a commit is pending or failing, `run` must not be called.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from math import inf, nextafter
 
 import msgspec
@@ -160,9 +160,9 @@ class Kernel:
         elif self.shards is not None:
             self.shards.receive(message)
 
-    def send_again(self) -> None:
-        """Send other engines once more what they have not acknowledged: after a while, or a new connection."""
-        self.outbox.say_again()
+    def send_again(self, shards: Set[int] | None = None) -> None:
+        """Send other engines once more what they have not acknowledged, to some shards or all: after a while, say."""
+        self.outbox.say_again(shards)
 
     # -- run -----------------------------------------------------------------------------------------------
 

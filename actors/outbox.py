@@ -67,10 +67,15 @@ class Outbox:
     def _has(self, shard: int) -> bool:
         return self._shards is None or shard in self._shards
 
-    def say_again(self) -> None:
-        """Send with the next batch some of what nobody has acknowledged once more, and the rest as that arrives."""
-        self._said.clear()
-        self._due |= dict.fromkeys(self._open)
+    def say_again(self, shards: Set[int] | None = None) -> None:
+        """Send with the next batch some of what nobody has acknowledged once more, and the rest as that arrives.
+
+        `shards` are those it is for; None: all.
+        """
+        for channel in self._open:
+            if shards is None or channel[1] in shards:
+                self._said.pop(channel, None)
+                self._due[channel] = None
         self._says_again = bool(self._due)
 
     @property

@@ -7,6 +7,7 @@ said again, so what is lost comes later.
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from math import inf
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
@@ -22,7 +23,7 @@ from placet.net.messages import ConfirmMove, Letters, Peer, Whereabouts
 from placet.net.outbox import Done
 
 MOST_WAITING_BYTES: Final = 32 << 20  # for one engine; parcels beyond that are left on disk for now
-SEND_AGAIN_S: Final = 2.0  # parcels are sent once more where nothing is acknowledged for so long
+SEND_AGAIN_S: Final = 2.0  # parcels are sent once more to an engine that acknowledges nothing for so long
 STRAY_S: Final = 10.0  # and so often, whatever is: one that was turned away while its shard moved may be among them
 Letter: TypeAlias = Parcel | Acknowledged | BetweenEngines | Forward
 Addressed: TypeAlias = tuple[int | str, Letter]  # to the engine that owns a shard, or to the one with a name
@@ -49,7 +50,8 @@ class Exchange:
         self._asking: set[ConfirmMove] = set()  # those on their way: asked again and again, they must not pile up
         self._freight = Freight(lambda peer, pieces, done: send(peer, Letters(pieces=pieces), done))
         self._where: Whereabouts | None = None
-        self._heard_s = self._again_s = monotonic_s()  # when an acknowledgement came last; and when all was sent again
+        self._heard_s: dict[str, float] = {}  # when an acknowledgement came last, by engine
+        self._again_s = monotonic_s()  # when all was sent again
         self.order: Order | None = None  # None: there is no engine yet
 
     # -- from the engine's thread --------------------------------------------------------------------------
@@ -93,7 +95,13 @@ class Exchange:
     # -- out -----------------------------------------------------------------------------------------------
 
     def look(self, where: Whereabouts) -> None:
-        """Take note of where the engines are."""
+        """Take note of where the engines are; one that has just begun is sent at once what it may lack."""
+        known = self._where.engines if self._where is not None else {}
+        self._heard_s = {
+            name: self._heard_s.get(name, -inf) if known.get(name) == at else -inf
+            for name, at in where.engines.items()
+            if name != self._name
+        }
         self._where = where
         self._freight.forget_others(one.peer for one in where.engines.values())
 
@@ -135,23 +143,33 @@ class Exchange:
     def tick(self) -> None:
         """Have parcels sent again that nobody acknowledges; to be called about once a second."""
         now_s = monotonic_s()
-        is_due = now_s > self._heard_s + SEND_AGAIN_S or now_s > self._again_s + STRAY_S
-        if is_due and self.order is not None:
-            self._heard_s = self._again_s = now_s
-            self.order(lambda kernel: kernel.send_again())
+        if self.order is None or self._where is None:
+            return
+        silent = {name for name, heard_s in self._heard_s.items() if now_s > heard_s + SEND_AGAIN_S}
+        if now_s > self._again_s + STRAY_S:
+            self._again_s = now_s
+            silent = set(self._heard_s)
+        if silent:
+            self._heard_s |= dict.fromkeys(silent, now_s)
+            shards = frozenset(shard for shard, owner in enumerate(self._where.owners) if owner in silent)
+            self.order(lambda kernel: kernel.send_again(shards))
 
     # -- in ------------------------------------------------------------------------------------------------
 
     def receive(self, sender: Peer, message: Letters) -> None:
         """Give the engine what another one has sent."""
         for whole in self._freight.whole(sender, message.pieces):
-            self._hand_over(_decode(whole))
+            letters = _decode(whole)
+            if any(isinstance(letter, Acknowledged) for letter in letters):
+                self._heard_s |= {name: monotonic_s() for name in self._heard_s if self._is_at(name, sender)}
+            self._hand_over(letters)
+
+    def _is_at(self, name: str, peer: Peer) -> bool:
+        return self._where is not None and name in self._where.engines and self._where.engines[name].peer == peer
 
     def _hand_over(self, letters: Sequence[Letter]) -> None:
         if self.order is None:
             return  # it comes again
-        if any(isinstance(letter, Acknowledged) for letter in letters):
-            self._heard_s = monotonic_s()
 
         def take(kernel: Kernel) -> None:
             """Take them in."""

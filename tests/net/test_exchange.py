@@ -1,6 +1,7 @@
 """Letters between engines: to whoever owns the shard, in order, never in the way of others; and what comes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -28,7 +29,7 @@ class FakeKernel:
     def __init__(self) -> None:
         self.received: list[object] = []
         self.delivered: list[object] = []
-        self.sent_again = 0
+        self.sent_again: list[frozenset[int]] = []
 
     def receive(self, message: object) -> None:
         self.received.append(message)
@@ -36,8 +37,8 @@ class FakeKernel:
     def deliver(self, message: object) -> None:
         self.delivered.append(message)
 
-    def send_again(self) -> None:
-        self.sent_again += 1
+    def send_again(self, shards: frozenset[int]) -> None:
+        self.sent_again.append(shards)
 
 
 class Engine:
@@ -138,26 +139,56 @@ def test_a_peer_that_takes_nothing_costs_a_bounded_amount_of_memory(monkeypatch:
     assert acknowledged == list(range(1, 20))  # they have room of their own
 
 
+OF_B, OF_D = frozenset(range(100, 200)), frozenset({250})
+
+
+def acknowledges(here: Engine, sender: Peer, number: int = 1) -> None:
+    """Let the engine at a peer say that it has something."""
+    there = Engine("b/0")
+    there.exchange.carry([], [Acknowledged(channel=(3, 150), number=number)])
+    there.exchange.woken()
+    here.exchange.receive(sender, there.sent[0][1])
+
+
 def test_what_nobody_acknowledges_is_sent_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 100.0
     monkeypatch.setattr(placet.net.exchange, "monotonic_s", lambda: now_s)
     here = Engine()
     here.exchange.tick()
-    assert here.kernel.sent_again == 0
-    now_s += 3.0
-    here.exchange.tick()
-    here.exchange.tick()
-    assert here.kernel.sent_again == 1
+    assert here.kernel.sent_again == [OF_B], "it has just come"
     now_s += 1.5
-    there = Engine("b/0")
-    there.exchange.carry([], [Acknowledged(channel=(3, 150), number=1)])
-    there.exchange.woken()
-    (_, letters, _) = there.sent[0] if there.sent else (None, None, None)
-    assert letters is not None
-    here.exchange.receive(THERE, letters)
+    here.exchange.tick()
+    assert len(here.kernel.sent_again) == 1
+    now_s += 1.5
+    here.exchange.tick()
+    here.exchange.tick()
+    assert here.kernel.sent_again == [OF_B, OF_B]
+    now_s += 1.5
+    acknowledges(here, THERE)
     now_s += 1.0
     here.exchange.tick()
-    assert here.kernel.sent_again == 1
+    assert len(here.kernel.sent_again) == 2
+
+
+def test_an_engine_that_says_nothing_is_sent_again_what_it_lacks_while_another_says_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(placet.net.exchange, "monotonic_s", lambda: now_s)
+    here = Engine()
+    where = whereabouts()
+    engines = {**where.engines, "d/0": EngineAt(peer=peer(4), incarnation="1")}
+    here.exchange.look(replace(where, owners=(*where.owners[:250], "d/0", *where.owners[251:]), engines=engines))
+    here.exchange.tick()
+    for number in range(1, 4):
+        now_s += 1.0
+        acknowledges(here, THERE, number)
+        here.exchange.tick()
+    assert here.kernel.sent_again == [OF_B | OF_D, OF_D]
+    engines = {**engines, "d/0": EngineAt(peer=peer(4), incarnation="2")}
+    here.exchange.look(replace(where, owners=(*where.owners[:250], "d/0", *where.owners[251:]), engines=engines))
+    here.exchange.tick()
+    assert here.kernel.sent_again[2:] == [OF_D], "it has been started again"
 
 
 def test_what_was_turned_away_is_sent_again_though_other_parcels_are_acknowledged(
@@ -166,14 +197,12 @@ def test_what_was_turned_away_is_sent_again_though_other_parcels_are_acknowledge
     now_s = 100.0
     monkeypatch.setattr(placet.net.exchange, "monotonic_s", lambda: now_s)
     here = Engine()
+    here.exchange.tick()
     for number in range(1, 12):
         now_s += 1.0
-        there = Engine("b/0")
-        there.exchange.carry([], [Acknowledged(channel=(3, 150), number=number)])
-        there.exchange.woken()
-        here.exchange.receive(THERE, there.sent[0][1])
+        acknowledges(here, THERE, number)
         here.exchange.tick()
-    assert here.kernel.sent_again == 1
+    assert here.kernel.sent_again == [OF_B, OF_B]
 
 
 def test_what_is_said_about_a_move_goes_to_the_engine_it_names_and_answers_to_the_owner() -> None:
