@@ -24,7 +24,7 @@ from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.actors.reader import InstanceView
 from placet.actors.task_view import TaskView
-from placet.net.errors import BundleMissing, NotAllowed, NotPossible, TooLarge
+from placet.net.errors import BundleMissing, NotAllowed, NotPossible, NotYet, TooLarge
 from placet.net.seal import MOST_BYTES
 from placet.persistence.errors import StoreDamaged, ValueNotEncodable, ValueNotLoadable, ValueTooLarge
 from placet.persistence.history import Record
@@ -47,6 +47,7 @@ _ERRORS: Mapping[str, Known] = {
         NotAllowed,
         NotFound,
         NotPossible,
+        NotYet,
         SpawnConflict,
         StoreDamaged,
         TooLarge,

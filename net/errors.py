@@ -148,6 +148,12 @@ class NotPossible(Declined):
     code = "not_possible"
 
 
+class NotYet(NotPossible):
+    """A node that has only just begun does not know it yet. Clients ask again by themselves, for a while."""
+
+    code = "not_yet"
+
+
 class NotAllowed(Declined):
     """What was asked for is not for those who have this key. Nothing was done."""
 

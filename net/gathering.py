@@ -11,7 +11,7 @@ from placet.actors.clock import monotonic_s
 from placet.actors.errors import EngineStopped, WaitTimeout
 from placet.net.answer import decode_net_answer
 from placet.net.courier import Pending
-from placet.net.errors import NotPossible, ShardsMissing
+from placet.net.errors import ShardsMissing
 from placet.net.node_client import ANSWER_S, NodeClient
 from placet.net.node_request import ShardsRequest, ShardsSeen
 from placet.net.request import ListRequest, NetRequest, TasksRequest
@@ -161,11 +161,5 @@ async def ask_running(client: NodeClient, request: NetRequest, kind: type[T], ti
 
 
 async def _table(client: NodeClient, end_s: float) -> ShardsSeen:
-    """Return who owns each shard, and which engines run, once a node knows; there is a moment for that in any case."""
-    while True:
-        try:
-            return await client.ask_node(ShardsRequest(), ShardsSeen, max(ROUND_S, end_s - monotonic_s()))
-        except NotPossible:  # it has not found its cluster yet
-            if monotonic_s() >= end_s:
-                raise
-            await pause(AGAIN_S)
+    """Return who owns each shard, and which engines run; there is a moment for that in any case."""
+    return await client.ask_node(ShardsRequest(), ShardsSeen, max(ROUND_S, end_s - monotonic_s()))

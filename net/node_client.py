@@ -9,6 +9,7 @@ import msgspec
 
 from placet.actors.answers import Receipt
 from placet.actors.arguments import check_text
+from placet.actors.clock import monotonic_s
 from placet.actors.control.request import PersonalRequests
 from placet.actors.errors import WaitTimeout
 from placet.actors.messages import Put
@@ -17,18 +18,20 @@ from placet.actors.token_request import GivingRequest, to_giving_message
 from placet.actors.verbs import Giving
 from placet.net.answer import Done, decode_net_answer
 from placet.net.courier import NODE, Courier, Pending, Target
-from placet.net.errors import TooLarge
+from placet.net.errors import NotYet, TooLarge
 from placet.net.given import values_in, with_values
 from placet.net.keyring import KeyKind
 from placet.net.node_request import NodeRequest
 from placet.net.plain import check_plain
 from placet.net.request import NetRequest, encode_net_request
 from placet.net.telling import to_request
-from placet.net.twins import Due
+from placet.net.twins import Due, pause
 from placet.persistence.keys import shard_of
 from placet.persistence.values import encode
 
 ANSWER_S = 30.0  # how long a request without a time-out of its own waits
+BEGINNING_S = 10.0  # how long a node is given to find its cluster
+AGAIN_S = 0.2  # between two questions to one that has not
 MOST_REQUEST_BYTES = 32 << 20
 T = TypeVar("T")
 
@@ -73,9 +76,17 @@ class NodeClient:
         return await self._answer(self.post(request, engine), kind, "", ANSWER_S if timeout_s is None else timeout_s)
 
     async def ask_node(self, request: NodeRequest, kind: type[T], timeout_s: float | None) -> T:
-        """Ask any node itself. Raises as `ask` does."""
-        pending = self._courier.ask(msgspec.json.encode(request), NODE)
-        return await self._answer(pending, kind, "", ANSWER_S if timeout_s is None else timeout_s)
+        """Ask any node itself; one that has only just begun is asked again for a while. Raises as `ask` does."""
+        limit_s = ANSWER_S if timeout_s is None else timeout_s
+        end_s = monotonic_s() + min(limit_s, BEGINNING_S)
+        while True:
+            pending = self._courier.ask(msgspec.json.encode(request), NODE)
+            try:
+                return await self._answer(pending, kind, "", limit_s)
+            except NotYet:
+                if monotonic_s() >= end_s:
+                    raise
+                await pause(AGAIN_S)
 
     def post(self, request: NetRequest, target: Target) -> Pending:
         """Send a request to the engine that owns a shard, or the one of a name. Raises as `ask` does."""

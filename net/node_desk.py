@@ -9,7 +9,7 @@ from placet.net.answer import encode_error
 from placet.net.cluster import Cluster
 from placet.net.cluster_node import ClusterNode
 from placet.net.cluster_table import SHARDS, Member
-from placet.net.errors import NotAllowed, NotPossible
+from placet.net.errors import NotAllowed, NotPossible, NotYet
 from placet.net.keyring import KeyKind
 from placet.net.messages import SetDraining, StopNode
 from placet.net.node_request import (
@@ -57,13 +57,13 @@ class NodeDesk:
     def _carry_out(self, request: NodeRequest, now_s: float) -> NodeAnswer:
         node = self._cluster.node
         if node is None:
-            raise NotPossible("this node has not found its cluster yet", "ask again")
+            raise NotYet("this node has not found its cluster yet", "ask again")
         match request:
             case NodesRequest():
                 return self._nodes(node, now_s)
             case ShardsRequest():
                 if not node.knows_owners:
-                    raise NotPossible("this node has not read yet who owns what", "ask again")
+                    raise NotYet("this node has not read yet who owns what", "ask again")
                 where = node.where
                 return ShardsSeen(
                     shards=[

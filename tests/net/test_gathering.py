@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 import placet.net.gathering
+import placet.net.node_client
 from placet.actors.errors import BadRequest, EngineStopped, WaitTimeout
 from placet.actors.instance import InstanceSummary
 from placet.actors.lifecycle import InstanceState
 from placet.net.answer import Explained, Listed, encode_error, encode_net_answer
 from placet.net.courier import NODE, Courier, Pending, Target
-from placet.net.errors import NotPossible, ShardsMissing
+from placet.net.errors import NotYet, ShardsMissing
 from placet.net.gathering import Gathered, ask_running, gather
 from placet.net.keyring import KeyKind
 from placet.net.messages import Ask
@@ -113,6 +114,7 @@ def ids(found: Gathered[Listed]) -> list[str]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in (("PATIENCE_S", 0.3), ("ROUND_S", 0.05), ("AGAIN_S", 0.01)):
         monkeypatch.setattr(placet.net.gathering, name, seconds)
+    monkeypatch.setattr(placet.net.node_client, "AGAIN_S", 0.01)
 
 
 def test_each_engine_is_asked_once_where_nothing_moves() -> None:
@@ -209,14 +211,14 @@ def test_a_node_that_knows_nothing_yet_is_asked_again() -> None:
             if target == NODE and self.asked[NODE] < 3:
                 self.asked[NODE] += 1
                 pending = Pending(ask=Ask(number=1, line=line), target=target, answer=Future())
-                pending.answer.set_result(encode_error(NotPossible("not yet", "ask again")))
+                pending.answer.set_result(encode_error(NotYet("not yet", "ask again")))
                 return pending
             return super().ask(line, target)
 
     assert ids(listed(Beginning("a/0"))) == sorted(IDS)
     engines = Beginning("a/0")
     engines.asked[NODE] = -1_000_000
-    with pytest.raises(NotPossible):
+    with pytest.raises(NotYet):
         listed(engines, timeout_s=0.1)
 
 

@@ -101,6 +101,7 @@ EXAMPLES: dict[PlacetError, int] = {
     net.BundleMissing("orders"): USAGE,
     net.ShardsMissing({"c/0": [1, 2, 3]}): ENDED,
     net.NotPossible("no engine a/9 runs now", "name one that does"): USAGE,
+    net.NotYet("this node has not found its cluster yet", "ask again"): USAGE,
     agreed.LeaseGone(7): USAGE,
     agreed.CoordinatorFailed("the store is full"): ENDED,
     agreed.CoordinatorClosed("Transact"): ENDED,
