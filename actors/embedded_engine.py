@@ -24,6 +24,7 @@ from placet.actors.loading import load_stored, record_options
 from placet.actors.loading_guard import LoadingGuard
 from placet.actors.marker_file import MarkerFile
 from placet.actors.messages import Inspect, Restart
+from placet.actors.outbox import spawns_of
 from placet.actors.spawning import Definable
 from placet.persistence.state import open_state
 from placet.persistence.store import Store
@@ -144,7 +145,10 @@ class EmbeddedEngine:
         def enter(kernel: Kernel) -> None:
             """Register it, between two batches."""
             engine.executors = {**engine.executors, **{one.name: one for one in executors}}
+            is_new = definition.name not in self._catalog.definitions
             self._enter(definition)
+            for sent in spawns_of(self.client.store, definition.name) if is_new else ():  # they have waited for it
+                kernel.deliver(sent)
             for live in kernel.memory.instances_of(definition.name):
                 for kind in (Restart, Inspect):  # it is dropped, and read again with what it can do now
                     kernel.deliver(kind(instance=live, path=""))

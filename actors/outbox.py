@@ -18,6 +18,7 @@ from placet.actors.messages import (
     ChannelKey,
     Parcel,
     Sent,
+    SpawnNamed,
     decode_delivery,
     decode_message,
     decode_parcel,
@@ -238,6 +239,12 @@ class Outbox:
             if number:
                 self._open.setdefault(channel, deque()).append(number)
                 self.credit.spend(channel[1])
+
+
+def spawns_of(view: View, workflow: str) -> list[Sent]:
+    """Return what is to be handled once a workflow is known: the spawns of it that handlers have asked for."""
+    spawns = [(sent, decode_delivery(sent.message)) for sent in _posts(view)]
+    return [sent for sent, message in spawns if isinstance(message, SpawnNamed) and message.workflow == workflow]
 
 
 def _posts(view: View) -> Iterator[Sent]:

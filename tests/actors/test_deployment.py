@@ -6,12 +6,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from placet import BundleUnusable, Workflow, WorkflowTaken
+from placet import BundleUnusable, Runtime, Workflow, WorkflowTaken
 from placet.actors.bundle import Bundle, bundled, decode_bundle
 from placet.actors.catalog import Catalog
 from placet.actors.deployment import Deployment
+from placet.actors.inputs import fingerprint
 from placet.actors.loading_guard import LoadingGuard
+from placet.actors.messages import Done, SpawnNamed, encode_message
+from placet.actors.runtime import engine_of
+from placet.persistence.state import open_state
+from placet.persistence.values import encode
 from placet.petri.behaviour import Definition
+from tests.actors.driver import Driver, outcome
+from tests.endtoend.processes import until
 
 
 def doubled(value: int) -> int:
@@ -150,3 +157,23 @@ def test_a_bundle_that_cannot_be_opened_is_not_kept(tmp_path: Path) -> None:
         engine.deployment.follow(damaged, {}, engine.register, 1.0)
     assert engine.deployment.shelved.bundles == {}
     assert engine.deployment.bundle(damaged.digest) is None
+
+
+def test_what_handlers_have_spawned_begins_when_its_workflow_comes_to_the_running_engine(tmp_path: Path) -> None:
+    spawner, inputs = workflow("spawner"), fingerprint([("start", 21)])
+    driver = Driver(spawner)
+    driver.spawn(spawner, {"start": [1]})
+    answer = outcome(driver.only())
+    assert isinstance(answer, Done)
+    tokens = (("start", encode(21)),)
+    spawn = SpawnNamed(instance="two", workflow="late", tokens=tokens, inputs=inputs, incarnation=1)
+    driver.deliver(driver.only(), msgspec.structs.replace(answer, sent=(encode_message(spawn),)))
+    driver.rest()
+    state = open_state(tmp_path / "state")
+    state.store.commit(list(driver.store.scan(b"")))
+    state.close()
+    with Runtime(tmp_path / "state", workflows=[spawner]) as runtime:
+        assert [one.instance for one in runtime.list()] == ["one"]
+        engine_of(runtime).take_in(bundle("late"), 10.0)
+        until(lambda: len(list(runtime.list("completed"))) == 2, "it has begun, and ended")
+        assert runtime.instance("two").result(10.0) == {"done": [42]}
