@@ -148,6 +148,19 @@ def test_a_state_is_backed_up_and_restored(call: Call, quick: Path, tmp_path: Pa
     assert len(call("list", "--state", state, "--json").faces) == 2
 
 
+def test_what_there_is_no_backup_of_is_given_up(call: Call, quick: Path, tmp_path: Path) -> None:
+    node, alone, file = tmp_path / "engine-0", tmp_path / "alone", tmp_path / "backup.mdb"
+    assert call("restore", "--give-up", "--state", node, "--json").face["given_up"] == 256
+    assert call("backup", file, "--state", node).code == 0
+    again = call("restore", file, "--state", node, "--force-replace", "--give-up", "--json").face
+    assert (again["given_up"], again["next"]) == (0, [])
+    assert call("restore", "--state", node, "--json").error["code"] == "usage"
+    call("run", quick, "--state", alone, "--id", "one", "--input", "1")
+    refused = call("restore", "--give-up", "--state", alone)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "it is that of an engine alone, which lacks nothing" in refused.err
+
+
 def test_what_cannot_be_used_is_one_line(call: Call, quick: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     call("run", quick, "--state", state, "--id", "one", "--input", "1")

@@ -13,7 +13,7 @@ from placet.net.client import Client, cluster_of, connect
 from placet.net.keyring import KeyKind
 from placet.net.remote import RemoteInstance
 from placet.persistence.keys import shard_of
-from tests.endtoend.processes import PATIENCE_S, until
+from tests.endtoend.processes import PATIENCE_S, finished, until
 from tests.net.nodes import RunningNode, in_threads, owner_of, running
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGCHLD") or not Path("/proc").exists(), reason="Linux only")
@@ -112,7 +112,7 @@ def test_engines_that_are_killed_while_shards_move_lose_and_double_nothing(tmp_p
             assert len({one.instance for one in client.list(timeout_s=PATIENCE_S)}) == 40
 
 
-def test_an_engine_whose_state_was_removed_is_said(tmp_path: Path) -> None:
+def test_an_engine_whose_state_was_removed_is_said_and_begins_empty_when_it_is_given_up(tmp_path: Path) -> None:
     with running(tmp_path) as node, keeper_of(node) as client:
         client.spawn("echo", {"given": [1]}, id="lost").result(PATIENCE_S)
         until(lambda: not any(shard.is_new for shard in cluster_of(client).shards()), "all shards were opened")
@@ -121,3 +121,9 @@ def test_an_engine_whose_state_was_removed_is_said(tmp_path: Path) -> None:
     with running(tmp_path) as again:
         line = again.said("the cluster gives engine a/0 256 shards that its state knows nothing of")
         assert "restore it, or a backup of it" in line
+        assert again.stop() == 0
+    code, out, _ = finished(["-m", "placet", "restore", "--give-up", "--state", "state/engine-0"], cwd=tmp_path)
+    assert (code, "state/engine-0 has nothing of 256 shards" in out) == (0, True)
+    with running(tmp_path) as anew, keeper_of(anew) as client:
+        assert client.spawn("echo", {"given": [2]}, id="lost").result(PATIENCE_S) == {"got": [{"got": 2}]}
+        until(lambda: {shard.epoch for shard in cluster_of(client).shards()} == {2}, "it owns all of them anew")

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from placet.actors.catalog import Catalog
 from placet.actors.copies.backup import as_copy, as_stopped
+from placet.actors.copies.restore import NEVER_OWNED
 from placet.actors.effects import Batch, Start
 from placet.actors.inputs import fingerprint
 from placet.actors.messages import (
@@ -75,6 +76,13 @@ def made_of(value: int) -> int:
 
 
 HANDLERS = {"work": double, "step": add}
+
+
+def given_up() -> MemoryStore:
+    """Return the store of an engine whose disk is lost, and of which there is no backup."""
+    store = MemoryStore()
+    store.commit([(owner_key(shard), encode_owner(Restored(epoch=NEVER_OWNED))) for shard in range(256)])
+    return store
 
 
 def may_write(record: OwnerRecord, row: Row) -> bool:
@@ -282,20 +290,23 @@ class World:
     def restore(self, host: Host) -> None:
         """Lose a disk, and go on with a backup of it, if there is one that has all shards."""
         whole = [backup for backup in host.backups if self.is_whole(host, backup)]
-        if whole:
+        is_lost = self.random.random() < 0.2 and not self.coming(host)
+        if whole or is_lost:
             self.crash(host)
             self.former[host.name].append(host.store)
-            host.store = self.random.choice(whole).snapshot()
+            host.store = given_up() if is_lost else self.random.choice(whole).snapshot()
             self.restores += 1
 
     def is_whole(self, host: Host, backup: MemoryStore) -> bool:
         """Return whether a backup has something of each shard that is its engine's, or about to be."""
         known = {shard for shard, record in read_owners(backup) if isinstance(record, Restored)}
         mine = {shard for shard, row in self.table.items() if row.engine == host.name}
-        for other in self.hosts:
-            records = read_owners(other.store)
-            mine |= {shard for shard, one in records if isinstance(one, Moved) and one.to == host.name}
-        return mine <= known
+        return mine | self.coming(host) <= known
+
+    def coming(self, host: Host) -> set[int]:
+        """Return the shards that others have let go of for an engine."""
+        records = [record for other in self.hosts for record in read_owners(other.store)]
+        return {shard for shard, one in records if isinstance(one, Moved) and one.to == host.name and not one.settled}
 
     def return_of(self, host: Host) -> None:
         """Start an engine by mistake on a disk it had before a restore; nothing that it says gets anywhere."""

@@ -341,15 +341,22 @@ def backup(
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="A file that placet backup wrote.")],
+    file: Annotated[Path | None, typer.Argument(help="A file that placet backup wrote.")] = None,
     state: State = STATE,
     replace: Annotated[bool, typer.Option("--force-replace", help="Move the state that is there aside.")] = False,
+    gives_up: Annotated[
+        bool, typer.Option("--give-up", help="In a cluster: let shards begin empty that are lost, with all in them.")
+    ] = False,
     is_json: Json = False,
 ) -> int:
     """Put a backup in place of a state."""
     from placet.cli import backup as module
 
-    return module.restore(file, state, replace=replace, is_json=is_json)
+    if file is None:
+        if not gives_up:
+            raise typer.BadParameter("a FILE is missing; where there is no backup, --give-up begins with nothing")
+        return module.give_up(state, is_json=is_json)
+    return module.restore(file, state, replace=replace, gives_up=gives_up, is_json=is_json)
 
 
 @app.command()
