@@ -142,10 +142,14 @@ class Arrivals:
 
     def opened(self, shard: int, record: Staged) -> None:
         """The table says that a staged shard is this engine's."""
-        self._staged.pop(shard, None)
-        self._given.discard(shard)
+        self.forget(shard)
         self._moment.note(shard, Owned(epoch=record.epoch))
         self._say_opened(shard, record.move, record.epoch, record.source)
+
+    def forget(self, shard: int) -> None:
+        """Say no more of a staged shard, which is staged no more."""
+        self._staged.pop(shard, None)
+        self._given.discard(shard)
 
     def outdated(self, shard: int) -> None:
         """The table knows of a later owner than a staged shard would have had: somebody has decided otherwise."""
@@ -204,8 +208,7 @@ class Arrivals:
         record = self._moment.owners[shard]
         assert isinstance(record, Staged | Arriving), record
         self._coming.pop(shard, None)
-        self._staged.pop(shard, None)
-        self._given.discard(shard)
+        self.forget(shard)
         self._moment.note(shard, Arriving(epoch=record.epoch, move=record.move, source=record.source))
         self.clear(shard)
         self._drop(shard)

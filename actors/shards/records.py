@@ -35,6 +35,7 @@ class Staged(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
     epoch: int  # that it will be owned with
     move: str
     source: str
+    is_copy: bool = False  # out of a backup: where the table says that it is owned, more has happened
 
 
 class Moved(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
@@ -71,16 +72,18 @@ def read_owners(view: View) -> Iterator[tuple[int, OwnerRecord]]:
         yield key[1], decode_owner(data)
 
 
-def owners_of_a_copy(view: View, restore: str = "") -> list[tuple[bytes, bytes]]:
-    """Return what the owner records of a copy of a store have to be: what it has of shards is to be restored.
+def owners_of_a_copy(view: View) -> list[tuple[bytes, bytes]]:
+    """Return what the owner records of a copy of a store have to be: what it owns is to be restored.
 
-    Those that were staged are, too: the table says whether the engine came to own them. What has moved away stays so.
+    What was staged still may come, and the table says whether it has. What has moved away stays so.
     """
-    return [
-        (owner_key(shard), encode_owner(Restored(epoch=one.epoch, restore=restore)))
-        for shard, one in read_owners(view)
-        if isinstance(one, Owned | Staged | Restored)
-    ]
+    found: list[tuple[bytes, bytes]] = []
+    for shard, one in read_owners(view):
+        if isinstance(one, Owned | Restored):
+            found.append((owner_key(shard), encode_owner(Restored(epoch=one.epoch))))
+        elif isinstance(one, Staged):
+            found.append((owner_key(shard), encode_owner(msgspec.structs.replace(one, is_copy=True))))
+    return found
 
 
 def has_owners(view: View) -> bool:

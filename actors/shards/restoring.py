@@ -42,8 +42,13 @@ class Restores:
         self._unnamed = False
         for shard, record in moment.owners.items():
             if isinstance(record, Restored) and not record.restore:
-                name = f"{moment.engine} at {moment.wall:.6f}"
-                moment.note(shard, Restored(epoch=record.epoch, restore=name))
+                self.begin(shard, record.epoch)
+
+    def begin(self, shard: int, epoch: int) -> Restored:
+        """Give the restore of a shard its name."""
+        record = Restored(epoch=epoch, restore=f"{self._moment.engine} at {self._moment.wall:.6f}")
+        self._moment.note(shard, record)
+        return record
 
     # -- the table -----------------------------------------------------------------------------------------
 

@@ -302,6 +302,9 @@ class Shards:
             case Owned():
                 if row.shard in self._epochs and row.epoch > record.epoch:
                     self._close(row.shard)
+            case Staged() if record.is_copy and row.engine == self._moment.engine:
+                self.arrivals.forget(row.shard)
+                return self.restores.is_mine(row, self.restores.begin(row.shard, record.epoch))
             case Staged() if is_ours:
                 self.arrivals.opened(row.shard, record)
                 arrived.add(row.shard)

@@ -30,7 +30,7 @@ from placet.actors.messages import (
 from placet.actors.reader import StateReader
 from placet.actors.records import Failure
 from placet.actors.shards.messages import Assigned, BetweenEngines, Confirm, Forward, Row
-from placet.actors.shards.records import Moved, Owned, OwnerRecord, Restored, encode_owner, read_owners
+from placet.actors.shards.records import Moved, Owned, OwnerRecord, Restored, Staged, encode_owner, read_owners
 from placet.persistence.keys import CHANNEL, LIVE, OUTBOX, owner_key, shard_of, split_channel
 from placet.persistence.memory_store import MemoryStore
 from placet.persistence.values import decode, encode
@@ -299,14 +299,16 @@ class World:
 
     def is_whole(self, host: Host, backup: MemoryStore) -> bool:
         """Return whether a backup has something of each shard that is its engine's, or about to be."""
-        known = {shard for shard, record in read_owners(backup) if isinstance(record, Restored)}
+        known = {shard for shard, record in read_owners(backup) if isinstance(record, Restored | Staged)}
         mine = {shard for shard, row in self.table.items() if row.engine == host.name}
-        return mine | self.coming(host) <= known
+        staged = {(shard, one.move) for shard, one in read_owners(backup) if isinstance(one, Staged)}
+        return mine <= known and self.coming(host) <= staged
 
-    def coming(self, host: Host) -> set[int]:
-        """Return the shards that others have let go of for an engine."""
+    def coming(self, host: Host) -> set[tuple[int, str]]:
+        """Return the shards that others have let go of for an engine, each with its move."""
         records = [record for other in self.hosts for record in read_owners(other.store)]
-        return {shard for shard, one in records if isinstance(one, Moved) and one.to == host.name and not one.settled}
+        let_go = [(shard, one) for shard, one in records if isinstance(one, Moved) and not one.settled]
+        return {(shard, one.move) for shard, one in let_go if one.to == host.name}
 
     def return_of(self, host: Host) -> None:
         """Start an engine by mistake on a disk it had before a restore; nothing that it says gets anywhere."""
