@@ -5,7 +5,7 @@ and calls again; a child that exists is not made anew, but says how it is, or re
 the caller waits for no longer is answered by nobody, as ever.
 """
 
-from placet.actors.calls import TOOK_TOO_LONG, answer_caller, call, cancel_child, placed_child_id
+from placet.actors.calls import TOOK_TOO_LONG, answer_caller, call, cancel_child, child_shard
 from placet.actors.composite import CompositeActor
 from placet.actors.lifecycle import ENDING, TERMINAL
 from placet.actors.messages import CallAgain, CalledAgain
@@ -13,21 +13,18 @@ from placet.actors.records import Firing, Phase
 from placet.actors.troubles import forget_trouble, tell_caller_again
 from placet.actors.turn import Turn
 from placet.actors.workflow import WorkflowActor
-from placet.persistence.keys import shard_of
 
 
 def call_again(workflow: WorkflowActor, turn: Turn, message: CallAgain) -> None:
     """Say the calls again that went to some shards, or all."""
     for composite in workflow.composites:
         for firing in list(composite.firings.values()):
-            if firing.phase is Phase.CALLED and (not message.shards or _shard(workflow, firing) in message.shards):
+            transition = workflow.plan.transitions[firing.transition]
+            if firing.phase is Phase.CALLED and (
+                not message.shards
+                or child_shard(workflow.header.instance, transition, firing.number, firing.attempt) in message.shards
+            ):
                 _call(workflow, turn, composite, firing)
-
-
-def _shard(workflow: WorkflowActor, firing: Firing) -> int:
-    """Return the shard of the child that a firing waits for."""
-    transition = workflow.plan.transitions[firing.transition]
-    return shard_of(placed_child_id(workflow.header.instance, transition, firing.number, firing.attempt))
 
 
 def _call(workflow: WorkflowActor, turn: Turn, composite: CompositeActor, firing: Firing) -> None:

@@ -68,6 +68,12 @@ def placed_child_id(instance: str, transition: TransitionPlan, number: int, atte
     return next(placed for placed in (f"{plain}+{salt}" for salt in count(1)) if shard_of(placed) == shard)
 
 
+def child_shard(instance: str, transition: TransitionPlan, number: int, attempt: int) -> int:
+    """Return the shard in which that child lives, without looking for its id."""
+    near = transition.called.near if transition.called is not None else None
+    return shard_of(child_id(instance, transition.path, number, attempt) if near is None else near or instance)
+
+
 def _call_number(number: int, attempt: int) -> str:
     return f".{number}.{attempt}" if attempt > 1 else f".{number}"
 
@@ -232,6 +238,20 @@ def called_spawn(message: Call, definition: Definition | None, services: Service
             return f"{message.workflow} is called with {problem}"
         tokens += [(index, value) for value in values]
     return spawn_of(definition, message, tuple(tokens), _inputs(message.caller, message.arguments))
+
+
+def called_before(message: Call) -> Spawn:
+    """Return the spawn of a child that exists: it says by which call that began, and nothing begins with it."""
+    return Spawn(
+        instance=message.instance,
+        workflow=message.workflow,
+        version="",
+        net=b"",
+        tokens=(),
+        inputs=_inputs(message.caller, message.arguments),
+        incarnation=message.incarnation,
+        caller=message.caller,
+    )
 
 
 def _calling_path(message: Call) -> str:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from placet.actors.calls import placed_child_id
+from placet.actors.calls import child_shard
 from placet.actors.records import Firing, Phase
 from placet.actors.turn import Turn
 from placet.persistence.keys import shard_of
@@ -28,7 +28,7 @@ def number_of_call(workflow: "WorkflowActor", transition: TransitionPlan) -> int
         return number
     instance = workflow.header.instance
     tried = range(number, number + MOST_TRIED)
-    return next((one for one in tried if _takes(workflow, _child_shard(instance, transition, one, 1))), number)
+    return next((one for one in tried if _takes(workflow, child_shard(instance, transition, one, 1))), number)
 
 
 def may_call(workflow: "WorkflowActor", transition: TransitionPlan) -> bool:
@@ -98,8 +98,4 @@ def _shard_of_next(workflow: "WorkflowActor", firing: Firing) -> int:
     transition = workflow.plan.transitions[firing.transition]
     if transition.executor != CALL:
         return firing.held_up
-    return _child_shard(workflow.header.instance, transition, firing.number, firing.attempt + 1)
-
-
-def _child_shard(instance: str, transition: TransitionPlan, number: int, attempt: int) -> int:
-    return shard_of(placed_child_id(instance, transition, number, attempt))
+    return child_shard(workflow.header.instance, transition, firing.number, firing.attempt + 1)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from placet.actors.calls import called_spawn, not_called
+from placet.actors.calls import called_before, called_spawn, not_called
 from placet.actors.messages import (
     Call,
     InterventionMessage,
@@ -25,6 +25,7 @@ from placet.actors.messages import (
 from placet.actors.services import Services
 from placet.actors.spawn_named import named_spawn
 from placet.actors.watching import nobody_there
+from placet.persistence.keys import address_key
 from placet.petri.behaviour import Definition
 
 
@@ -34,7 +35,10 @@ def opened(
     """Return what is to be handled, or why it has no effect; None: it waits for a start that knows its workflow."""
     message = decode_delivery(sent.message)
     if isinstance(message, Call):
-        return called_spawn(message, definitions.get(message.workflow), services)
+        spawn = called_spawn(message, definitions.get(message.workflow), services)
+        if isinstance(spawn, str) and services.get(address_key(message.instance)) is not None:
+            return called_before(message)  # there is the child, begun with what its workflow was then
+        return spawn
     if isinstance(message, SpawnNamed):
         definition = definitions.get(message.workflow)
         return None if definition is None else named_spawn(message, definition)

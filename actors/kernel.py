@@ -119,7 +119,7 @@ class Kernel:
         if here is not None:
             awake = (self.memory, self._awakenings, self.mail, self.slots, self._alone)
             residents = Residents(*awake, self.timers, self._faults, self._roots, self.outbox)
-            self.shards = Shards(view, engine, here, residents, self, self.deliver, self.stamp.stopped_s)
+            self.shards = Shards(view, engine, here, residents, self, self.deliver, self.plan, self.stamp.stopped_s)
 
     # -- in ------------------------------------------------------------------------------------------------
 

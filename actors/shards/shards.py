@@ -12,6 +12,7 @@ from typing import assert_never
 from placet.actors.answers import RefusalCode, Refused
 from placet.actors.effects import Batch, Reply
 from placet.actors.messages import Beat, ExecutorAnswer, KernelMessage, Request
+from placet.actors.records import Header
 from placet.actors.recovery import Found, find_work, resume, untold
 from placet.actors.shards.arrival import Counters
 from placet.actors.shards.arriving import Arrivals
@@ -39,6 +40,7 @@ from placet.actors.shards.residents import Residents, shard_of_message
 from placet.actors.shards.restoring import Restores
 from placet.persistence.keys import owner_key, shard_prefix
 from placet.persistence.store import View
+from placet.petri.plan import Plan
 
 
 class Shards:
@@ -52,9 +54,13 @@ class Shards:
         residents: Residents,
         counters: Counters,
         deliver: Callable[[KernelMessage], None],
+        plan: Callable[[Header], Plan],
         stopped_s: float,
     ) -> None:
-        """`here` is to hold the shards whose instances may run; `stopped_s` is when the engine last stopped cleanly."""
+        """`here` is to hold the shards whose instances may run; `plan` returns that of an instance's net.
+
+        `stopped_s` is when the engine last stopped cleanly.
+        """
         self.here = here
         self._view = view
         self._residents = residents
@@ -68,7 +74,7 @@ class Shards:
         self.departures = Departures(self._moment, lambda: counters.history, self.freeze, self.thaw, self._leave)
         self.arrivals = Arrivals(self._moment, counters, self._drop)
         self.elsewhere = Elsewhere(self._moment, residents.slots, deliver)
-        self.restores = Restores(self._moment, residents.outbox, deliver)
+        self.restores = Restores(self._moment, residents.outbox, deliver, plan)
         if engine:
             self._held |= {shard: [] for shard, one in self._moment.owners.items() if isinstance(one, Staged)}
         self._stopped_s = stopped_s
@@ -250,6 +256,7 @@ class Shards:
         """A frozen shard has gone to another engine."""
         self._residents.leave(shard)
         self.elsewhere.leave(shard)
+        self.restores.leave(shard)
         del self._epochs[shard]
         self._drop(shard)
 
@@ -310,7 +317,7 @@ class Shards:
                 arrived.add(row.shard)
                 return True
             case Staged():
-                if row.epoch > record.epoch:
+                if row.epoch >= record.epoch:  # of the same epoch where a restore of its owner was sooner
                     self.arrivals.outdated(row.shard)
             case Moved():
                 if not record.settled:
