@@ -61,6 +61,10 @@ class Restores:
         self._moment.note(shard, record)
         return record
 
+    def is_since(self, shard: int, epoch: int) -> bool:
+        """Return whether a shard was restored since it had an owner with this epoch."""
+        return self._eras.get(shard, 0) > epoch
+
     # -- the table -----------------------------------------------------------------------------------------
 
     def hear(self, rows: Iterable[Row], open_here: Iterable[int]) -> None:

@@ -186,7 +186,9 @@ class Shards:
         record = self._moment.owners.get(shard)
         to = record.to if isinstance(record, Moved) else ""
         if isinstance(message, ExecutorAnswer | Beat):
-            self._forward(message, to)
+            # After a restore the very number may be that of another firing, or its root that of another instance.
+            is_of_before = record is not None and self.restores.is_since(shard, record.epoch)
+            self._forward(message, "" if is_of_before else to)
         elif isinstance(message, Request) and message.reply:
             where = f"with the engine {to}" if to else "not open in this engine"
             reason = f"shard {shard}, which {message.instance} lives in, is {where}; ask again, there"

@@ -1,12 +1,15 @@
 """Engines that are restored from a backup, by hand: what calls, channels and moves become."""
 
 from placet.actors.copies.backup import as_copy
+from placet.actors.effects import Start
 from placet.actors.lifecycle import InstanceState
-from placet.actors.messages import Call, decode_delivery
+from placet.actors.messages import Call, Done, decode_delivery
 from placet.actors.shards.records import Moved, Owned, Staged, read_owner
 from placet.persistence.keys import shard_of
 from placet.persistence.memory_store import MemoryStore
+from placet.persistence.values import encode
 from placet.petri.workflow import Workflow
+from tests.actors.shards.flows import orders
 from tests.actors.shards.group import Group, Member
 
 CHILD = "one/ask.2"
@@ -50,6 +53,17 @@ def restore(member: Member, backup: MemoryStore) -> None:
     for other in member.group.members.values():
         other.hear()
     member.group.pump()
+
+
+def done(start: Start, value: int) -> Done:
+    """Return what a handler says that has returned a value."""
+    return Done(
+        root=start.root,
+        transition=start.transition.index,
+        number=start.number,
+        attempt=start.attempt,
+        outputs=((0, encode(value)),),
+    )
 
 
 def lost(member: Member, backup: MemoryStore) -> None:
@@ -144,3 +158,29 @@ def test_shards_that_are_restored_one_after_the_other_are_heeded_together_by_tho
     said = [found for found in asked_again(group["a"])[before:] if found]
     assert [sorted(found) for found in said] == [sorted(children[shard] for shard in some)]
     assert children[other] not in said[0]
+
+
+def test_what_a_handler_returns_where_its_shard_was_counts_for_no_firing_of_a_restored_one() -> None:
+    group = Group(orders)
+    first, second = [name for name in map("order-{}".format, range(2_000)) if shard_of(name) == 7][:2]
+    backup = back_up(group["a"])
+    group.move(7, "a", "b", "there")
+    group.pump()
+    group.pass_time(3.0)
+    group["b"].spawn(orders, first, {"received": [5]})
+    (start,) = group["b"].started
+    group.move(7, "b", "a", "back")
+    group.pump()
+    group.pass_time(3.0)
+    assert group.table[7] == (3, "a")
+    restore(group["a"], backup)
+    group["a"].spawn(orders, second, {"received": [50]})
+    (again,) = group["a"].started
+    assert (again.root, again.number, again.attempt) == (start.root, start.number, start.attempt)
+    group["b"].tell(done(start, 6))
+    group.pump()
+    group["a"].tell(done(again, 51))
+    group.pump()
+    found = group["a"].instance(second)
+    assert found is not None
+    assert found.marking["shipped"] == [encode(102)]
