@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from placet.actors.clock import wall_s
 from placet.persistence.directory import ABOUT, DATA, NODE, sync_directory, write_durably
 from placet.persistence.errors import StateUnusable
 from placet.persistence.lock import StateLock, owner
@@ -32,7 +33,7 @@ class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
     name: str
     cluster: str  # "": it has not joined one yet
-    starts: int  # grows with each process it runs in: its incarnation
+    starts: int  # grows with each process it runs in, also where its directory was lost (see `open`): its incarnation
     id: str = ""  # random; two nodes that were given one name are told apart by it
     is_draining: bool = False  # it was told to give all its shards away, and not yet to take its share again
     peers: dict[str, str] = {}  # other nodes of its cluster by name, with the address each had last
@@ -50,6 +51,9 @@ class NodeState:
     def open(cls, path: Path, name: str, *, keeps_coordinator: bool) -> "NodeState":
         """Take over the directory, made if it is missing, and count one start more.
 
+        In a new one counting begins with the milliseconds of the wall clock: a node that lost its disk is newer for the
+        others, who remember it, than all its processes before.
+
         `keeps_coordinator`: of a new cluster, where it is none's yet. Raises `StateUnusable` and `StoreInUse`.
         """
         prepare_node_directory(path)
@@ -63,7 +67,7 @@ class NodeState:
             cluster = known.cluster if known is not None else secrets.token_hex(8) if keeps_coordinator else ""
             record = msgspec.structs.replace(
                 known or NodeRecord(name=name, cluster=cluster, starts=0),
-                starts=known.starts + 1 if known is not None else 1,
+                starts=known.starts + 1 if known is not None else int(wall_s() * 1_000),
                 id=(known.id if known is not None else "") or secrets.token_hex(8),
             )
             state = cls(path=path, record=record, _lock=lock)

@@ -56,6 +56,9 @@ def call(client: Client, ids: range) -> list[RemoteInstance]:
 
 def test_an_engine_restored_from_a_backup_goes_on_with_one_that_has_gone_on_meanwhile(tmp_path: Path) -> None:
     with running(tmp_path) as first, keeper_of(first) as client:
+        with second(tmp_path, first, "--engines", "1") as other:  # so that the others know of several of its processes
+            until(lambda: shards_of(client) == {"a/0": 128, "b/0": 128}, "both have as many", other.process)
+            assert other.stop() == 0
         with second(tmp_path, first, "--engines", "1") as other:
             until(lambda: shards_of(client) == {"a/0": 128, "b/0": 128}, "both have as many", other.process)
             early = call(client, range(16))
