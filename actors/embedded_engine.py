@@ -10,12 +10,13 @@ from typing import Final
 
 from placet.actors.bundle import Bundle
 from placet.actors.carrier import Seat
-from placet.actors.catalog import Catalog, is_same, registered
+from placet.actors.catalog import Catalog, is_same
 from placet.actors.control.desk import ControlDesk
 from placet.actors.control.server import ControlServer
 from placet.actors.deployment import Deployment
 from placet.actors.engine import Engine
 from placet.actors.engine_client import EngineClient
+from placet.actors.error_places import check_error_places
 from placet.actors.executors.placed import Hosting
 from placet.actors.executors.portable import check_portable
 from placet.actors.executors.roster import Bounds, Roster
@@ -122,6 +123,7 @@ class EmbeddedEngine:
         if known is not None and not is_same(known, definition):
             raise DefinitionError(f"there are two workflows called {definition.name}", "give one of them another name")
         check_portable(definition)
+        check_error_places(definition)
         self._enter(definition)
 
     def _enter(self, definition: Definition) -> None:
@@ -140,7 +142,7 @@ class EmbeddedEngine:
         check_portable(definition)
         engine, done = self.client.engine, Future[None]()
         executors = self._roster.missing([definition])
-        registered(definition)  # it takes a while for a large net
+        check_error_places(definition)  # which takes a while for a large net, as making its plan does
 
         def enter(kernel: Kernel) -> None:
             """Register it, between two batches."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from placet import DefinitionError, Runtime, Workflow
+from placet import DefinitionError, FailedFiring, Runtime, Workflow
+from placet.testing import Rehearsal
 
 PATIENCE_S = 30.0
 
@@ -59,6 +60,28 @@ def test_two_workflows_of_one_name_are_refused(tmp_path: Path, other: Workflow) 
         with pytest.raises(DefinitionError, match="another workflow called twin is registered"):
             runtime.spawn(other, {"begin": [1]})
         assert runtime.spawn(twin(), {"begin": [1]}, timeout_s=PATIENCE_S).result(PATIENCE_S) == {"end": [1]}
+
+
+def work(value: object) -> object:
+    return value
+
+
+def with_failures(type: object) -> Workflow:
+    """Return a workflow whose place for what failed is of that type."""
+    workflow = Workflow("with_failures")
+    a, b = workflow.places("a b")
+    failed = workflow.place("failed", type=type)
+    workflow.transition(a >> b, "work", handler=work, error=failed)
+    return workflow
+
+
+def test_an_error_place_is_for_failures(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="transition `work`: its error place `failed` takes int; what"):
+        Runtime(tmp_path, [with_failures(int)])
+    with pytest.raises(DefinitionError, match="its error place `failed` takes int"):
+        Rehearsal(with_failures(int))
+    for fitting in (None, FailedFiring, FailedFiring | int, object):
+        Rehearsal(with_failures(fitting))
 
 
 def test_a_firing_without_outputs_is_skipped_with_nothing(tmp_path: Path) -> None:

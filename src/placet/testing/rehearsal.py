@@ -17,6 +17,7 @@ from placet.actors.answers import Answer, Receipt, RefusalCode, Refused
 from placet.actors.arguments import chosen_id
 from placet.actors.catalog import Catalog
 from placet.actors.effects import Batch
+from placet.actors.error_places import check_error_places
 from placet.actors.errors import NotFound, RequestRefused, SpawnConflict, WaitsForItself, no_instance
 from placet.actors.inputs import fingerprint
 from placet.actors.kernel import Kernel
@@ -76,6 +77,8 @@ class Rehearsal:
 
     def _start(self, definitions: tuple[Definition, ...]) -> None:
         """Put a fresh engine over what is committed."""
+        for one in definitions:
+            check_error_places(one)
         catalog = Catalog()
         self._definitions = {one.name: one for one in definitions}
         self._nets = {one.name: catalog.register(one) for one in definitions}
