@@ -103,8 +103,7 @@ def _record(workflow: "WorkflowActor", turn: Turn, state: InstanceState) -> None
 def _unable(workflow: "WorkflowActor") -> list[str]:
     """Return why what an instance has to do cannot be done now."""
     services = workflow.services
-    unknown, lack = [] if services.visiting else unknown_handlers(workflow), services.slots.lack
-    reasons = ["no handler in this process for " + ", ".join(unknown)] if unknown else []
+    reasons, lack = [] if services.visiting else _missing(workflow), services.slots.lack
     suspects = {
         workflow.plan.transitions[firing.transition].executor
         for composite in workflow.composites
@@ -113,6 +112,17 @@ def _unable(workflow: "WorkflowActor") -> list[str]:
     }
     reasons += [reason(workflow, shard) for shard in held_up(workflow)]
     return reasons + sorted({lack(executor) for executor in {*workflow.wants(), *suspects}} - {""})
+
+
+def _missing(workflow: "WorkflowActor") -> list[str]:
+    """Return which code this process lacks: handlers, and workflows that are called by their names."""
+    unknown, uncalled = _unknown(workflow), workflow.plan.uncalled
+    handlers = [transition.path for transition in unknown if transition.index not in uncalled]
+    reasons = ["no handler in this process for " + ", ".join(handlers)] if handlers else []
+    for transition in unknown:
+        if transition.index in uncalled and transition.called is not None:
+            reasons.append(f"no workflow {transition.called.workflow} in this process for {transition.path} to call")
+    return reasons
 
 
 def _can_run_alone(workflow: "WorkflowActor") -> bool:

@@ -81,6 +81,10 @@ class Instance(AsyncVerbs):
             raise no_instance(self.id)
         return found
 
+    def explain(self) -> str:
+        """Return in a few words why it has not completed, or what it waits for."""
+        return self._client.explain(self.id)
+
     def marking(self) -> dict[str, list[object]]:
         """Return the values of the free tokens by place path, oldest first."""
         return {place: [decode(value) for value in values] for place, values in self.view().marking.items()}

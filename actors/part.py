@@ -62,6 +62,7 @@ class Part:
             marking=self.of(view.marking),
             tokens=tokens,
             frozen=tuple(token for token in view.frozen if token in own),
+            delayed=tuple(token for token in view.delayed if token in own),
             firings=tuple(firing for firing in view.firings if firing.transition in names),
             incidents=tuple(incident for incident in view.incidents if incident.transition in names),
             tasks=tuple(task for task in view.tasks if self.has_task(task)),

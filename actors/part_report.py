@@ -38,6 +38,8 @@ def _reasons(own: InstanceView) -> Iterator[str]:
         yield f"a person is to decide on {task.id}{several}"
     if own.frozen:
         yield f"{number_of(len(own.frozen), 'token')} frozen"
+    if own.delayed:
+        yield f"{number_of(len(own.delayed), 'token')} delayed"
     if any(firing.phase is Phase.BACKOFF for firing in own.firings):
         yield "what failed is tried again later"
     if not own.tokens and not own.firings:

@@ -20,6 +20,7 @@ from placet.actors.records import (
     Parked,
     Phase,
     Task,
+    decode_delay,
     decode_firing,
     decode_guard_incident,
     decode_header,
@@ -34,6 +35,7 @@ from placet.actors.task_view import TaskView, task_view
 from placet.persistence.blobs import BLOB_ACTOR, is_ref, join
 from placet.persistence.history import Record, trim, walk
 from placet.persistence.keys import (
+    DELAY,
     FIRING,
     FIRST_PLACE,
     FROZEN,
@@ -113,6 +115,7 @@ class InstanceView:
     tasks: tuple[TaskView, ...] = ()  # open ones, oldest first
     tokens: dict[str, list[int]] = field(default_factory=dict[str, list[int]])  # their ids, as in `marking`
     frozen: tuple[int, ...] = ()  # tokens that nothing may take
+    delayed: tuple[int, ...] = ()  # tokens that some transition may take later, its delay being over
     state_values: dict[str, bytes] = field(default_factory=dict[str, bytes])  # what handlers keep, by name, encoded
 
     @property
@@ -188,6 +191,7 @@ class StateReader:
         marking: Values = {}
         tokens: dict[str, list[int]] = {}
         frozen: list[int] = []
+        delayed: list[int] = []
         firings: list[Firing] = []
         incidents: list[Incident] = []
         tasks: list[Task] = []
@@ -200,6 +204,8 @@ class StateReader:
                 tokens.setdefault(path, []).append(number)
             elif kind == FROZEN:
                 frozen.append(number)
+            elif kind == DELAY:
+                delayed += [number] if decode_delay(value).due else []
             elif kind == TASK:
                 tasks.append(decode_task(value))
             elif kind == STATE:
@@ -219,6 +225,7 @@ class StateReader:
             tasks=tuple(_task_views(header, plan, tasks, marking, tokens)),
             tokens=tokens,
             frozen=tuple(frozen),
+            delayed=tuple(delayed),
             state_values=dict(sorted(state)),
         )
 

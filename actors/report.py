@@ -28,7 +28,7 @@ def explain(reader: StateReader, instance: str) -> str:
     if state is InstanceState.STUCK:
         return f"{instance} is stuck: {lacking(reader, instance)}"
     if state is InstanceState.WAITING:
-        reasons = "; ".join(_reasons(reader, view))
+        reasons = "; ".join(list(_reasons(reader, view)) or _from_outside(reader, view))
         return f"{instance} is waiting{f': {reasons}' if reasons else ''}"
     if state is InstanceState.FAILED and (cause := view.header.cause) is not None:
         return f"{instance} is failed: {cause.type}: {cause.message}"
@@ -112,9 +112,21 @@ def _reasons(reader: StateReader, view: InstanceView) -> Iterator[str]:
         yield f"{', '.join(view.paused_parts)} paused"
     if view.frozen:
         yield f"{number_of(len(view.frozen), 'token')} frozen"
+    if view.delayed:
+        yield f"{number_of(len(view.delayed), 'token')} delayed"
+    again = sorted({firing.transition for firing in view.firings if firing.phase is Phase.BACKOFF})
+    if again:
+        yield f"{', '.join(again)} failed, to be tried again later"
     reason = waiting_reason(view.header, last_of(reader, view.header.instance, "waiting"))
     if reason:
         yield reason
+
+
+def _from_outside(reader: StateReader, view: InstanceView) -> Iterator[str]:
+    """Yield what may come from outside: that an instance waits for which is not stuck, and has nothing else to do."""
+    places = [place.path for place in reader.plan(view.header).places if place.external]
+    if places:
+        yield f"something is to come from outside, into {' or '.join(places)}"
 
 
 def number_of(count: int, what: str) -> str:

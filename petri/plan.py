@@ -134,6 +134,7 @@ class Plan:
     transition_index: dict[str, int] = field(default_factory=dict[str, int])
     composite_index: dict[str, int] = field(default_factory=dict[str, int])
     unknown: list[int] = field(default_factory=list[int])  # transitions without a behaviour today
+    uncalled: list[int] = field(default_factory=list[int])  # of these, the calls that lack but the workflow they call
     external: bool = False  # some place is fed from outside
 
 
@@ -260,6 +261,7 @@ def forget_callees(plan: Plan, known: Container[str]) -> Plan:
         if transition.called is not None and transition.called.workflow not in known and transition.behaviour:
             transition.behaviour = None
             plan.unknown.append(transition.index)
+            plan.uncalled.append(transition.index)
     plan.unknown.sort()
     return plan
 

@@ -185,7 +185,7 @@ def test_the_time_of_a_call_is_kept_over_a_crash() -> None:
 def test_a_workflow_that_nobody_has_registered_is_waited_for_and_no_attempt_is_spent() -> None:
     driver = called(orders("fulfil"))
     assert (driver.state(), driver.marking()) == (S.WAITING, {"received": [1]})
-    assert driver.history()[-1].detail == {"reason": "no handler in this process for fulfil"}
+    assert driver.history()[-1].detail == {"reason": "no workflow fulfil in this process for fulfil to call"}
     driver.crash(orders("fulfil"), fulfil())
     driver.finish_all()
     assert driver.marking() == {"filled": [2]}

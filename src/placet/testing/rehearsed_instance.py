@@ -47,6 +47,10 @@ class RehearsedInstance(Verbs):
         """Its state, as committed."""
         return self._view().header.state
 
+    def explain(self) -> str:
+        """Return in a few words why it has not completed, or what it waits for."""
+        return explain(StateReader(self._rehearsal.store), self.id)
+
     def marking(self) -> dict[str, list[object]]:
         """Return the values of the free tokens by place path, oldest first."""
         return {place: [decode(value) for value in values] for place, values in self._view().marking.items()}
@@ -85,7 +89,7 @@ class RehearsedInstance(Verbs):
         state = self.state
         if state is InstanceState.COMPLETED:
             return self.marking()
-        reason = explain(StateReader(self._rehearsal.store), self.id)
+        reason = self.explain()
         if state in SETTLED:
             raise NotCompleted(self.id, reason, state.value)
         raise WaitTimeout(self.id, f"{reason} at {self._rehearsal.now_s} s; let time pass with `advance`")
