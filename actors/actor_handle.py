@@ -155,10 +155,9 @@ class ActorHandle(HandleVerbs):
         return encode_answer(self.inspect(timeout_s))
 
     def export_to(self, path: str | os.PathLike[str], *, history: bool = False) -> Exported:
-        """Write the actor's entries, as committed at one moment, to a file; see `Instance.export_to`.
+        """Write its entries and those of all in it, as committed at one moment, to a file; see `Instance.export_to`.
 
-        `Instance.import_place` puts the tokens of a place into one again; a composite alone is to be looked at.
-        With `history`, that of its instance comes along.
+        `Instance.import_place` puts its tokens into an instance again. `history` takes that of its instance along.
         """
         return self._client.export(self.instance, Path(path), actor=self.path, history=history)
 

@@ -11,7 +11,7 @@ from placet.actors.arguments import check_state
 from placet.actors.async_verbs import AsyncVerbs
 from placet.actors.clock import monotonic_s
 from placet.actors.copies.export import Exported
-from placet.actors.copies.place_import import place_message, read_place
+from placet.actors.copies.part_import import part_message, read_part
 from placet.actors.engine_client import EngineClient
 from placet.actors.errors import NotCompleted, no_instance
 from placet.actors.lifecycle import TERMINAL, InstanceState
@@ -127,15 +127,15 @@ class Instance(AsyncVerbs):
         request_id: str = "",
         timeout_s: float | None = None,
     ) -> Receipt:
-        """Put the tokens of an exported place, out of a file, into its place of the same path, all of them or none.
+        """Put the tokens of an exported place or composite, out of a file, into the same places, all of them or none.
 
         They are new tokens, beside those that are there; what was frozen is frozen. Import only files you trust: their
         values are pickles, loaded when used. Raises `BadCopy`, `BadRequest`, and as `tell` does: `RequestRefused` where
-        it has no such place, or one of another declared type or without the room, and where it has ended.
+        it lacks such a place, or has one of another declared type or without the room, and where it has ended.
         """
-        found = read_place(Path(path))
+        found = read_part(Path(path))
         reader = self._client.reader
-        message = place_message(found, self.id, reader, by=by, why=why, request_id=request_id)
+        message = part_message(found, self.id, reader, by=by, why=why, request_id=request_id)
         return self._client.wait(self._client.intervene(self.id, message), timeout_s, self.id)
 
     # -- its family ----------------------------------------------------------------------------------------

@@ -332,13 +332,19 @@ class Inject(Intervention, frozen=True, gc=False, kw_only=True):
     value: bytes
 
 
-class ImportTokens(Intervention, frozen=True, gc=False, kw_only=True):
-    """Put the tokens of an exported place into the place of that path, all of them or none."""
+class PlaceTokens(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True):
+    """Tokens for one place."""
 
     place: str
     values: tuple[bytes, ...]  # oldest first
     frozen: tuple[int, ...] = ()  # positions in `values` of those that nothing may take until they are thawed
-    origin: str  # address of the place that was exported
+
+
+class ImportTokens(Intervention, frozen=True, gc=False, kw_only=True):
+    """Put the tokens of an exported place, or of all places of a composite, into those of these paths: all or none."""
+
+    places: tuple[PlaceTokens, ...]
+    origin: str  # id of the instance they were exported from
 
 
 class TokenIntervention(Intervention, frozen=True, gc=False, kw_only=True):

@@ -12,6 +12,7 @@ from placet.actors.messages import (
     Inject,
     Intervention,
     MoveToken,
+    PlaceTokens,
     Put,
     ThawToken,
     TokenIntervention,
@@ -47,24 +48,36 @@ def _inject(workflow: WorkflowActor, turn: Turn, message: Inject) -> Answer:
 
 
 def _import(workflow: WorkflowActor, turn: Turn, message: ImportTokens) -> Answer:
-    place = _place(workflow, message.place)
-    if place is None:
-        return _no_place(message, message.place)
-    if message.values and (refused := _full(message.instance, workflow, place, len(message.values))):
-        return refused
-    tokens = tuple(workflow.deposit(turn, place.plan.index, value) for value in message.values)
-    for position in message.frozen:
+    coming: dict[int, int] = {}
+    for one in message.places:
+        place = _place(workflow, one.place)
+        if place is None:
+            return _no_place(message, one.place)
+        index = place.plan.index
+        coming[index] = coming.get(index, 0) + len(one.values)
+        if one.values and (refused := _full(message.instance, workflow, place, coming[index])):
+            return refused
+    for one in [one for one in message.places if one.values] or message.places[:1]:  # that it was done is recorded
+        _bring_in(workflow, turn, message, one)
+    return Receipt(instance=message.instance, at=turn.now)
+
+
+def _bring_in(workflow: WorkflowActor, turn: Turn, message: ImportTokens, coming: PlaceTokens) -> None:
+    """Put what comes into its place, which has room for it."""
+    place = workflow.place(workflow.plan.place_index[coming.place])
+    tokens = tuple(workflow.deposit(turn, place.plan.index, value) for value in coming.values)
+    for position in coming.frozen:
         _take_out(workflow, turn, place, tokens[position])
-    return _accept(
+    _accept(
         workflow,
         turn,
         message,
         RecordKind.IMPORTED_TOKENS,
         produced=tokens,
         place=place.plan.path,
-        origin=message.origin,
+        origin=f"{message.origin}/{coming.place}",
         count=len(tokens),
-        frozen=len(message.frozen),
+        frozen=len(coming.frozen),
     )
 
 

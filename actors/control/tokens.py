@@ -5,7 +5,7 @@ from typing import TypeAlias, assert_never
 
 from placet.actors.addressee import Addressee
 from placet.actors.control.base import PersonalRequest
-from placet.actors.copies.place_import import place_in_bytes, place_message, read_place
+from placet.actors.copies.part_import import part_in_bytes, part_message, read_part
 from placet.actors.messages import (
     DropToken,
     EditToken,
@@ -65,7 +65,7 @@ class ThawTokenRequest(AboutToken, frozen=True, kw_only=True, tag="thaw_token"):
 
 
 class ImportPlaceRequest(PersonalRequest, frozen=True, kw_only=True, tag="import_place"):
-    """Put the tokens of an exported place into the place of that path: of a `file` that the engine reads, or `data`."""
+    """Put the tokens of an exported place or composite into the same: of a `file` that the engine reads, or `data`."""
 
     file: str = ""  # absolute
     data: bytes = b""  # what is in the file: its values are pickles
@@ -86,15 +86,15 @@ AboutTokens: TypeAlias = (
 def to_token_message(
     request: AboutTokens, addressee: Addressee, reader: StateReader
 ) -> TokenMessage | Put | ImportTokens:
-    """Return what the kernel is told. Raises `WrongType` and `ValueNotEncodable`, and as `place_message` does."""
+    """Return what the kernel is told. Raises `WrongType` and `ValueNotEncodable`, and as `part_message` does."""
     by, why, request_id = request.by, request.why, request.request_id
     match request:
         case PutRequest(place=place):
             value = addressee.encoded(place, request.value)
             return Put(place=place, value=value, by=by, why=why, request_id=request_id)
         case ImportPlaceRequest(file=file, data=data):
-            found = read_place(Path(file)) if file else place_in_bytes(data)
-            return place_message(found, request.instance, reader, by=by, why=why, request_id=request_id)
+            found = read_part(Path(file)) if file else part_in_bytes(data)
+            return part_message(found, request.instance, reader, by=by, why=why, request_id=request_id)
         case InjectRequest(place=place):
             value = addressee.encoded(place, request.value)
             return Inject(place=place, value=value, by=by, why=why, request_id=request_id)

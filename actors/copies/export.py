@@ -1,11 +1,12 @@
-"""Exporting an instance, or one actor of it, from one committed state; its values stay the bytes they are."""
+"""Exporting an instance, or a place or composite of it, from one committed state; values stay the bytes they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from placet.actors.errors import NotFound, no_instance
+from placet.actors.part import Part
 from placet.actors.reader import StateReader
 from placet.actors.records import Header, decode_firing
 from placet.actors.stamp import read_stamp
@@ -26,14 +27,14 @@ class Exported:
 
     file: str
     instance: str
-    path: str  # of the actor; "" is the whole instance
+    path: str  # of the place or composite; "" is the whole instance
     entries: int
     records: int  # of the history
     size_bytes: int
 
 
 def export(view: View, instance: str, target: Path, *, path: str = "", history: bool = True) -> Exported:
-    """Write an instance, or the actor `path` of it, to the file `target`, which only its user may read.
+    """Write an instance to the file `target`, which only its user may read; or what is at `path`, and all in it.
 
     `view` must show one committed state throughout, as a frozen reader does. Raises `NotFound`, `CopyExists` and
     `CopyFailed`; the file is there whole or not at all.
@@ -60,10 +61,10 @@ def write_export(view: View, instance: str, file: BinaryIO, *, path: str = "", h
     root, header = reader.root(instance), reader.header(instance)
     if root is None or header is None:
         raise no_instance(instance)
-    prefix = root if not path else root + _actor(reader, header, path).to_bytes(2, "big")
+    prefixes = [root + actor.to_bytes(2, "big") for actor in _actors(reader, header, path)] if path else [root]
     writer = ExportWriter(file, _head(view, header, path, history=history))
     writer.net(reader.stored_net_bytes(header))
-    for key, value in _entries(view, root, prefix):
+    for key, value in _entries(view, root, prefixes):
         writer.entry(key[ROOT_BYTES:], value)
     for _, record in reader.newest_first(instance) if history else ():
         writer.record(encode_record(record))
@@ -71,14 +72,15 @@ def write_export(view: View, instance: str, file: BinaryIO, *, path: str = "", h
     return writer
 
 
-def _actor(reader: StateReader, header: Header, path: str) -> int:
-    """Return the number of the place or composite at `path`."""
+def _actors(reader: StateReader, header: Header, path: str) -> list[int]:
+    """Return the numbers of the place or composite at `path` and of all that is in it, ports too, ascending."""
     plan = reader.plan(header)
-    if path in plan.place_index:
-        return FIRST_PLACE + plan.place_index[path]
-    if path in plan.composite_index:
-        return plan.composite_index[path]
-    raise NotFound(header.instance, f"{header.instance} has no place or composite {path!r}")
+    part = Part(plan=plan, path=path)
+    if not part.exists:
+        raise NotFound(header.instance, f"{header.instance} has no place or composite {path!r}")
+    places = {FIRST_PLACE + plan.place_index[own] for _, own in part.places()}
+    composites = {index for own, index in plan.composite_index.items() if own == path or part.has_below(own)}
+    return sorted(places | composites)
 
 
 def _head(view: View, header: Header, path: str, *, history: bool) -> ExportHead:
@@ -96,13 +98,14 @@ def _head(view: View, header: Header, path: str, *, history: bool) -> ExportHead
     )
 
 
-def _entries(view: View, root: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the entries below `prefix`; of one actor alone, the parts of its large values follow."""
+def _entries(view: View, root: bytes, prefixes: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the entries below all `prefixes`; where these are of actors, the parts of their large values follow."""
     references: list[bytes] = []
-    for key, value in view.scan(prefix):
-        yield key, value
-        if prefix != root:
-            references += _references(key, value)
+    for prefix in prefixes:
+        for key, value in view.scan(prefix):
+            yield key, value
+            if prefix != root:
+                references += _references(key, value)
     for reference in references:
         for key in chunk_keys(root, decode_ref(reference)):
             yield key, view.get(key) or b""

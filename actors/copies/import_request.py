@@ -27,7 +27,7 @@ def import_message(file: Path, instance: str, by: str, why: str) -> Import:
     found = read_export(file)
     if found.head.path:
         reason = f"it holds one actor, {found.head.instance}/{found.head.path}, and not a whole instance"
-        remedy = "import a place into an instance, with --into; or export the instance without --place"
+        remedy = "import it into an instance, with --into; or export the instance without --place"
         raise BadCopy(str(file), reason, remedy)
     if not check_text("by", by):
         raise BadRequest("it does not say by whom it is")

@@ -56,6 +56,16 @@ LATER_PLANTS: tuple[Plant, ...] = (
         about=5,
     ),
     plant(
+        "taken tokens left behind",
+        "what firings of an exported composite had taken is not put into the other one",
+        (
+            "actors/copies/part_import.py",
+            "        elif kind == FIRING:\n",
+            "        elif kind == FIRING and not number:\n",
+        ),
+        about=34,
+    ),
+    plant(
         "answers handed out",
         "all answers that an actor ever gave go with each of its starts after a restart",
         ("actors/state.py", "        if not name.startswith(ANSWER):\n", "        if name:\n"),

@@ -299,7 +299,10 @@ def import_instance(
     where: Where,
     id: Annotated[str, typer.Option(help="Another id than it had.", show_default=False)] = "",
     into: Annotated[
-        str, typer.Option(metavar="ID", help="Of a place: the instance that gets its tokens.", show_default=False)
+        str,
+        typer.Option(
+            metavar="ID", help="Of a place or composite: the instance that gets its tokens.", show_default=False
+        ),
     ] = "",
     resume: Annotated[
         bool, typer.Option("--resume", help="Of a state that will not run again: let its instances go on.")
@@ -309,7 +312,7 @@ def import_instance(
     request_id: RequestId = "",
     is_json: Json = False,
 ) -> int:
-    """Make a paused instance out of a file, or, of a place, put its tokens into an instance there is."""
+    """Make a paused instance out of a file, or put the tokens of a place or composite into one there is."""
     from placet.cli import export as module
     from placet.cli.import_state import import_state
     from placet.cli.who import who

@@ -10,7 +10,7 @@ from placet.actors.control.request import ImportRequest
 from placet.actors.control.tokens import ImportPlaceRequest
 from placet.actors.copies.export import Exported, export
 from placet.actors.copies.import_request import import_message
-from placet.actors.copies.place_import import read_place
+from placet.actors.copies.part_import import read_part
 from placet.actors.errors import NotFound, RequestRefused, no_instance
 from placet.actors.reader import StateReader
 from placet.cli.errors import COMPLETED
@@ -98,8 +98,8 @@ def import_instance(where: Where, file: Path, id: str, by: str, why: str, *, is_
 
 
 def import_place(where: Where, file: Path, into: str, who: Who, *, is_json: bool) -> int:
-    """Put the tokens of an exported place into that of an instance, with an engine or without, here or at a node."""
-    read_place(file)  # what is wrong with the file is told here, not by an engine
+    """Put the tokens of an exported part into that of an instance, with an engine or without, here or at a node."""
+    read_part(file)  # what is wrong with the file is told here, not by an engine
     request = ImportPlaceRequest(
         instance=into,
         file="" if where.node else str(file.absolute()),

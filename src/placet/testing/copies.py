@@ -9,11 +9,12 @@ import msgspec
 
 from placet.actors.copies.export import write_export
 from placet.actors.copies.import_request import to_message
-from placet.actors.copies.place_import import PlaceCopy, place_in
+from placet.actors.copies.part_import import PartCopy, part_in
 from placet.actors.messages import Import
 from placet.persistence.export_file import Export, read_export_from
 from placet.persistence.history import Record
 from placet.persistence.store import View
+from placet.petri.plan import Plan
 from placet.testing.errors import require
 from placet.testing.image import Image
 from placet.testing.ledger import FiringLedger, InstanceLedger, Sums
@@ -74,9 +75,14 @@ class Copies:
             )
 
 
-def place_of(view: View, image: Image, path: str) -> PlaceCopy:
-    """Return a place of an instance, exported and read again."""
-    return place_in(_exported(view, image, path=path, history=False), "export")
+def part_of(view: View, image: Image, plan: Plan, path: str) -> PartCopy:
+    """Return a place or composite of an instance, exported and read again: with all tokens in it, free or taken."""
+    found = part_in(_exported(view, image, path=path, history=False), "export")
+    inside = {index for own, index in plan.place_index.items() if own == path or own.startswith(f"{path}/")}
+    firings = [one for one in image.firings.values() if plan.transitions[one.transition].path.startswith(f"{path}/")]
+    held = sum(len(image.places.get(index, ())) for index in inside) + sum(len(firing.tokens) for firing in firings)
+    require(held == sum(len(one.tokens.values) for one in found.places), "a copy of a part is whole", found)
+    return found
 
 
 def _exported(view: View, image: Image, *, path: str = "", history: bool) -> Export:

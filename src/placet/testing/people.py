@@ -41,7 +41,7 @@ from placet.petri.behaviour import Definition
 from placet.petri.plan import Plan, make_plan
 from placet.testing.answers import check_answer, image_of, is_moved
 from placet.testing.checks import Checks
-from placet.testing.copies import place_of
+from placet.testing.copies import part_of
 from placet.testing.errors import require
 from placet.testing.functions import BULK_BYTES, FUEL, TAGS
 from placet.testing.image import Image
@@ -193,20 +193,20 @@ class People:
             case 5:
                 return FreezeToken(**words, reply=self._number(), token=token)
             case 6 if image is not None and self._is_here(image):
-                return self._import_place(words, image)
+                return self._import_part(words, image)
             case _:
                 return ThawToken(**words, reply=self._number(), token=token)
 
-    def _import_place(self, words: dict[str, str], image: Image) -> ClientMessage:
-        """Put the tokens of a place into it a second time, or into that of another instance, which may have none."""
+    def _import_part(self, words: dict[str, str], image: Image) -> ClientMessage:
+        """Put the tokens of a place or composite into it once more, or into another instance, which may have none."""
         plan = self.checks.plan(image)
         filled = [plan.places[index].path for index, tokens in image.places.items() if tokens]
-        path = self.random.choice(filled or [*plan.place_index])
-        found = place_of(self.checks.view, image, path)
+        composites = [path for path in plan.composite_index if path]
+        parts = composites if composites and self.random.random() < 0.5 else filled or [*plan.place_index]
+        found = part_of(self.checks.view, image, plan, self.random.choice(parts))
         told = words if self.random.random() < 0.7 else {**words, "instance": self._instance()}
-        origin = f"{image.header.instance}/{path}"
-        values, frozen = found.values, found.frozen
-        return ImportTokens(**told, reply=self._number(), place=path, values=values, frozen=frozen, origin=origin)
+        tokens = tuple(one.tokens for one in found.places)
+        return ImportTokens(**told, reply=self._number(), places=tokens, origin=found.origin)
 
     def _is_here(self, image: Image) -> bool:
         """Return whether an instance can be seen: it is not on its way here."""
