@@ -36,6 +36,7 @@ from placet.petri.calling import entries_of
 from placet.petri.plan import TransitionPlan
 
 if TYPE_CHECKING:
+    from placet.actors.composite import CompositeActor
     from placet.actors.workflow import WorkflowActor
 
 NOT_CALLED = "NotCalled"  # the child could not begin
@@ -156,16 +157,17 @@ def returned(workflow: "WorkflowActor", turn: Turn, message: Return) -> None:
     """Count what a child returned; where nobody waits for it any more it is recorded and dropped."""
     composite, firing = workflow.firing(message.transition, message.number)
     transition = workflow.plan.transitions[message.transition]
-    if firing is None or firing.phase is not Phase.CALLED or firing.attempt != message.attempt:
+    if (
+        firing is None
+        or firing.phase is not Phase.CALLED
+        or firing.attempt != message.attempt
+        or (
+            workflow.services.eras.is_restored(workflow.root[1])
+            and message.inputs != _called_with(workflow, composite, firing, transition)
+        )
+    ):
         workflow.record(turn, RecordKind.STALE, transition.path, message.number, message.attempt)
         return
-    if workflow.services.eras.is_restored(
-        workflow.root[1]
-    ):  # the child may have been called in a life that has not been
-        values = [value for _, _, value in composite.arguments(firing, transition)]
-        if message.inputs != _inputs(_caller(workflow.header, firing), _arguments(transition, values)):
-            workflow.record(turn, RecordKind.STALE, transition.path, message.number, message.attempt)
-            return
     forget_trouble(workflow, firing)
     result = message.failure or _outputs(workflow, transition, message)
     if not isinstance(result, Failure):
@@ -177,6 +179,14 @@ def returned(workflow: "WorkflowActor", turn: Turn, message: Return) -> None:
         )
     composite.fail(turn, firing, result)
     composite.end_idle(turn, firing)
+
+
+def _called_with(
+    workflow: "WorkflowActor", composite: "CompositeActor", firing: Firing, transition: TransitionPlan
+) -> bytes:
+    """Return the digest of what a firing has called with: after a restore there may be a child of other values."""
+    values = [value for _, _, value in composite.arguments(firing, transition)]
+    return _inputs(_caller(workflow.header, firing), _arguments(transition, values))
 
 
 def _outputs(workflow: "WorkflowActor", transition: TransitionPlan, message: Return) -> Outputs | Failure:

@@ -318,7 +318,7 @@ PLANTS: tuple[Plant, ...] = (
     plant(
         "received and forgotten",
         "what was taken in from another engine is not noted, so that it is taken in again after a crash",
-        ("actors/outbox.py", '            writes[received_key(channel)] = last.to_bytes(8, "big")\n', ""),
+        ("actors/outbox.py", "            writes[received_key(channel)] = last.encoded()\n", ""),
         about=20,
     ),
     plant(
@@ -326,15 +326,15 @@ PLANTS: tuple[Plant, ...] = (
         "a message that the network doubles is handled twice",
         (
             "actors/outbox.py",
-            "        if parcel.number == last + 1:\n",
-            "        if parcel.number in (last, last + 1):\n",
+            "        if parcel.number == last.number + 1:\n",
+            "        if parcel.number in (last.number, last.number + 1):\n",
         ),
         about=20,
     ),
     plant(
         "gaps taken in",
         "a message that comes before another of its channel is taken in, and that other one never",
-        ("actors/outbox.py", "        if parcel.number == last + 1:\n", "        if parcel.number > last:\n"),
+        ("actors/outbox.py", "        if parcel.number == last.number + 1:\n", "        if parcel.number > last.number:\n"),
         about=20,
     ),
     plant(

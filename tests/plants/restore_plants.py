@@ -48,8 +48,8 @@ RESTORE_PLANTS: tuple[Plant, ...] = (
         "a firing takes what a child returns that was called with other values before the restore",
         (
             "actors/calls.py",
-            "    if workflow.services.eras.is_restored(workflow.root[1]):  #",
-            "    if workflow.services.eras.is_restored(-1):  #",
+            "workflow.services.eras.is_restored(workflow.root[1])",
+            "workflow.services.eras.is_restored(-1)",
         ),
         about=0,
     ),

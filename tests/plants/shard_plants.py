@@ -39,8 +39,8 @@ SHARD_PLANTS: tuple[Plant, ...] = (
         "a shard forgets at a move what it has taken in from others",
         (
             "actors/shards/content.py",
-            "BESIDE = (TASKS, SHARD, CHANNEL, RECEIVED)",
-            "BESIDE = (TASKS, SHARD, CHANNEL)",
+            "BESIDE = (TASKS, SHARD, CHANNEL, RECEIVED, ERA)",
+            "BESIDE = (TASKS, SHARD, CHANNEL, ERA)",
         ),
         about=2,
     ),
