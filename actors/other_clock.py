@@ -1,10 +1,25 @@
 """Times in the entries of an instance, led from the clock of one engine to that of another."""
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
 
-from placet.actors.records import Delay, Failure, Firing, GuardIncident, Header, Parked, Scheduled, Task
+from placet.actors.records import (
+    Delay,
+    Failure,
+    Firing,
+    GuardIncident,
+    Header,
+    Parked,
+    decode_delay,
+    decode_firing,
+    decode_guard_incident,
+    decode_scheduled,
+    decode_task,
+    encode,
+)
+from placet.persistence.keys import DELAY, FIRING, GUARD_INCIDENT, SCHEDULED, TASK
 
 
 class OtherClock(Protocol):
@@ -53,11 +68,40 @@ def lead_delay(clock: OtherClock, delay: Delay) -> None:
     delay.arrived, delay.due = clock.past(delay.arrived), clock.to_come(delay.due)
 
 
-def lead_task(clock: OtherClock, task: Task) -> None:
-    """Lead the times of a task over."""
+def _firing(clock: OtherClock, value: bytes) -> bytes:
+    firing = decode_firing(value)
+    lead_firing(clock, firing)
+    return encode(firing)
+
+
+def _guard_incident(clock: OtherClock, value: bytes) -> bytes:
+    incident = decode_guard_incident(value)
+    lead_failure_of(clock, incident)
+    return encode(incident)
+
+
+def _delay(clock: OtherClock, value: bytes) -> bytes:
+    delay = decode_delay(value)
+    lead_delay(clock, delay)
+    return encode(delay)
+
+
+def _task(clock: OtherClock, value: bytes) -> bytes:
+    task = decode_task(value)
     task.offered_at, task.at = clock.past(task.offered_at), clock.past(task.at)
+    return encode(task)
 
 
-def led_scheduled(clock: OtherClock, coming: Scheduled) -> Scheduled:
-    """Return a token to come with its time led over."""
-    return msgspec.structs.replace(coming, due=clock.to_come(coming.due))
+def _scheduled(clock: OtherClock, value: bytes) -> bytes:
+    coming = decode_scheduled(value)
+    return encode(msgspec.structs.replace(coming, due=clock.to_come(coming.due)))
+
+
+LEADERS: Mapping[int, Callable[[OtherClock, bytes], bytes]] = {
+    FIRING: _firing,
+    GUARD_INCIDENT: _guard_incident,
+    DELAY: _delay,
+    TASK: _task,
+    SCHEDULED: _scheduled,
+}
+"""By kind of entry, where only times change: what leads those of a stored one over."""

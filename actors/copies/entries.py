@@ -7,37 +7,18 @@ import msgspec
 
 from placet.actors.answers import Receipt, decode_answer, encode_answer
 from placet.actors.messages import Recover, Return, RootMessage, Trouble, decode_message, encode_message
-from placet.actors.other_clock import (
-    lead_delay,
-    lead_failure_of,
-    lead_firing,
-    lead_header,
-    lead_task,
-    led_scheduled,
-)
-from placet.actors.records import (
-    decode_delay,
-    decode_firing,
-    decode_guard_incident,
-    decode_header,
-    decode_parked,
-    decode_scheduled,
-    decode_task,
-    encode,
-)
+from placet.actors.other_clock import LEADERS, lead_delay, lead_failure_of, lead_firing, lead_header
+from placet.actors.records import decode_delay, decode_firing, decode_header, decode_parked, encode
 from placet.persistence.history import Record
 from placet.persistence.keys import (
     BLOB,
     DELAY,
     FIRING,
     FROZEN,
-    GUARD_INCIDENT,
     HEADER,
     PARKED,
     REQUEST,
-    SCHEDULED,
     STATE,
-    TASK,
     TOKEN,
     WATCHER,
     split_entry,
@@ -98,12 +79,6 @@ def _firing(copy: Copy, value: bytes) -> bytes:
     return encode(firing)
 
 
-def _guard_incident(copy: Copy, value: bytes) -> bytes:
-    incident = decode_guard_incident(value)
-    lead_failure_of(copy, incident)
-    return encode(incident)
-
-
 def _request(copy: Copy, value: bytes) -> bytes | None:
     """Return a recorded answer: who asks the copy under another id asks for something else."""
     if copy.instance != copy.origin:
@@ -142,33 +117,21 @@ def _delay(copy: Copy, value: bytes) -> bytes:
     return encode(delay)
 
 
-def _task(copy: Copy, value: bytes) -> bytes:
-    task = decode_task(value)
-    lead_task(copy, task)
-    return encode(task)
-
-
-def _scheduled(copy: Copy, value: bytes) -> bytes:
-    return encode(led_scheduled(copy, decode_scheduled(value)))
-
-
 def _watcher(_copy: Copy, _value: bytes) -> None:
     """Return nothing: who watches the original is told of the end of the original."""
 
 
 REWRITERS: Mapping[int, Callable[[Copy, bytes], bytes | None]] = {
+    **LEADERS,
     HEADER: _header,
     FIRING: _firing,
     TOKEN: _as_it_is,
-    GUARD_INCIDENT: _guard_incident,
     REQUEST: _request,
     PARKED: _parked,
     BLOB: _as_it_is,
     DELAY: _delay,
-    TASK: _task,
     FROZEN: _as_it_is,
     STATE: _as_it_is,
-    SCHEDULED: _scheduled,
     WATCHER: _watcher,
 }
 """By kind of entry; a test compares them with the kinds there are."""

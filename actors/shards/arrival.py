@@ -12,39 +12,17 @@ import msgspec
 
 from placet.actors.answers import Receipt, Refused, decode_answer, encode_answer
 from placet.actors.messages import Recover, Sent, decode_message, encode_message
-from placet.actors.other_clock import (
-    lead_delay,
-    lead_failure_of,
-    lead_firing,
-    lead_header,
-    lead_task,
-    led_scheduled,
-)
-from placet.actors.records import (
-    Header,
-    decode_delay,
-    decode_firing,
-    decode_guard_incident,
-    decode_header,
-    decode_parked,
-    decode_scheduled,
-    decode_task,
-    encode,
-)
+from placet.actors.other_clock import LEADERS, lead_failure_of, lead_header
+from placet.actors.records import Header, decode_header, decode_parked, encode
 from placet.actors.shards.content import ROOT_BYTES
 from placet.actors.shards.messages import Entries, Part, Posts, Records
 from placet.persistence.history import decode_record, encode_record
 from placet.persistence.keys import (
-    DELAY,
-    FIRING,
-    GUARD_INCIDENT,
     HEADER,
     LIVE,
     NET,
     PARKED,
     REQUEST,
-    SCHEDULED,
-    TASK,
     entry_key,
     history_key,
     outbox_key,
@@ -113,7 +91,7 @@ class Arrival:
             self._headers[root] = header
             return
         rewrite = REWRITERS.get(kind)
-        writes[key] = value if rewrite is None else rewrite(value, self._clock)
+        writes[key] = value if rewrite is None else rewrite(self._clock, value)
 
     def _records(self, part: Records, writes: dict[bytes, bytes | None]) -> None:
         header = self._header(part.root)
@@ -153,26 +131,14 @@ class Shifted:
     to_come = past
 
 
-def _firing(value: bytes, clock: Shifted) -> bytes:
-    firing = decode_firing(value)
-    lead_firing(clock, firing)
-    return encode(firing)
-
-
-def _guard_incident(value: bytes, clock: Shifted) -> bytes:
-    incident = decode_guard_incident(value)
-    lead_failure_of(clock, incident)
-    return encode(incident)
-
-
-def _request(value: bytes, clock: Shifted) -> bytes:
+def _request(clock: Shifted, value: bytes) -> bytes:
     answer = decode_answer(value)
     if isinstance(answer, Receipt | Refused):
         answer = msgspec.structs.replace(answer, at=clock.past(answer.at))
     return encode_answer(answer)
 
 
-def _parked(value: bytes, clock: Shifted) -> bytes:
+def _parked(clock: Shifted, value: bytes) -> bytes:
     parked = decode_parked(value)
     lead_failure_of(clock, parked)
     message = decode_message(parked.message)
@@ -182,29 +148,5 @@ def _parked(value: bytes, clock: Shifted) -> bytes:
     return encode(parked)
 
 
-def _delay(value: bytes, clock: Shifted) -> bytes:
-    delay = decode_delay(value)
-    lead_delay(clock, delay)
-    return encode(delay)
-
-
-def _task(value: bytes, clock: Shifted) -> bytes:
-    task = decode_task(value)
-    lead_task(clock, task)
-    return encode(task)
-
-
-def _scheduled(value: bytes, clock: Shifted) -> bytes:
-    return encode(led_scheduled(clock, decode_scheduled(value)))
-
-
-REWRITERS: Mapping[int, Callable[[bytes, Shifted], bytes]] = {
-    FIRING: _firing,
-    GUARD_INCIDENT: _guard_incident,
-    PARKED: _parked,
-    DELAY: _delay,
-    TASK: _task,
-    SCHEDULED: _scheduled,
-    REQUEST: _request,
-}
+REWRITERS: Mapping[int, Callable[[Shifted, bytes], bytes]] = {**LEADERS, PARKED: _parked, REQUEST: _request}
 """By kind of entry; the others have nothing in them that counts within an engine."""

@@ -181,12 +181,12 @@ def test_times_are_those_of_the_engine_that_has_the_shard() -> None:
     firing = Firing(
         number=1, transition=0, tokens=(), phase=Phase.BACKOFF, due=9.0, since=4.0, link=7, failures=(failure,)
     )
-    arrived = decode_firing(REWRITERS[FIRING](encode(firing), Shifted(100.0)))
+    arrived = decode_firing(REWRITERS[FIRING](Shifted(100.0), encode(firing)))
     assert (arrived.due, arrived.since, arrived.chosen, arrived.link) == (109.0, 104.0, 0.0, 0)
     assert arrived.failures[0].at == 103.0
-    assert REWRITERS[DELAY](encode(Delay(place=1, arrived=2.0)), Shifted(5.0)) == encode(Delay(place=1, arrived=7.0))
+    assert REWRITERS[DELAY](Shifted(5.0), encode(Delay(place=1, arrived=2.0))) == encode(Delay(place=1, arrived=7.0))
     task = Task(number=1, transition=0, place=0, token=3, offered_at=1.0)
-    assert REWRITERS[TASK](encode(task), Shifted(1.0)) == encode(
+    assert REWRITERS[TASK](Shifted(1.0), encode(task)) == encode(
         Task(number=1, transition=0, place=0, token=3, offered_at=2.0)
     )
 
