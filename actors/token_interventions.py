@@ -31,20 +31,22 @@ def put(workflow: WorkflowActor, turn: Turn, message: Put) -> Answer:
         outside = ", ".join(one.path for one in workflow.plan.places if one.external) or "none"
         reason = f"{message.instance} takes no tokens into {message.place!r}; places fed from outside: {outside}"
         return Refused(instance=message.instance, code=RefusalCode.NOT_EXTERNAL, reason=reason)
-    if refused := _full(message.instance, workflow, place):
-        return refused
-    token = workflow.deposit(turn, place.plan.index, message.value)
-    return _accept(workflow, turn, message, RecordKind.PUT, produced=(token,), place=place.plan.path, token=token)
+    return _add(workflow, turn, message, place, RecordKind.PUT)
 
 
 def _inject(workflow: WorkflowActor, turn: Turn, message: Inject) -> Answer:
     place = _place(workflow, message.place)
     if place is None:
         return _no_place(message, message.place)
+    return _add(workflow, turn, message, place, RecordKind.INJECTED)
+
+
+def _add(workflow: WorkflowActor, turn: Turn, message: Put | Inject, place: PlaceActor, kind: RecordKind) -> Answer:
+    """Put a token into a place that has room for it."""
     if refused := _full(message.instance, workflow, place):
         return refused
     token = workflow.deposit(turn, place.plan.index, message.value)
-    return _accept(workflow, turn, message, RecordKind.INJECTED, produced=(token,), place=place.plan.path, token=token)
+    return _accept(workflow, turn, message, kind, produced=(token,), place=place.plan.path, token=token)
 
 
 def _import(workflow: WorkflowActor, turn: Turn, message: ImportTokens) -> Answer:
