@@ -75,8 +75,7 @@ class Outbox:
         """
         for channel in self._open:
             if shards is None or channel[1] in shards:
-                self._said.pop(channel, None)
-                self._due[channel] = None
+                self._send_from_oldest(channel)
         self._says_again = bool(self._due)
 
     @property
@@ -169,6 +168,11 @@ class Outbox:
             if len(numbers) > WINDOW:
                 self._said[channel] = numbers[WINDOW - 1]
 
+    def _send_from_oldest(self, channel: ChannelKey) -> None:
+        """Have all that nobody has acknowledged of a channel sent again, whatever of it was sent last."""
+        self._said.pop(channel, None)
+        self._due[channel] = None
+
     def _forget(self, channel: ChannelKey) -> None:
         """Nothing of a channel waits any more."""
         for known in (self._open, self._due, self._said):
@@ -229,8 +233,7 @@ class Outbox:
         """Let a shard of this engine know that some were restored, or it was; what it has for them is sent again."""
         self.eras.note(shard, eras, writes)
         for channel in [one for one in self._open if one[0] == shard and (shard in eras or one[1] in eras)]:
-            self._said.pop(channel, None)
-            self._due[channel] = None
+            self._send_from_oldest(channel)
             self._says_again = True
 
     def _find_parcels(self, view: View, prefix: bytes) -> None:
