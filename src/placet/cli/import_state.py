@@ -15,6 +15,7 @@ from placet.actors.errors import RequestRefused
 from placet.actors.reader import StateReader
 from placet.cli.errors import COMPLETED, WrongUsage
 from placet.cli.export import send_copy
+from placet.cli.intervene import carried_out_there
 from placet.cli.opened import opened
 from placet.cli.output import is_terminal, say, say_json
 from placet.cli.where import Where
@@ -55,6 +56,7 @@ def import_state(where: Where, directory: Path, who: Who, *, resume: bool, is_js
 
 
 def _brought(view: View, id: str, take: Take, release: Release | None) -> Face:
+    """Import one instance, unless it is there, and let it go on where that is wanted and it has not ended."""
     with TemporaryDirectory(prefix="placet-") as folder:
         file = Path(folder) / "copy"
         export(view, id, file, history=True)
@@ -72,25 +74,24 @@ def _brought(view: View, id: str, take: Take, release: Release | None) -> Face:
 @contextmanager
 def _taking(where: Where, who: Who) -> Generator[tuple[Take, Release]]:
     """Yield what imports and resumes an instance, beside an engine, without one, or over one connection to nodes."""
+
+    def resuming(id: str) -> ResumeRequest:
+        """Return what lets an instance go on."""
+        return ResumeRequest(instance=id, by=who.by, why=who.why)
+
     if not where.node:
 
         def take_here(file: Path, id: str) -> Face:
             """Import a file into the state on this host."""
             return carry_out(where.state, ImportRequest(file=str(file), instance=id, by=who.by, why=who.why))
 
-        yield take_here, lambda id: carry_out(where.state, ResumeRequest(instance=id, by=who.by, why=who.why))
+        yield take_here, lambda id: carry_out(where.state, resuming(id))
         return
-    from placet.net.client import node_of
-    from placet.net.twins import blocked
-
     with where.connected() as client:
-
-        def release_there(id: str) -> Face:
-            """Let one go on that its node has paused."""
-            done = blocked(node_of(client).carry_out(ResumeRequest(instance=id, by=who.by, why=who.why), None))
-            return {"state": done.state}
-
-        yield lambda file, id: send_copy(client, file, id, who.by, who.why), release_there
+        yield (
+            lambda file, id: send_copy(client, file, id, who.by, who.why),
+            lambda id: carried_out_there(client, resuming(id)),
+        )
 
 
 def _show(number: int, all_: int, *, is_json: bool) -> None:

@@ -1,6 +1,7 @@
 """What a person asks of an instance, such as `placet pause` or `placet approve`: carried out, and recorded."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from placet.actors.control.client import carry_out
 from placet.actors.control.request import PersonalRequests
@@ -13,6 +14,9 @@ from placet.cli.output import say, say_json
 from placet.cli.where import Where
 from placet.persistence.directory import is_initialised
 from placet.persistence.errors import StateMissing
+
+if TYPE_CHECKING:
+    from placet.net.client import Client
 
 
 def intervene(where: Where, request: PersonalRequests, *, is_json: bool) -> int:
@@ -44,14 +48,17 @@ def _carried_out(where: Where, request: PersonalRequests) -> dict[str, object]:
 
 
 def _asked(where: Where, request: PersonalRequests) -> dict[str, object]:
-    """Have the node carry it out."""
+    with where.connected() as client:
+        return {**carried_out_there(client, request), "engine": None, "node": where.node}
+
+
+def carried_out_there(client: "Client", request: PersonalRequests) -> dict[str, object]:
+    """Have the engine that has an instance carry out an intervention, and return what that told."""
     from placet.net.client import node_of
     from placet.net.twins import blocked
 
-    with where.connected() as client:
-        done = blocked(node_of(client).carry_out(request, None))
-    face: dict[str, object] = {"id": done.id, "at": done.at, "already": done.already, "state": done.state}
-    return {**face, "engine": None, "node": where.node}
+    done = blocked(node_of(client).carry_out(request, None))
+    return {"id": done.id, "at": done.at, "already": done.already, "state": done.state}
 
 
 def _to_go_on(state: Path, id: str) -> str | None:
