@@ -70,7 +70,8 @@ class Spreading:
     def is_caught_up(self, now_s: float) -> bool:
         """Return whether this engine had once what the others have, or has waited for that long enough."""
         if not self._is_caught_up and self._began_s is not None:
-            has_all = self._is_settled and self._heard.keys() >= self._owners | self._peers.keys()
+            heard = self._heard.keys() & self._peers.keys()  # who is not where it can be asked has given nothing yet
+            has_all = self._is_settled and heard >= self._owners | self._peers.keys()
             self._is_caught_up = has_all or now_s >= self._began_s + LONGEST_WAIT_S
         return self._is_caught_up
 

@@ -174,8 +174,12 @@ def test_an_engine_waits_for_one_that_owns_shards_though_nobody_has_said_yet_whe
     late = net.add("b")
     net.look("", "a", "b")
     assert not late.spreading.is_caught_up(net.network.now_s), "what a keeps may be needed in b's shards"
+    shelved = Shelves(*BUNDLES).shelved
+    late.spreading.receive(Peer("a", 1), Shelf(engine="a", shelved=shelved, is_question=False), net.network.now_s)
+    assert not late.spreading.is_caught_up(net.network.now_s), "a has heard of b before b has heard of a"
     net.add("a", *BUNDLES)
     net.look("", "a", "b")
+    assert not late.spreading.is_caught_up(net.network.now_s)
     net.pass_s(2)
     assert late.spreading.is_caught_up(net.network.now_s)
     assert late.taken == list(BUNDLES)
