@@ -16,7 +16,8 @@ from placet.net.outbox import Done
 from placet.petri.errors import PlacetError
 
 ASK_AGAIN_S: Final = 5.0  # after a bundle, or a word, that has not come
-LONGEST_WAIT_S: Final = 5.0  # for what others have, before an engine opens its first shards
+AWAY_WAIT_S: Final = 10.0  # for what owners of shards have, before an engine opens its first ones; then they are away
+LONGEST_WAIT_S: Final = 60.0  # and for what engines have that run: on a busy host an answer takes its time
 _log = logging.getLogger("placet")
 
 
@@ -70,9 +71,11 @@ class Spreading:
     def is_caught_up(self, now_s: float) -> bool:
         """Return whether this engine had once what the others have, or has waited for that long enough."""
         if not self._is_caught_up and self._began_s is not None:
+            waited_s = now_s - self._began_s
+            needed = self._peers.keys() if waited_s >= AWAY_WAIT_S else self._owners | self._peers.keys()
             heard = self._heard.keys() & self._peers.keys()  # who is not where it can be asked has given nothing yet
-            has_all = self._is_settled and heard >= self._owners | self._peers.keys()
-            self._is_caught_up = has_all or now_s >= self._began_s + LONGEST_WAIT_S
+            has_all = self._is_settled and heard >= needed
+            self._is_caught_up = has_all or waited_s >= LONGEST_WAIT_S
         return self._is_caught_up
 
     @property

@@ -10,7 +10,7 @@ from placet import BundleUnusable, Workflow
 from placet.actors.bundle import Bundle, Shelved, bundled, encode_bundle
 from placet.net.messages import BundleSent, EngineAt, Peer, Shelf, WantBundle, Whereabouts
 from placet.net.outbox import Done
-from placet.net.spreading import ASK_AGAIN_S, LONGEST_WAIT_S, Spreading
+from placet.net.spreading import ASK_AGAIN_S, AWAY_WAIT_S, LONGEST_WAIT_S, Spreading
 from tests.net.coordinators import BadNetwork
 
 
@@ -183,6 +183,26 @@ def test_an_engine_waits_for_one_that_owns_shards_though_nobody_has_said_yet_whe
     net.pass_s(2)
     assert late.spreading.is_caught_up(net.network.now_s)
     assert late.taken == list(BUNDLES)
+
+
+def test_an_engine_waits_for_one_that_runs_longer_than_for_one_that_is_away() -> None:
+    net = calm()
+    late = net.add("b")
+    net.look("a", "b")
+    net.pass_s(int(AWAY_WAIT_S) - 1)
+    assert not late.spreading.is_caught_up(net.network.now_s)
+    net.pass_s(2)
+    assert late.spreading.is_caught_up(net.network.now_s), "nobody knows when it comes back"
+    slow = net.add("c")
+    busy = net.add("a", U)
+    net.look("a", "b", "c")
+    net.engines.pop("a")
+    net.pass_s(int(AWAY_WAIT_S) + 2)
+    assert not slow.spreading.is_caught_up(net.network.now_s), "a runs: it may have much to do"
+    net.engines["a"] = busy
+    net.pass_s(int(ASK_AGAIN_S) + 3)
+    assert slow.spreading.is_caught_up(net.network.now_s)
+    assert slow.taken == [U]
 
 
 def test_an_engine_waits_for_so_long_for_others_that_say_nothing() -> None:
