@@ -5,7 +5,7 @@ said again, so what is lost comes later.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 from queue import Empty, SimpleQueue
@@ -19,7 +19,7 @@ from placet.actors.messages import Acknowledged, Parcel
 from placet.actors.shards.messages import BetweenEngines, Confirm, Forward, MoveEnded
 from placet.actors.shards.residents import shard_of_message
 from placet.net.freight import Freight
-from placet.net.messages import ConfirmMove, Letters, Peer, Whereabouts
+from placet.net.messages import ConfirmMove, EngineAt, Letters, Peer, Whereabouts
 from placet.net.outbox import Done
 
 MOST_WAITING_BYTES: Final = 32 << 20  # for one engine; parcels beyond that are left on disk for now
@@ -96,7 +96,7 @@ class Exchange:
 
     def look(self, where: Whereabouts) -> None:
         """Take note of where the engines are; one that has just begun is sent at once what it may lack."""
-        known = self._where.engines if self._where is not None else {}
+        known: Mapping[str, EngineAt] = self._where.engines if self._where is not None else {}
         self._heard_s = {
             name: self._heard_s.get(name, -inf) if known.get(name) == at else -inf
             for name, at in where.engines.items()

@@ -334,7 +334,11 @@ PLANTS: tuple[Plant, ...] = (
     plant(
         "gaps taken in",
         "a message that comes before another of its channel is taken in, and that other one never",
-        ("actors/outbox.py", "        if parcel.number == last.number + 1:\n", "        if parcel.number > last.number:\n"),
+        (
+            "actors/outbox.py",
+            "        if parcel.number == last.number + 1:\n",
+            "        if parcel.number > last.number:\n",
+        ),
         about=20,
     ),
     plant(
