@@ -28,7 +28,7 @@ RESTORE_PLANTS: tuple[Plant, ...] = (
         "calls to a restored shard that are gone there are waited for",
         (
             "actors/shards/restoring.py",
-            "                self._say_calls_again(shard, tuple(news))\n",
+            "                said += self._say_calls_again(shard, tuple(news))\n",
             "",
         ),
         about=0,
