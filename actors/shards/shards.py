@@ -328,7 +328,8 @@ class Shards:
             case Restored() if row.engine == self._moment.engine:
                 return self.restores.is_mine(row, record)
             case Restored():
-                self.arrivals.discard(row.shard, record)
+                if row.epoch > record.epoch:  # else it is another engine's backup, and all there is of it here
+                    self.arrivals.discard(row.shard, record)
             case Arriving():
                 pass
         return False

@@ -30,7 +30,16 @@ from placet.actors.messages import (
 from placet.actors.reader import StateReader
 from placet.actors.records import Failure
 from placet.actors.shards.messages import Assigned, BetweenEngines, Confirm, Forward, Row
-from placet.actors.shards.records import Moved, Owned, OwnerRecord, Restored, Staged, encode_owner, read_owners
+from placet.actors.shards.records import (
+    Arriving,
+    Moved,
+    Owned,
+    OwnerRecord,
+    Restored,
+    Staged,
+    encode_owner,
+    read_owners,
+)
 from placet.persistence.keys import CHANNEL, LIVE, OUTBOX, owner_key, shard_of, split_channel
 from placet.persistence.memory_store import MemoryStore
 from placet.persistence.values import decode, encode
@@ -442,13 +451,17 @@ class World:
         return found
 
     def left_over(self) -> list[str]:
-        """Return what is still under way, or owned by two."""
+        """Return what is still under way, or owned by two, or neither here nor there."""
         problems: list[str] = []
         for host in self.hosts:
             problems += [f"{host.name} holds {decode_message(value)}" for _, value in host.store.scan(OUTBOX)]
             sent = [split_channel(key) for key, _ in host.store.scan(CHANNEL)]
             problems += [f"{host.name} sends {channel} {number}" for channel, number in sent if number]
         owned = {host.name: dict(read_owners(host.store)) for host in self.hosts}
+        for name, known in owned.items():
+            moving = {shard: one for shard, one in known.items() if isinstance(one, Arriving | Staged)}
+            moving |= {shard: one for shard, one in known.items() if isinstance(one, Moved) and not one.settled}
+            problems += [f"{name} has {record} of shard {shard}" for shard, record in moving.items()]
         for shard, row in self.table.items():
             owners = [name for name, known in owned.items() if isinstance(known.get(shard), Owned)]
             if owners != [row.engine] or owned[row.engine][shard].epoch != row.epoch:

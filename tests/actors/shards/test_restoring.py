@@ -4,7 +4,7 @@ from placet.actors.copies.backup import as_copy
 from placet.actors.effects import Start
 from placet.actors.lifecycle import InstanceState
 from placet.actors.messages import Call, Done, decode_delivery
-from placet.actors.shards.records import Moved, Owned, Staged, read_owner
+from placet.actors.shards.records import Moved, Owned, Restored, Staged, read_owner
 from placet.persistence.keys import shard_of
 from placet.persistence.memory_store import MemoryStore
 from placet.persistence.values import encode
@@ -184,3 +184,16 @@ def test_what_a_handler_returns_where_its_shard_was_counts_for_no_firing_of_a_re
     found = group["a"].instance(second)
     assert found is not None
     assert found.marking["shipped"] == [encode(102)]
+
+
+def test_a_backup_of_another_engine_is_not_opened_and_not_removed() -> None:
+    group = Group(caller(), child())
+    group["a"].spawn(caller(), "one", {"begun": [1]})
+    group.pump()
+    lost(group["b"], back_up(group["a"]))
+    group["b"].hear()
+    group.pump()
+    group.pass_time(3.0)
+    assert not group["b"].here
+    assert isinstance(read_owner(group["b"].store, shard_of("one")), Restored)
+    assert group["b"].instance("one") is not None
