@@ -314,10 +314,11 @@ class World:
         return mine <= known and self.coming(host) <= staged
 
     def coming(self, host: Host) -> set[tuple[int, str]]:
-        """Return the shards that others have let go of for an engine, each with its move."""
+        """Return the shards that others have let go of for an engine, or may yet, each with its move."""
         records = [record for other in self.hosts for record in read_owners(other.store)]
         let_go = [(shard, one) for shard, one in records if isinstance(one, Moved) and not one.settled]
-        return {(shard, one.move) for shard, one in let_go if one.to == host.name}
+        staged = {(shard, one.move) for shard, one in read_owners(host.store) if isinstance(one, Staged)}
+        return staged | {(shard, one.move) for shard, one in let_go if one.to == host.name}
 
     def return_of(self, host: Host) -> None:
         """Start an engine by mistake on a disk it had before a restore; nothing that it says gets anywhere."""
