@@ -460,7 +460,9 @@ class World:
             problems += [f"{host.name} sends {channel} {number}" for channel, number in sent if number]
         owned = {host.name: dict(read_owners(host.store)) for host in self.hosts}
         for name, known in owned.items():
-            moving = {shard: one for shard, one in known.items() if isinstance(one, Arriving | Staged)}
+            moving: dict[int, OwnerRecord] = {
+                shard: one for shard, one in known.items() if isinstance(one, Arriving | Staged)
+            }
             moving |= {shard: one for shard, one in known.items() if isinstance(one, Moved) and not one.settled}
             problems += [f"{name} has {record} of shard {shard}" for shard, record in moving.items()]
         for shard, row in self.table.items():
