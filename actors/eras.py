@@ -67,13 +67,13 @@ class Eras:
         """True when any shard here knows of a restore."""
         return bool(self._known)
 
-    def of(self, shard: int, of: int) -> int:
-        """Return the era of a shard, as far as a shard of this engine knows."""
-        return self._known.get(shard, {}).get(of, 0)
+    def known(self, shard: int, other: int) -> int:
+        """Return the era of `other` as far as `shard`, of this engine, knows; 0: it was never restored."""
+        return self._known.get(shard, {}).get(other, 0)
 
     def is_restored(self, shard: int) -> bool:
         """Return whether a shard of this engine was ever restored."""
-        return self.of(shard, shard) > 0
+        return self.known(shard, shard) > 0
 
     def sending(self, channel: ChannelKey) -> Ends:
         """Return the ends of a channel from here, as its sender knows them."""
@@ -88,7 +88,7 @@ class Eras:
     def news(self, shard: int, eras: Mapping[int, int]) -> dict[int, int]:
         """Return those of `eras` that a shard of this engine does not know of yet."""
         known = self._known.get(shard, {})
-        return {of: era for of, era in eras.items() if of != shard and era > known.get(of, 0)}
+        return {other: era for other, era in eras.items() if other != shard and era > known.get(other, 0)}
 
     def open(self, view: View, shards: Iterable[int]) -> None:
         """Read what some shards know, which this engine has from now on."""
@@ -122,8 +122,8 @@ class Eras:
     def last_before(self, parcel: Parcel, received: Received) -> Received | None:
         """Return after which parcel the next one of a channel is to come; None: this one is of another era."""
         source, target = parcel.channel
-        ends, before = Ends(parcel.sender_era, self.of(target, target)), received.ends
-        if parcel.target_era != ends.target or ends.sender < max(before.sender, self.of(target, source)):
+        ends, before = Ends(parcel.sender_era, self.known(target, target)), received.ends
+        if parcel.target_era != ends.target or ends.sender < max(before.sender, self.known(target, source)):
             return None
         if ends == before:
             return received

@@ -74,7 +74,7 @@ class Restores:
             self._eras |= eras
             self._fall_behind(open_here)
 
-    def is_mine(self, row: Row, record: Restored) -> bool:
+    def take_row(self, row: Row, record: Restored) -> bool:
         """Take note of the row of a shard that waits, which this engine owns; return whether its restore counts."""
         if row.restore != record.restore:
             self._asked[row.shard] = row.epoch

@@ -291,7 +291,7 @@ class Shards:
         for row in message.rows:
             if message.is_new and row.shard not in self._moment.owners and row.epoch == FIRST_EPOCH:
                 self._moment.note(row.shard, Owned(epoch=FIRST_EPOCH))
-            if self._is_mine(row, arrived):
+            if self._take_row(row, arrived):
                 opened[row.shard] = row.epoch
         self._open(opened, frozenset(arrived))
         self.restores.hear(message.rows, self._epochs)
@@ -299,7 +299,7 @@ class Shards:
         for shard in sorted(restored & opened.keys()):
             self.restores.restored(shard, opened[shard])
 
-    def _is_mine(self, row: Row, arrived: set[int]) -> bool:
+    def _take_row(self, row: Row, arrived: set[int]) -> bool:
         """Take note of one row; return whether it lets this engine open the shard."""
         record = self._moment.owners.get(row.shard)
         if record is None or row.epoch < record.epoch:
@@ -313,7 +313,7 @@ class Shards:
                     self._close(row.shard)
             case Staged() if record.is_copy and row.engine == self._moment.engine:
                 self.arrivals.forget(row.shard)
-                return self.restores.is_mine(row, self.restores.begin(row.shard, record.epoch))
+                return self.restores.take_row(row, self.restores.begin(row.shard, record.epoch))
             case Staged() if is_ours:
                 self.arrivals.opened(row.shard, record)
                 arrived.add(row.shard)
@@ -326,7 +326,7 @@ class Shards:
                     self.departures.settled(row.shard, record)
                     self.arrivals.clear(row.shard)
             case Restored() if row.engine == self._moment.engine:
-                return self.restores.is_mine(row, record)
+                return self.restores.take_row(row, record)
             case Restored():
                 if row.epoch > record.epoch:  # else it is another engine's backup, and all there is of it here
                     self.arrivals.discard(row.shard, record)
