@@ -73,7 +73,8 @@ class EngineHost:
         self._answers: SimpleQueue[tuple[Peer, Told]] = SimpleQueue()
         self._asked: Counter[str] = Counter()  # requests under way, by client
         self._here: Set[int] = frozenset()  # the shards it has open
-        self._where: Whereabouts | None = None
+        self._heard: Whereabouts | None = None  # where all engines are, as its node said last
+        self._where: Whereabouts | None = None  # what the engine was told of that last
         self._missing_s: float | None = None  # since when shards are missing that the table gives it
         self._has_said_lost = False
         self._told: tuple[int, ...] = ()  # the shards its node knows it has opened
@@ -83,7 +84,6 @@ class EngineHost:
         )
         self._spreading: Spreading | None = None
         self._loading = ThreadPoolExecutor(1, thread_name_prefix="placet-bundles")
-        self._heard: Whereabouts | None = None  # the last that was told of all engines
         self._runtime: Runtime | None = None
         self._desk: NetDesk | None = None
         try:

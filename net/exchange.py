@@ -50,8 +50,8 @@ class Exchange:
         self._asking: set[ConfirmMove] = set()  # those on their way: asked again and again, they must not pile up
         self._freight = Freight(lambda peer, pieces, done: send(peer, Letters(pieces=pieces), done))
         self._where: Whereabouts | None = None
-        self._heard_s: dict[str, float] = {}  # when an acknowledgement came last, by engine
-        self._again_s = monotonic_s()  # when all was sent again
+        self._heard_s: dict[str, float] = {}  # by engine: when it acknowledged something last, or was sent all again
+        self._again_s = monotonic_s()  # when all engines were sent all again
         self.order: Order | None = None  # None: there is no engine yet
 
     # -- from the engine's thread --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from placet.actors.bundle import Bundle, Shelved, decode_bundle
 from placet.actors.errors import BundleUnusable
-from placet.net.messages import BundleSent, Peer, Shelf, WantBundle, Whereabouts
+from placet.net.messages import BundleSent, EngineAt, Peer, Shelf, WantBundle, Whereabouts
 from placet.net.outbox import Done
 from placet.petri.errors import PlacetError
 
@@ -54,9 +54,8 @@ class Spreading:
         self._library = library
         self._send = send
         self._take_in = take_in
-        self._peers: dict[str, Peer] = {}  # other engines that run, by name
+        self._others: dict[str, EngineAt] = {}  # other engines that run, by name
         self._told: dict[str, Shelved] = {}  # what each has been told, by its incarnation
-        self._incarnations: dict[str, str] = {}  # by name
         self._owners: frozenset[str] = frozenset()  # other engines that own shards; some may be away
         self._heard: dict[str, Shelved] = {}  # what each has told, by name
         self._asked_s: dict[str, float] = {}  # when each that has told nothing was asked, by name
@@ -72,8 +71,8 @@ class Spreading:
         """Return whether this engine had once what the others have, or has waited for that long enough."""
         if not self._is_caught_up and self._began_s is not None:
             waited_s = now_s - self._began_s
-            needed = self._peers.keys() if waited_s >= AWAY_WAIT_S else self._owners | self._peers.keys()
-            heard = self._heard.keys() & self._peers.keys()  # who is not where it can be asked has given nothing yet
+            needed = self._others.keys() if waited_s >= AWAY_WAIT_S else self._owners | self._others.keys()
+            heard = self._heard.keys() & self._others.keys()  # who is not where it can be asked has given nothing yet
             has_all = self._is_settled and heard >= needed
             self._is_caught_up = has_all or waited_s >= LONGEST_WAIT_S
         return self._is_caught_up
@@ -86,12 +85,11 @@ class Spreading:
     def look(self, where: Whereabouts, now_s: float) -> None:
         """Hear where the engines are."""
         self._began_s = now_s if self._began_s is None else self._began_s
-        others = {name: at for name, at in where.engines.items() if name != self._name}
-        self._peers = {name: at.peer for name, at in others.items()}
+        self._others = {name: at for name, at in where.engines.items() if name != self._name}
         self._owners = frozenset(where.owners) - {self._name, ""}
-        self._incarnations = {name: at.incarnation for name, at in others.items()}
-        self._heard = {name: shelved for name, shelved in self._heard.items() if name in others}
-        self._told = {name: told for name, told in self._told.items() if name in self._incarnations.values()}
+        self._heard = {name: shelved for name, shelved in self._heard.items() if name in self._others}
+        incarnations = {at.incarnation for at in self._others.values()}
+        self._told = {incarnation: told for incarnation, told in self._told.items() if incarnation in incarnations}
         self._is_settled = False
         self.tick(now_s)
 
@@ -102,7 +100,9 @@ class Spreading:
                 self._heard[message.engine] = message.shelved
                 self._is_settled = False
                 if message.is_question:
-                    self._tell(sender, self._incarnations.get(message.engine, ""), is_question=False)
+                    known = self._others.get(message.engine)
+                    incarnation = "" if known is None else known.incarnation
+                    self._tell(EngineAt(peer=sender, incarnation=incarnation), is_question=False)
             case WantBundle():
                 self._hand_out(sender, message.digest)
             case BundleSent() if message.digest == self._wanted and self._taking is None:
@@ -113,27 +113,26 @@ class Spreading:
 
     def tick(self, now_s: float) -> None:
         """Say and ask what is due."""
-        for name, peer in self._peers.items():
-            incarnation = self._incarnations[name]
+        for name, at in self._others.items():
             if name not in self._heard and now_s >= self._asked_s.get(name, -inf) + ASK_AGAIN_S:
                 self._asked_s[name] = now_s
-                self._tell(peer, incarnation, is_question=True)
-            elif self._told.get(incarnation) is not self._library.shelved:
-                self._tell(peer, incarnation, is_question=False)
+                self._tell(at, is_question=True)
+            elif self._told.get(at.incarnation) is not self._library.shelved:
+                self._tell(at, is_question=False)
         self._end_taking()
         is_waiting = self._taking is not None or (self._wanted and now_s < self._wanted_s + ASK_AGAIN_S)
         if not is_waiting and not self._is_settled:
             self._ask_for_next(now_s)
 
-    def _tell(self, peer: Peer, incarnation: str, *, is_question: bool) -> None:
-        shelved = self._told[incarnation] = self._library.shelved
+    def _tell(self, at: EngineAt, *, is_question: bool) -> None:
+        shelved = self._told[at.incarnation] = self._library.shelved
 
         def done(is_through: bool) -> None:
             """Have it said again where it was lost."""
             if not is_through:
-                self._told.pop(incarnation, None)
+                self._told.pop(at.incarnation, None)
 
-        self._send(peer, Shelf(engine=self._name, shelved=shelved, is_question=is_question), done)
+        self._send(at.peer, Shelf(engine=self._name, shelved=shelved, is_question=is_question), done)
 
     def _hand_out(self, peer: Peer, digest: str) -> None:
         try:
@@ -149,9 +148,9 @@ class Spreading:
     def _lacking(self) -> dict[str, Peer]:
         """Return who has each bundle that this engine lacks, and could take in."""
         return {
-            digest: self._peers[name]
+            digest: self._others[name].peer
             for name, shelved in self._heard.items()
-            if name in self._peers
+            if name in self._others
             for digest in self._library.lacks(shelved)
             if digest not in self._useless
         }
