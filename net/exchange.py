@@ -95,12 +95,13 @@ class Exchange:
     # -- out -----------------------------------------------------------------------------------------------
 
     def look(self, where: Whereabouts) -> None:
-        """Take note of where the engines are; one that has just begun is sent at once what it may lack."""
+        """Take note of where the engines are; one that has just begun is sent at once what it may lack.
+
+        This one is among them: what was sent to a shard of its own comes from before one of the two was here.
+        """
         known: Mapping[str, EngineAt] = self._where.engines if self._where is not None else {}
         self._heard_s = {
-            name: self._heard_s.get(name, -inf) if known.get(name) == at else -inf
-            for name, at in where.engines.items()
-            if name != self._name
+            name: self._heard_s.get(name, -inf) if known.get(name) == at else -inf for name, at in where.engines.items()
         }
         self._where = where
         self._freight.forget_others(one.peer for one in where.engines.values())

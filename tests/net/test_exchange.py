@@ -139,7 +139,12 @@ def test_a_peer_that_takes_nothing_costs_a_bounded_amount_of_memory(monkeypatch:
     assert acknowledged == list(range(1, 20))  # they have room of their own
 
 
-OF_B, OF_D = frozenset(range(100, 200)), frozenset({250})
+OF_A, OF_B, OF_D = frozenset(range(100)), frozenset(range(100, 200)), frozenset({250})
+
+
+def sent_again(here: Engine) -> list[frozenset[int]]:
+    """Return what others were sent again, by shards."""
+    return [shards - OF_A for shards in here.kernel.sent_again if shards - OF_A]
 
 
 def acknowledges(here: Engine, sender: Peer, number: int = 1) -> None:
@@ -155,19 +160,19 @@ def test_what_nobody_acknowledges_is_sent_again_after_a_while(monkeypatch: pytes
     monkeypatch.setattr(placet.net.exchange, "monotonic_s", lambda: now_s)
     here = Engine()
     here.exchange.tick()
-    assert here.kernel.sent_again == [OF_B], "it has just come"
+    assert sent_again(here) == [OF_B], "it has just come"
     now_s += 1.5
     here.exchange.tick()
-    assert len(here.kernel.sent_again) == 1
+    assert len(sent_again(here)) == 1
     now_s += 1.5
     here.exchange.tick()
     here.exchange.tick()
-    assert here.kernel.sent_again == [OF_B, OF_B]
+    assert sent_again(here) == [OF_B, OF_B]
     now_s += 1.5
     acknowledges(here, THERE)
     now_s += 1.0
     here.exchange.tick()
-    assert len(here.kernel.sent_again) == 2
+    assert len(sent_again(here)) == 2
 
 
 def test_an_engine_that_says_nothing_is_sent_again_what_it_lacks_while_another_says_much(
@@ -184,11 +189,11 @@ def test_an_engine_that_says_nothing_is_sent_again_what_it_lacks_while_another_s
         now_s += 1.0
         acknowledges(here, THERE, number)
         here.exchange.tick()
-    assert here.kernel.sent_again == [OF_B | OF_D, OF_D]
+    assert sent_again(here) == [OF_B | OF_D, OF_D]
     engines = {**engines, "d/0": EngineAt(peer=peer(4), incarnation="2")}
     here.exchange.look(replace(where, owners=(*where.owners[:250], "d/0", *where.owners[251:]), engines=engines))
     here.exchange.tick()
-    assert here.kernel.sent_again[2:] == [OF_D], "it has been started again"
+    assert sent_again(here)[2:] == [OF_D], "it has been started again"
 
 
 def test_what_was_turned_away_is_sent_again_though_other_parcels_are_acknowledged(
@@ -202,7 +207,18 @@ def test_what_was_turned_away_is_sent_again_though_other_parcels_are_acknowledge
         now_s += 1.0
         acknowledges(here, THERE, number)
         here.exchange.tick()
-    assert here.kernel.sent_again == [OF_B, OF_B]
+    assert sent_again(here) == [OF_B, OF_B]
+
+
+def test_what_waits_for_a_shard_of_ones_own_is_sent_again_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(placet.net.exchange, "monotonic_s", lambda: now_s)
+    here = Engine()
+    for number in range(1, 7):
+        acknowledges(here, THERE, number)
+        here.exchange.tick()
+        now_s += 1.0
+    assert [shards for shards in here.kernel.sent_again if shards & OF_A] == [OF_A, OF_A]
 
 
 def test_what_is_said_about_a_move_goes_to_the_engine_it_names_and_answers_to_the_owner() -> None:
