@@ -3,9 +3,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
+PYTEST := $(BIN)/python -m pytest -q -n auto
+
+# Tests start Python some thousand times: half of each start would go into compiling what was compiled before.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full chaos check format bench wheel clean
+.PHONY: help demo test test-full chaos check mypy pyright format bench wheel clean
 
 help:
 	@echo "make demo       run a generated workflow, kill it, resume it"
@@ -22,11 +26,13 @@ help:
 demo: $(READY)
 	@$(BIN)/python examples/demo.py
 
+# Neighbours stay with one worker, which keeps what they share; who has nothing left takes from the other.
 test: check
-	$(BIN)/python -m pytest -q -n auto -m "not slow"
+	$(PYTEST) --dist worksteal -m "not slow"
 
+# The longest begin first (tests/conftest.py), and few are dealt out ahead: the workers end together.
 test-full: test
-	$(BIN)/python -m pytest -q -n auto -m slow
+	$(PYTEST) --maxschedchunk 1 -m slow
 
 SECONDS ?= 300
 SEEDS ?= 1 2 3
@@ -36,8 +42,10 @@ chaos: $(READY)
 check: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/pyright
+	@$(MAKE) --no-print-directory --jobs 2 mypy pyright
+
+mypy pyright: $(READY)
+	$(BIN)/$@
 
 format: $(READY)
 	$(BIN)/ruff check --fix

@@ -17,7 +17,6 @@ from tests.project.sources import ROOT
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here"),
-    pytest.mark.xdist_group("compiled"),
 ]
 SEEDS = "0:150"
 UNIT_TESTS = ("tests/actors", "tests/executors", "tests/own", "tests/petri", "tests/runtime")
@@ -62,6 +61,7 @@ def test_a_simulation_that_lets_actors_raise_is_refused(compiled: Mapping[str, s
     assert "compiled, and cannot be made to raise" in err
 
 
+@pytest.mark.slow(seconds=180)
 def test_the_unit_tests_pass_on_it(compiled: Mapping[str, str]) -> None:
     run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *UNIT_TESTS, env=compiled)
 

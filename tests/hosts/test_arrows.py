@@ -128,7 +128,7 @@ def stop_at(node: ClusterNode, arrow: Arrow) -> Path:
     return told
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=100)
 @pytest.mark.hosts(3)
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL], ids=["stopped", "killed"])
 def test_at_each_arrow_of_a_move_a_process_stops_and_no_former_owner_commits(

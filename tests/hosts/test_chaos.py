@@ -35,7 +35,7 @@ def test_faults_of_a_row_follow_each_other_and_no_engine_is_killed_so_often_that
             assert len(near) <= MOST_KILLS
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=150)
 @pytest.mark.hosts(4, seed=SEED)
 def test_everything_completes_once_and_the_books_close_whatever_went_wrong(hosts: Hosts, tmp_path: Path) -> None:
     need_clock()
@@ -50,7 +50,7 @@ def test_every_fault_of_the_network_and_of_processes_is_listed_and_a_cut_of_a_mi
     assert max(step.lasts_s for step in steps) == LONG_S == 60.0
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=130)
 @pytest.mark.hosts(4, seed=SEED)
 def test_instances_that_span_hosts_complete_once_after_each_fault_in_turn(hosts: Hosts, tmp_path: Path) -> None:
     need_clock()

@@ -33,7 +33,7 @@ def test_every_promise_holds(part: int) -> None:
     check(FEW[part::PARTS])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=300)
 def test_every_promise_holds_for_many_seeds_and_every_message_meets_every_crash_point() -> None:
     assert not check(MANY, jobs=os.cpu_count() or 1).missing()
 
