@@ -1,12 +1,16 @@
 """The instances of an embedded state, brought into a cluster by a command."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from placet.actors.reader import StateReader
 from placet.net.keyring import KeyKind
-from tests.endtoend.processes import PATIENCE_S, finished
+from placet.persistence.errors import StoreError
+from placet.persistence.lmdb_store import LmdbReader
+from tests.endtoend.processes import PATIENCE_S, finished, started, until
 from tests.net.nodes import prepare, running
 from tests.net.test_cluster import ids_in
 
@@ -18,14 +22,25 @@ def placet(folder: Path, *words: str) -> tuple[int, str, str]:
     return finished(["-m", "placet", *words], cwd=folder)
 
 
+def firings(state: Path, id: str) -> int:
+    """Return how many firings of an instance have counted, by the disk."""
+    try:
+        with closing(LmdbReader.open(state)) as reader:
+            view = StateReader(reader).instance(id)
+            return 0 if view is None else view.fired
+    except StoreError:  # it is only being made
+        return 0
+
+
 def embedded(folder: Path) -> None:
     """Make a state with four instances, one of them completed, the others in the middle."""
     prepare(folder)
-    for id in IDS[:-1]:
-        words = ("--state", "old", "--id", id, "--input", json.dumps({"first": [id]}))
-        assert placet(folder, "run", "flows.py:gated", *words, "--timeout", "0.3")[0] == 124
     words = ("--state", "old", "--id", IDS[-1], "--input", json.dumps({"given": [7]}))
     assert placet(folder, "run", "flows.py:echo", *words)[0] == 0
+    for id in IDS[:-1]:
+        words = ("--state", "old", "--id", id, "--input", json.dumps({"first": [id]}))
+        with started(["-m", "placet", "run", "flows.py:gated", *words], cwd=folder) as process:
+            until(lambda: firings(folder / "old", id) == 1, "the second handler is due", process)  # noqa: B023
 
 
 @pytest.mark.slow
