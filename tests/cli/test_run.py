@@ -123,7 +123,7 @@ def test_a_transition_that_the_file_no_longer_has_ends_the_run(slow: Path, tmp_p
         until(lambda: attempts(tmp_path), "the handler begins")
         process.kill()
     text = slow.read_text()
-    slow.write_text(text.replace("def hold(", "def keep("))
+    slow.write_text(text.replace("def hold(", "def keep_on("))  # of another length, so that no compiled file is taken
     answer = placet(*arguments)
     assert (answer.code, answer.face["state"]) == (1, "waiting")
     assert "no handler in this process for hold" in answer.err

@@ -58,7 +58,7 @@ def test_an_owner_comes_back(owner: Owner, shard: int) -> None:
 
 def test_what_stands_in_the_table_stays_so() -> None:
     owner = Owner(engine="a/0", epoch=3, move="m1")
-    assert encode_record(owner) == b'{"engine":"a/0","epoch":3,"move":"m1","is_new":false,"format":1}'
+    assert encode_record(owner) == b'{"engine":"a/0","epoch":3,"move":"m1","is_new":false,"era":0,"format":1}'
     assert [shard_key(0), shard_key(7), shard_key(255)] == ["shards/000", "shards/007", "shards/255"]
     assert member_key("a") == "members/a"
 

@@ -1,10 +1,12 @@
 """The directory of a node: one process at a time, a name for good, and what it refuses."""
 
 import os
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+import placet.net.node_state
 from placet.net.node_state import NodeState, is_node_state, node_of
 from placet.persistence.errors import StateUnusable, StoreInUse
 
@@ -29,7 +31,11 @@ def test_it_counts_starts_and_keeps_its_cluster(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_node_whose_directory_was_lost_is_newer_than_its_processes_before(tmp_path: Path) -> None:
+def test_a_node_whose_directory_was_lost_is_newer_than_its_processes_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = count(1_800_000_000)
+    monkeypatch.setattr(placet.net.node_state, "wall_s", lambda: float(next(times)))  # no two starts within a second
     before = opened(tmp_path / "lost")
     before.close()
     before = opened(tmp_path / "lost")
