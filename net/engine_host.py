@@ -21,12 +21,13 @@ from placet.actors.executors.placed import Hosting
 from placet.actors.kernel import Kernel
 from placet.actors.runtime import Runtime, client_of, engine_of, seated
 from placet.actors.shards.messages import Assigned, Row
-from placet.actors.shards.records import Owned, OwnerRecord, read_owner, read_owners
+from placet.actors.shards.records import Owned, read_owner, read_owners
 from placet.actors.spawning import Definable
 from placet.net.answer import encode_error
 from placet.net.desk import NetDesk
 from placet.net.errands import ErrandOffice
 from placet.net.exchange import Exchange
+from placet.net.lost_shards import said_of_lost
 from placet.net.messages import (
     NEVER_RESTORED,
     Answers,
@@ -195,7 +196,7 @@ class EngineHost:
             self._send(self._owner, OpenShards(name=self._name, epochs=epochs), _ignore)
 
     def _look_for_lost(self, now_s: float) -> None:
-        """Say once that the table gives this engine shards that its state knows nothing of: nobody can run them."""
+        """Say once that the table gives this engine shards that its state does not let it open: nobody can run them."""
         if self._where is None or self._runtime is None:
             return
         where, mine = self._where, {shard for shard, owner in enumerate(self._where.owners) if owner == self._name}
@@ -206,12 +207,9 @@ class EngineHost:
             self._missing_s = now_s
         elif now_s >= self._missing_s + LOST_S and not self._has_said_lost:
             known = dict(read_owners(client_of(self._runtime).store))
-            old = {shard for shard in missing & known.keys() if _is_of_before(known[shard], where.epochs[shard])}
-            for what, shards in (("knows nothing of", missing - known.keys()), ("has an old copy of", old)):
-                if shards:
-                    self._has_said_lost = True
-                    problem = f"the cluster gives engine {self._name} {len(shards)} shards that its state {what}"
-                    sys.stderr.write(f"placet: {problem}; was it removed or exchanged? restore it, or a backup of it\n")
+            for line in said_of_lost(self._name, missing, known, where.epochs):
+                self._has_said_lost = True
+                sys.stderr.write(f"placet: {line}\n")
 
     def _take(self, desk: NetDesk, client: Peer, ask: Ask) -> None:
         self._asked[str(client)] += 1
@@ -273,11 +271,6 @@ class EngineHost:
             self._desk.close()
         if self._runtime is not None:
             self._runtime.close()
-
-
-def _is_of_before(record: OwnerRecord, epoch: int) -> bool:
-    """Return whether a shard was given to this engine anew, elsewhere: by a restore, while this state lay aside."""
-    return isinstance(record, Owned) and record.epoch < epoch
 
 
 def _receiving(message: Assigned) -> Callable[[Kernel], None]:
