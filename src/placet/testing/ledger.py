@@ -44,6 +44,7 @@ class InstanceLedger:
     undelivered: set[str] = field(default_factory=set[str])  # instances that what it sent has not reached
     is_deaf: bool = False  # it had ended, and could not even be told what had not arrived
     accepted: Counter[str] = field(default_factory=Counter[str])  # interventions by their `why`
+    brought: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])  # by its `why`, and the place
     paused_at: float = 0.0  # the last time it, or a part of it, was paused
     sums: Sums | None = None
     is_copy: bool = False
@@ -66,7 +67,7 @@ class InstanceLedger:
         self._move_tokens(record)
         detail = record.detail if isinstance(record.detail, dict) else {}
         if "why" in detail:
-            self.accepted[str(detail["why"])] += 1
+            self._accept(record.kind, str(detail["why"]), str(detail.get("place", "")))
         self._weigh(record.kind, detail, plan)
         match record.kind:
             case "fired":
@@ -132,6 +133,14 @@ class InstanceLedger:
         require(gone <= self.produced - self.consumed, "P1: consumed tokens were there", record)
         self.produced |= born
         self.consumed |= gone
+
+    def _accept(self, kind: str, why: str, place: str) -> None:
+        """Count an intervention. One that brings tokens into several places has a record for each."""
+        if kind == "imported_tokens":
+            self.brought[why, place] += 1
+            self.accepted[why] = max(self.accepted[why], self.brought[why, place])
+        else:
+            self.accepted[why] += 1
 
     def _weigh(self, kind: str, detail: Mapping[str, object], plan: Plan) -> None:
         """What people put in, take out or move changes what the place invariants weigh."""
