@@ -175,3 +175,15 @@ def test_a_shard_that_is_not_here_takes_in_nothing_and_acknowledges_nothing() ->
     (parcel,) = here.post("one")
     assert here.take_in(parcel, handles=True) == []
     assert here.handled == []
+
+
+def test_what_was_acknowledged_before_a_restore_does_not_count_for_what_is_sent_after_it() -> None:
+    here, _ = sides()
+    channel, writes = (shard_of(HERE), shard_of(THERE)), dict[bytes, bytes | None]()
+    here.outbox.begin_eras(channel[0], {channel[0]: 7}, writes)
+    (parcel,) = here.post("after")
+    assert (parcel.sender_era, parcel.target_era, parcel.oldest) == (7, 0, 1)
+    here.acknowledged(Acknowledged(channel=channel, number=1))
+    assert here.outbox.unacknowledged
+    here.acknowledged(Acknowledged(channel=channel, number=1, sender_era=7))
+    assert not here.outbox.unacknowledged

@@ -60,16 +60,6 @@ RESTORE_PLANTS: tuple[Plant, ...] = (
         about=0,
     ),
     plant(
-        "old acknowledgements count",
-        "what was acknowledged before a restore counts for what was sent after it",
-        (
-            "actors/outbox.py",
-            "and not self.eras.is_current(message):\n",
-            "and message.number < 0:\n",
-        ),
-        about=0,
-    ),
-    plant(
         "eras stay behind",
         "what a shard knows of restores does not move with it",
         (

@@ -276,7 +276,8 @@ class World:
     def spawn(self, instance: str) -> None:
         top = self.definitions[-1]
         plan = make_plan(top.net, top.behaviours)
-        values = [("begun", value) for value in self.wanted[instance]]
+        wanted = self.wanted[instance]  # in any order: where it has to begin again, another firing has another value
+        values = [("begun", value) for value in self.random.sample(wanted, len(wanted))]
         self.ask(
             instance,
             Spawn(
