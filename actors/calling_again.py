@@ -5,7 +5,7 @@ and calls again; a child that exists is not made anew, but says how it is, or re
 the caller waits for no longer is answered by nobody, as ever.
 """
 
-from placet.actors.calls import TOOK_TOO_LONG, answer_caller, call, cancel_child, child_shard
+from placet.actors.calls import TOOK_TOO_LONG, answer_caller, call, called_values, cancel_child, child_shard
 from placet.actors.composite import CompositeActor
 from placet.actors.lifecycle import ENDING, TERMINAL
 from placet.actors.messages import CallAgain, CalledAgain
@@ -32,7 +32,7 @@ def _call(workflow: WorkflowActor, turn: Turn, composite: CompositeActor, firing
     transition = workflow.plan.transitions[firing.transition]
     forget_trouble(workflow, firing)
     turn.firings.setdefault(firing.number, (composite, firing, False))
-    values = [value for _, _, value in composite.arguments(firing, transition)]
+    values = called_values(composite, firing, transition)
     problem = call(workflow, turn, firing, transition, values, is_again=True)
     if problem is not None:
         composite.fail(turn, firing, problem)

@@ -185,8 +185,13 @@ def _called_with(
     workflow: "WorkflowActor", composite: "CompositeActor", firing: Firing, transition: TransitionPlan
 ) -> bytes:
     """Return the digest of what a firing has called with: after a restore there may be a child of other values."""
-    values = [value for _, _, value in composite.arguments(firing, transition)]
-    return _inputs(_caller(workflow.header, firing), _arguments(transition, values))
+    arguments = _arguments(transition, called_values(composite, firing, transition))
+    return _inputs(_caller(workflow.header, firing), arguments)
+
+
+def called_values(composite: "CompositeActor", firing: Firing, transition: TransitionPlan) -> list[bytes]:
+    """Return the values of the arguments of a firing that has called, as `call` takes them."""
+    return [value for _, _, value in composite.arguments(firing, transition)]
 
 
 def _outputs(workflow: "WorkflowActor", transition: TransitionPlan, message: Return) -> Outputs | Failure:

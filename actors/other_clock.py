@@ -1,7 +1,7 @@
 """Times in the entries of an instance, led from the clock of one engine to that of another."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from placet.actors.records import (
     GuardIncident,
     Header,
     Parked,
+    Task,
     decode_delay,
     decode_firing,
     decode_guard_incident,
@@ -20,6 +21,8 @@ from placet.actors.records import (
     encode,
 )
 from placet.persistence.keys import DELAY, FIRING, GUARD_INCIDENT, SCHEDULED, TASK
+
+Entry = TypeVar("Entry")
 
 
 class OtherClock(Protocol):
@@ -68,28 +71,20 @@ def lead_delay(clock: OtherClock, delay: Delay) -> None:
     delay.arrived, delay.due = clock.past(delay.arrived), clock.to_come(delay.due)
 
 
-def _firing(clock: OtherClock, value: bytes) -> bytes:
-    firing = decode_firing(value)
-    lead_firing(clock, firing)
-    return encode(firing)
+def _in_place(
+    decode: Callable[[bytes], Entry], lead: Callable[[OtherClock, Entry], None]
+) -> Callable[[OtherClock, bytes], bytes]:
+    def led(clock: OtherClock, value: bytes) -> bytes:
+        """Return a stored entry with its times led over."""
+        entry = decode(value)
+        lead(clock, entry)
+        return encode(entry)
+
+    return led
 
 
-def _guard_incident(clock: OtherClock, value: bytes) -> bytes:
-    incident = decode_guard_incident(value)
-    lead_failure_of(clock, incident)
-    return encode(incident)
-
-
-def _delay(clock: OtherClock, value: bytes) -> bytes:
-    delay = decode_delay(value)
-    lead_delay(clock, delay)
-    return encode(delay)
-
-
-def _task(clock: OtherClock, value: bytes) -> bytes:
-    task = decode_task(value)
+def _lead_task(clock: OtherClock, task: Task) -> None:
     task.offered_at, task.at = clock.past(task.offered_at), clock.past(task.at)
-    return encode(task)
 
 
 def _scheduled(clock: OtherClock, value: bytes) -> bytes:
@@ -98,10 +93,10 @@ def _scheduled(clock: OtherClock, value: bytes) -> bytes:
 
 
 LEADERS: Mapping[int, Callable[[OtherClock, bytes], bytes]] = {
-    FIRING: _firing,
-    GUARD_INCIDENT: _guard_incident,
-    DELAY: _delay,
-    TASK: _task,
+    FIRING: _in_place(decode_firing, lead_firing),
+    GUARD_INCIDENT: _in_place(decode_guard_incident, lead_failure_of),
+    DELAY: _in_place(decode_delay, lead_delay),
+    TASK: _in_place(decode_task, _lead_task),
     SCHEDULED: _scheduled,
 }
 """By kind of entry, where only times change: what leads those of a stored one over."""

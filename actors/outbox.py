@@ -12,7 +12,7 @@ from itertools import islice
 
 from placet.actors.credit import Credit
 from placet.actors.effects import Batch
-from placet.actors.eras import Eras, Received
+from placet.actors.eras import Eras, Received, Writes
 from placet.actors.messages import (
     Acknowledged,
     ChannelKey,
@@ -38,7 +38,6 @@ from placet.persistence.store import View
 WINDOW = 256  # parcels of a channel sent again at a time
 PORTION = 2_048  # parcels of all channels, likewise
 Get = Callable[[bytes], bytes | None]
-Writes = dict[bytes, bytes | None]
 
 
 class Outbox:

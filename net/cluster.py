@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from placet.actors.clock import wall_s
+from placet.actors.shards.records import SHARDS
 from placet.net.address import NetAddress
 from placet.net.cluster_node import ClusterNode
-from placet.net.cluster_table import SHARDS, Member
+from placet.net.cluster_table import Member
 from placet.net.coordinator import Coordinator
 from placet.net.coordinator_desk import CoordinatorDesk
 from placet.net.coordinator_messages import (

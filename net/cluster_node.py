@@ -13,10 +13,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from placet.actors.shards.records import SHARDS
 from placet.net.balance import Move, balance, claims
 from placet.net.cluster_table import (
     MEMBERS_PREFIX,
-    SHARDS,
     SHARDS_PREFIX,
     Member,
     Owner,

@@ -11,11 +11,11 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
+from placet.actors.shards.records import SHARDS
 from placet.net.coordinator import MOST_KEYS, Change, Changed, Condition, Entry, Snapshot
 from placet.net.coordinator_errors import BadRecord
 
 FORMAT: Final = 1
-SHARDS: Final = 256
 MEMBERS_PREFIX: Final = "members/"
 SHARDS_PREFIX: Final = "shards/"
 

@@ -5,10 +5,11 @@ from typing import assert_never
 
 import msgspec
 
+from placet.actors.shards.records import SHARDS
 from placet.net.answer import encode_error
 from placet.net.cluster import Cluster
 from placet.net.cluster_node import ClusterNode
-from placet.net.cluster_table import SHARDS, Member
+from placet.net.cluster_table import Member
 from placet.net.errors import NotAllowed, NotPossible, NotYet
 from placet.net.keyring import KeyKind
 from placet.net.messages import SetDraining, StopNode

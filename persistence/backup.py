@@ -49,7 +49,7 @@ def back_up(
         target.parent.mkdir(mode=0o700, exist_ok=True)
     with workshop(target) as folder:
         _copy(source, folder / DATA, target, progress)
-        _amend(folder, amend)
+        amended(folder, amend)
         try:
             probe(folder, full=True)
         except StoreDamaged as error:
@@ -81,7 +81,8 @@ def _is_over(future: "Future[None]") -> bool:
     return bool(wait_for((future,), timeout=LOOK_S).done)
 
 
-def _amend(folder: Path, amend: Callable[[Store], None]) -> None:
+def amended(folder: Path, amend: Callable[[Store], None]) -> None:
+    """Change the copy in `folder` before it gets its name. Raises as `LmdbStore.open` and `amend` do."""
     store = LmdbStore.open(folder)
     try:
         amend(store)

@@ -3,11 +3,11 @@
 import os
 import secrets
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from placet.persistence.backup import check_backup
+from placet.persistence.backup import amended, check_backup
 from placet.persistence.copy_errors import BadCopy, StateOccupied
 from placet.persistence.directory import (
     DATA,
@@ -22,18 +22,21 @@ from placet.persistence.errors import StoreDamaged
 from placet.persistence.format import FORMAT, read_format
 from placet.persistence.lmdb_store import LmdbReader
 from placet.persistence.lock import StateLock
+from placet.persistence.store import Store
 from placet.persistence.workshop import not_written, sync_file
 
 _DRAFT = ".restoring-"
 
 
-def restore(backup: Path, state: Path, *, replace: bool = False) -> Path | None:
+def restore(
+    backup: Path, state: Path, amend: Callable[[Store], None] | None = None, *, replace: bool = False
+) -> Path | None:
     """Make `state` what it was when `backup` was made; return where its data went before, if there was any.
 
-    The backup is copied into the directory and looked over there, every page and value; only then does it become
-    `data.mdb`, in one step: whenever the process is killed, the old state is there or the new one. With `replace`, what
-    was there is kept as `replaced-N.mdb`. Raises `StateOccupied` without it, `StoreInUse` while an engine has the
-    state, `BadCopy`, `StateUnusable` and `CopyFailed`.
+    The backup is copied into the directory and looked over there, every page and value, and `amend` may change the
+    copy; only then does it become `data.mdb`, in one step: whenever the process is killed, the old state is there or
+    the new one. With `replace`, what was there is kept as `replaced-N.mdb`. Raises `StateOccupied` without it,
+    `StoreInUse` while an engine has the state, `BadCopy`, `StateUnusable` and `CopyFailed`.
     """
     if not backup.is_file():
         problem = "it is a folder" if backup.is_dir() else "there is no such file"
@@ -47,6 +50,8 @@ def restore(backup: Path, state: Path, *, replace: bool = False) -> Path | None:
             raise StateOccupied(str(state))
         with _draft(state) as folder:
             _bring(backup, folder, state)
+            if amend is not None:
+                amended(folder, amend)
             return _exchange(folder / DATA, state)
     finally:
         lock.release()

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from placet.actors.copies.backup import as_copy
-from placet.actors.shards.records import Restored, encode_owner, has_owners, read_owners
+from placet.actors.shards.records import SHARDS, Restored, encode_owner, has_owners, read_owners
 from placet.persistence.errors import StateUnusable
 from placet.persistence.keys import LIVE, owner_key
 from placet.persistence.lmdb_store import LmdbReader
 from placet.persistence.restore import restore as put_in_place
 from placet.persistence.state import open_state
 
-SHARDS: Final = 256
 NEVER_OWNED: Final = 0  # an epoch below all others: whatever the table says of the shard is newer
 
 
@@ -22,11 +21,7 @@ def restore(backup: Path, state: Path, *, replace: bool = False) -> Path | None:
     The state of an engine among others is marked as a copy, whatever the file is: another disk may know more. Raises as
     `persistence.restore` does.
     """
-    aside = put_in_place(backup, state, replace=replace)
-    if is_of_a_cluster(state):
-        with closing(open_state(state)) as opened:
-            as_copy(opened.store)
-    return aside
+    return put_in_place(backup, state, as_copy, replace=replace)
 
 
 def is_of_a_cluster(state: Path) -> bool:

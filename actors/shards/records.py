@@ -12,6 +12,7 @@ import msgspec
 from placet.persistence.keys import OWNER, owner_key
 from placet.persistence.store import View
 
+SHARDS = 256  # of every cluster: a shard is one byte of a key
 FIRST_EPOCH = 1  # of a shard that nobody has had yet
 
 

@@ -287,7 +287,7 @@ class Shards:
     def _assigned(self, message: Assigned) -> None:
         opened: dict[int, int] = {}
         arrived: set[int] = set()
-        restored = {shard for shard, record in self._moment.owners.items() if isinstance(record, Restored)}
+        restored = {row.shard for row in message.rows if isinstance(self._moment.owners.get(row.shard), Restored)}
         for row in message.rows:
             if message.is_new and row.shard not in self._moment.owners and row.epoch == FIRST_EPOCH:
                 self._moment.note(row.shard, Owned(epoch=FIRST_EPOCH))

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from placet.actors.errors import WaitTimeout
+from placet.actors.shards.records import SHARDS
 from placet.net.client import Client, cluster_of, connect
-from placet.net.cluster_table import SHARDS, SHARDS_PREFIX, Owner, ShardTable
+from placet.net.cluster_table import SHARDS_PREFIX, Owner, ShardTable
 from placet.net.errors import NodeUnreachable
 from placet.net.keyring import KeyKind, key_file_beside
 from placet.net.local_coordinator import LocalCoordinator

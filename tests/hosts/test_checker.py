@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from placet import Runtime, Workflow
-from placet.actors.shards.records import Moved, Owned, OwnerRecord, Staged, encode_owner
-from placet.net.cluster_table import SHARDS, Owner
+from placet.actors.shards.records import SHARDS, Moved, Owned, OwnerRecord, Staged, encode_owner
+from placet.net.cluster_table import Owner
 from placet.persistence.history import Record, RecordKind
 from placet.persistence.keys import owner_key, shard_of
 from placet.persistence.lmdb_store import LmdbStore

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placet.actors.shards.records import SHARDS
 from placet.net.balance import Move, balance, claims
-from placet.net.cluster_table import SHARDS, Held, Owner, ShardTable
+from placet.net.cluster_table import Held, Owner, ShardTable
 
 ENGINES = ("a/0", "a/1", "b/0", "c/0", "d/0")
 weights = st.sampled_from([0.0, 0.5, 1.0, 1.0, 1.0, 2.0, 3.7])

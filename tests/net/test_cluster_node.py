@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
+from placet.actors.shards.records import SHARDS
 from placet.net.cluster_node import BEAT_S, LEASE_S, ClusterNode
-from placet.net.cluster_table import SHARDS, Member
+from placet.net.cluster_table import Member
 from placet.net.coordinator import Change, Condition, Outcome
 from placet.net.local_coordinator import LocalCoordinator, RequestId
 from placet.net.membership import MemberState

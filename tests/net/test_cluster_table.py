@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placet.actors.shards.records import SHARDS
 from placet.net.cluster_table import (
     MEMBERS_PREFIX,
-    SHARDS,
     SHARDS_PREFIX,
     Held,
     Member,

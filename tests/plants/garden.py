@@ -38,13 +38,10 @@ class Catch:
 def hunt(source: Path, *, seeds: int, jobs: int = 1) -> Catch | None:
     """Run seeds over the code in `source` until one fails; None: all passed."""
     command = [sys.executable, "-m", "placet.testing.simulate", "--seeds", f"0:{seeds}", "--jobs", str(jobs)]
-    environment = os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
-    found = re.search(r"seed (\d+) breaks (.*?): (.*)", done.stderr)
-    if found is None:
-        assert done.returncode == 0 or "crash points" in done.stderr, done.stderr[-2_000:]
-        return None
-    return Catch(seed=int(found[1]), invariant=found[2], text=found[3])
+    done = _run(command, source, source)
+    catch = _catch(done.stderr)
+    assert catch or done.returncode == 0 or "crash points" in done.stderr, done.stderr[-2_000:]
+    return catch
 
 
 RESTORES = """
@@ -62,13 +59,23 @@ def hunt_restores(source: Path, *, seeds: int) -> Catch | None:
     """Do what `hunt` does with simulations that lose disks."""
     shutil.copytree(ROOT / "tests", source.parent / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-c", RESTORES, str(seeds)]
-    environment = os.environ | {"PYTHONPATH": f"{source}:{source.parent}", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
-    found = re.search(r"seed (\d+) breaks (\w+): (.*)", done.stderr)
-    if found is None:
-        assert done.returncode == 0, done.stderr[-2_000:]
-        return None
-    return Catch(seed=int(found[1]), invariant=found[2], text=found[3])
+    done = _run(command, source, source, source.parent)
+    catch = _catch(done.stderr)
+    assert catch or done.returncode == 0, done.stderr[-2_000:]
+    return catch
+
+
+def _run(command: list[str], folder: Path, *importable: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a folder to its end, with code from others."""
+    path = os.pathsep.join(map(str, importable))
+    environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def _catch(said: str) -> Catch | None:
+    """Return what was said of the seed that fails; None: all passed."""
+    found = re.search(r"seed (\d+) breaks (.*?): (.*)", said)
+    return Catch(seed=int(found[1]), invariant=found[2], text=found[3]) if found else None
 
 
 UNIT_TESTS = ("tests/petri", "tests/persistence", "tests/actors", "tests/runtime")
@@ -79,7 +86,6 @@ def unit_tests(folder: Path) -> str:
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *UNIT_TESTS]
-    environment = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = _run(command, folder, folder / "src")
     failed = re.findall(r"^(?:FAILED|ERROR) .*$", done.stdout, re.MULTILINE)
     return "" if done.returncode == 0 else (failed or [done.stdout[-2_000:] + done.stderr[-2_000:]])[0]
