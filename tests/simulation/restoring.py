@@ -18,6 +18,8 @@ from placet.actors.effects import Batch, Start
 from placet.actors.inputs import fingerprint
 from placet.actors.messages import (
     Acknowledged,
+    CallAgain,
+    CalledAgain,
     Cancel,
     Done,
     Failed,
@@ -50,6 +52,14 @@ from placet.testing.image import read_image
 from placet.testing.network import STRAY_PERMILLE
 from placet.testing.probes import ProbedKernel
 from tests.hosts.checker import Found
+
+OF_RESTORES = frozenset(
+    (kind.__name__, point)
+    for kind in (CallAgain, CalledAgain)
+    for point in (CrashPoint.QUEUED, CrashPoint.HANDLED, CrashPoint.COMMITTED)
+    if (kind, point) != (CalledAgain, CrashPoint.QUEUED)  # what became of a call: it is in no mailbox
+)
+"""Which crash points the messages of restores can meet."""
 
 Letter: TypeAlias = Parcel | Acknowledged | BetweenEngines | Forward | Assigned
 
@@ -161,17 +171,21 @@ class World:
             self.letters.append((host.name, Assigned(tuple(rows))))
 
     def crash(self, host: Host) -> None:
+        self.met |= self.at_hand(host)
+        host.kernel, host.batch = None, None
+        host.effects.clear()
+        host.running.clear()
+
+    def at_hand(self, host: Host) -> set[tuple[str, CrashPoint]]:
+        """Return which messages would meet which crash point if an engine ended now."""
         kernel = host.kernel
         if kernel is None:
-            return
+            return set()
         waiting: list[Handled] = kernel.waiting_messages() if host.batch is None else kernel.handled
         point = CrashPoint.HANDLED if host.batch is not None else CrashPoint.QUEUED
         if host.effects:
             waiting, point = kernel.handled, CrashPoint.COMMITTED
-        self.met |= {(kind, point) for message in waiting for kind in kinds(message)}
-        host.kernel, host.batch = None, None
-        host.effects.clear()
-        host.running.clear()
+        return {(kind, point) for message in waiting for kind in kinds(message)}
 
     def step(self, host: Host) -> None:
         """Take the next of an engine's steps."""
@@ -344,7 +358,8 @@ class World:
         for _ in range(steps):
             luck, host = random.random(), random.choice(self.hosts)
             if luck < 0.35:
-                self.step(host)
+                ends = self.at_hand(host) & (OF_RESTORES - self.met) and random.random() < 0.7
+                self.crash(host) if ends else self.step(host)
             elif luck < 0.65:
                 if self.letters:
                     self.arrive()

@@ -27,7 +27,7 @@ class CrashPoint(StrEnum):
     RELEASING = "while effects were being released"
 
 
-OF_RESTORES = (CallAgain, CalledAgain)  # no disk is lost here: see `restores.py`
+OF_RESTORES = (CallAgain, CalledAgain)  # no disk is lost here
 MESSAGES: tuple[str, ...] = tuple(
     kind.__name__ for kind in (*get_args(KernelMessage), Call, Parcel, Acknowledged) if kind not in OF_RESTORES
 )

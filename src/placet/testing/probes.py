@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 from placet.actors.catalog import Catalog
 from placet.actors.composite import CompositeActor
 from placet.actors.kernel import Kernel
-from placet.actors.messages import Grant, KernelMessage
+from placet.actors.messages import CalledAgain, Grant, KernelMessage
 from placet.actors.place import PlaceActor
 from placet.actors.services import Room
 from placet.actors.workflow import WorkflowActor
@@ -139,6 +139,11 @@ class ProbedKernel(Kernel):
         if self.ends_at is not None and self.ends_at(message):
             raise Crashed("between two messages")
         return message
+
+    def _turn(self, root: bytes, message: KernelMessage) -> int:
+        if isinstance(message, CalledAgain):  # what became of a call: it is in no mailbox
+            self.handled.append(message)
+        return super()._turn(root, message)
 
     def being_read(self) -> Collection[bytes]:
         """Return the instances that are on their way into memory."""
